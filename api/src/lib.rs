@@ -1,0 +1,1 @@
+//! gRPC: words in, words out.

@@ -1,0 +1,2 @@
+//! The KeyVawlt command line.
+fn main() {}

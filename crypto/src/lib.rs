@@ -1,0 +1,1 @@
+//! What only clients can do: identities, sealing, wraps, unlock, invites and machine tokens.

@@ -1,0 +1,1 @@
+//! The KeyVawlt client library: connect, unlock, verify, read, write, share.

@@ -1,0 +1,1 @@
+//! What happens later: relay, queue, schedules, alerts and mail.
