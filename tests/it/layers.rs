@@ -146,8 +146,11 @@ fn the_server_reaches_nothing_that_opens_secrets() {
 
 #[test]
 fn a_path_is_found_where_there_is_one() {
-    let path = graph().path("keyvawlt", |package| package.name == "hpke");
-    assert_eq!(path.as_deref(), Some("keyvawlt → keyvawlt-crypto → hpke"));
+    let path = graph().path("keyvawlt-client", |package| package.name == "hpke");
+    assert_eq!(
+        path.as_deref(),
+        Some("keyvawlt-client → keyvawlt-crypto → hpke")
+    );
 }
 
 #[test]
