@@ -24,7 +24,8 @@ pub fn install() {
 pub fn sign<C: Serialize>(typ: &str, kid: Option<&str>, claims: &C, key: &SigningKey) -> Result<String, Fault> {
     install();
     // jsonwebtoken reads the 48-byte PKCS#8 v1 form only.
-    let der = KeypairBytes { secret_key: key.to_bytes(), public_key: None }.to_pkcs8_der().map_err(|_| refused("the key does not encode"))?;
+    let der =
+        KeypairBytes { secret_key: key.to_bytes(), public_key: None }.to_pkcs8_der().map_err(|_| refused("the key does not encode"))?;
     let mut header = Header::new(Algorithm::EdDSA);
     header.typ = Some(typ.to_owned());
     header.kid = kid.map(ToOwned::to_owned);
@@ -44,7 +45,14 @@ pub fn unverified_claims<C: DeserializeOwned + Clone>(token: &str) -> Result<C, 
 }
 
 /// Verifies a token's signature, type and audience, and that it has expired at most `leeway_s` seconds before `now_s`.
-pub fn verify<C: DeserializeOwned + Clone + Expires>(token: &str, typ: &str, audience: &[&str], public_key: &[u8; 32], now_s: u64, leeway_s: u64) -> Result<C, Fault> {
+pub fn verify<C: DeserializeOwned + Clone + Expires>(
+    token: &str,
+    typ: &str,
+    audience: &[&str],
+    public_key: &[u8; 32],
+    now_s: u64,
+    leeway_s: u64,
+) -> Result<C, Fault> {
     install();
     if header(token)?.typ.as_deref() != Some(typ) {
         return Err(refused("a token of another type"));
@@ -55,7 +63,8 @@ pub fn verify<C: DeserializeOwned + Clone + Expires>(token: &str, typ: &str, aud
     // The crate reads the system's clock; time is an argument here.
     validation.validate_exp = false;
     validation.validate_nbf = false;
-    let data = jsonwebtoken::decode::<C>(token, &DecodingKey::from_ed_der(public_key), &validation).map_err(|_| refused("the token does not verify"))?;
+    let data = jsonwebtoken::decode::<C>(token, &DecodingKey::from_ed_der(public_key), &validation)
+        .map_err(|_| refused("the token does not verify"))?;
     if data.claims.expires_at_s().saturating_add(leeway_s) <= now_s {
         return Err(refused("the token has expired"));
     }

@@ -3,18 +3,19 @@
 //! Canonical CBOR, signed statements, the organization chain, manifests, Merkle trees and login assertions. Pure: no I/O, no clock, no
 //! randomness; time is an argument, and no input makes it panic. It cannot decrypt anything: that is the client's alone.
 
+pub mod account;
 pub mod assertion;
 pub mod bundle;
 pub mod canon;
 pub mod cbor;
-//chain
+pub mod chain;
 pub mod facts;
 pub mod fault;
 pub mod hash;
 pub mod ids;
 pub mod jwt;
 pub mod limits;
-//manifest
+pub mod manifest;
 pub mod merkle;
 pub mod names;
 pub mod sign;

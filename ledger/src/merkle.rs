@@ -151,6 +151,12 @@ impl Tree {
         Ok(())
     }
 
+    /// Forgets the leaves from `size` on.
+    pub fn truncate(&mut self, size: u64) {
+        self.size = self.size.min(size);
+        self.nodes.retain(|(level, index), _| (index + 1) << level <= size);
+    }
+
     /// The tree's root. Nodes that are not at hand count as missing: the root is then simply another one, and no check against it passes.
     pub fn root(&self) -> Hash {
         let peaks: Vec<Hash> = peaks(self.size).map(|at| self.nodes.get(&at).copied().unwrap_or(Hash::ZERO)).collect();

@@ -1,0 +1,230 @@
+//! Verifying a manifest link: size, canonical bytes, version, place, position and history, anchor, time, author, signature, authority, fences,
+//! epoch, owed, operations, root. The first failure ends it.
+
+use super::{Leaf, ManifestLink};
+use crate::canon::Canon;
+use crate::chain::{Fence, Ns, Questions, View, permission};
+use crate::fault::{Code, Fault};
+use crate::ids::{Hash, IdentityId, NsId, OrgId, SecretId};
+use crate::merkle::{Frontier, Tree, leaf_hash};
+use crate::sign::{Domain, Signed};
+use crate::{hash, limits};
+use std::collections::BTreeSet;
+
+/// Where a manifest stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ManifestTip {
+    /// The organization.
+    pub org_id: OrgId,
+    /// The namespace.
+    pub ns_id: NsId,
+    /// The newest link, 0 before the first.
+    pub mseq: u64,
+    /// Its hash; at 0 that of the link that created the namespace.
+    pub mhash: Hash,
+    /// The history up to and including `mhash`.
+    pub history: Frontier,
+    /// The newest anchor.
+    pub anchor_seq: u64,
+    /// Time of the newest link.
+    pub ts_ms: u64,
+    /// All leaves.
+    pub count: u64,
+    /// Leaves that are not deleted.
+    pub live: u64,
+    /// Author of the newest link.
+    pub author: Option<IdentityId>,
+}
+
+impl ManifestTip {
+    /// Before the first link of a namespace that link `create_hash` created.
+    pub fn before_first(org_id: OrgId, ns_id: NsId, create_hash: Hash) -> Self {
+        let mut history = Frontier::default();
+        history.push(leaf_hash(&create_hash.0));
+        Self { org_id, ns_id, mseq: 0, mhash: create_hash, history, anchor_seq: 0, ts_ms: 0, count: 0, live: 0, author: None }
+    }
+}
+
+/// The current leaves of a namespace.
+pub trait Leaves {
+    /// The leaf of a secret.
+    fn leaf(&self, id: &SecretId) -> Option<Leaf>;
+}
+
+/// The organization at a manifest link's anchor.
+pub struct Anchored<'a, V: View> {
+    /// The state after the anchored link.
+    pub state: &'a V,
+    /// The anchored link's hash.
+    pub link_hash: Hash,
+    /// Its time.
+    pub ts_ms: u64,
+    /// All fences of the namespace the verifier knows, also later ones.
+    pub fences: &'a [Fence],
+}
+
+/// An accepted manifest link.
+#[derive(Clone, Debug)]
+pub struct Applied {
+    /// The link.
+    pub link: ManifestLink,
+    /// Its hash.
+    pub hash: Hash,
+    /// Where the manifest now stands.
+    pub tip: ManifestTip,
+}
+
+/// Judges a manifest link. On success `tree` holds the new leaves; on failure it is as before.
+pub fn verify<V: View>(
+    anchored: &Anchored<V>,
+    tip: &ManifestTip,
+    leaves: &impl Leaves,
+    tree: &mut Tree,
+    signed: &Signed,
+    now_ms: u64,
+) -> Result<Applied, Fault> {
+    if signed.payload().len() > limits::MAX_MANIFEST_LINK {
+        return Err(Fault::new(Code::Limit, "a manifest link must not exceed 256 KiB"));
+    }
+    let link = ManifestLink::from_bytes(signed.payload())?;
+    if link.v != crate::FORMAT {
+        return Err(Fault::new(Code::Upgrade, "a manifest link of an unknown version: upgrade required"));
+    }
+    if link.ops.len() > limits::MAX_OPS || link.with.len() > limits::MAX_WITH {
+        return Err(Fault::new(Code::Limit, "a manifest link has at most 1,000 operations and names at most 8 other heads"));
+    }
+    check_position(&link, tip)?;
+    check_time(&link, tip, anchored, now_ms)?;
+    let ns = check_author(&link, anchored, signed)?;
+    let hash = signed.hash(hash::MANIFEST);
+    check_fences(&link, hash, anchored.fences, ns.fence.as_ref())?;
+    if link.epoch != ns.epoch {
+        return Err(Fault::new(Code::Owed, "the link is not under the epoch in force at its anchor"));
+    }
+    let owed = anchored.state.is_owed(&link.ns_id, link.ts_ms);
+    let (count, live) = check_ops(&link, tip, leaves, owed)?;
+    grow(&link, tip, leaves, tree)?;
+
+    let mut history = tip.history.clone();
+    history.push(leaf_hash(&hash.0));
+    let tip = ManifestTip {
+        mseq: link.mseq,
+        mhash: hash,
+        history,
+        anchor_seq: link.anchor.seq,
+        ts_ms: link.ts_ms,
+        count,
+        live,
+        author: Some(link.author_id),
+        ..tip.clone()
+    };
+    Ok(Applied { link, hash, tip })
+}
+
+fn check_position(link: &ManifestLink, tip: &ManifestTip) -> Result<(), Fault> {
+    if link.org_id != tip.org_id {
+        return Err(Fault::new(Code::OrgId, "the manifest link belongs to another organization"));
+    }
+    if link.ns_id != tip.ns_id {
+        return Err(Fault::new(Code::UnknownNamespace, "the manifest link belongs to another namespace"));
+    }
+    if link.mseq != tip.mseq + 1 {
+        return Err(Fault::new(Code::Rollback, format!("expected manifest link {}, got {}", tip.mseq + 1, link.mseq)));
+    }
+    if link.history != tip.history.root() {
+        return Err(Fault::new(Code::Fork, "the manifest link continues another history"));
+    }
+    if link.anchor.seq < tip.anchor_seq {
+        return Err(Fault::new(Code::Rollback, "the manifest link's anchor goes back"));
+    }
+    Ok(())
+}
+
+fn check_time<V: View>(link: &ManifestLink, tip: &ManifestTip, anchored: &Anchored<V>, now_ms: u64) -> Result<(), Fault> {
+    if link.anchor.link_hash != anchored.link_hash {
+        return Err(Fault::new(Code::Fork, "the manifest link is anchored in another history"));
+    }
+    if link.ts_ms < tip.ts_ms || link.ts_ms < anchored.ts_ms {
+        return Err(Fault::new(Code::Clock, "the manifest link is dated before its predecessor or its anchor"));
+    }
+    if link.ts_ms > now_ms.saturating_add(limits::MAX_SKEW_MS) {
+        return Err(Fault::new(Code::Clock, "the manifest link is dated more than ten minutes in the future: check this machine's clock"));
+    }
+    Ok(())
+}
+
+fn check_author<V: View>(link: &ManifestLink, anchored: &Anchored<V>, signed: &Signed) -> Result<Box<Ns>, Fault> {
+    let state = anchored.state;
+    let author = state.active_member(&link.author_id, link.ts_ms).filter(|author| author.key_id == link.author_key_id);
+    let author = author.ok_or_else(|| Fault::new(Code::Author, "the manifest link's author is not an active member with this key"))?;
+    signed.verify(&author.sign_pk, Domain::Manifest)?;
+    let ns = state.known_ns(&link.ns_id)?;
+    if state.permissions(&link.ns_id, &link.author_id, link.ts_ms) & permission::WRITE == 0 {
+        return Err(Fault::new(Code::Authority, "the author may not write in this namespace"));
+    }
+    if state.lineage(&link.ns_id).iter().filter_map(|id| state.ns(id)).any(|ns| ns.archived) {
+        return Err(Fault::new(Code::Authority, "the namespace is archived"));
+    }
+    Ok(ns)
+}
+
+/// Beyond a fenced head a link is anchored at the fence or later, and the fenced head itself is part of the chain.
+fn check_fences(link: &ManifestLink, hash: Hash, known: &[Fence], at_anchor: Option<&Fence>) -> Result<(), Fault> {
+    for fence in known.iter().chain(at_anchor) {
+        if link.mseq > fence.mseq && link.anchor.seq < fence.seq {
+            return Err(Fault::new(Code::Fence, "a write beyond a fence is anchored before it"));
+        }
+        if link.mseq == fence.mseq && hash != fence.mhash {
+            return Err(Fault::new(Code::Fence, "the manifest does not contain the fenced head"));
+        }
+    }
+    Ok(())
+}
+
+fn check_ops(link: &ManifestLink, tip: &ManifestTip, leaves: &impl Leaves, owed: bool) -> Result<(u64, u64), Fault> {
+    let (mut count, mut live) = (tip.count, tip.live);
+    let mut written = BTreeSet::new();
+    for leaf in &link.ops {
+        if !written.insert(leaf.secret_id) {
+            return Err(Fault::new(Code::Canon, "a secret is written twice in one link"));
+        }
+        if owed && !leaf.is_deleted() {
+            return Err(Fault::new(Code::Owed, "somebody lost access: the key must change before anything new is written"));
+        }
+        let before = leaves.leaf(&leaf.secret_id);
+        leaf.follows(before.as_ref(), link.mseq, link.epoch)?;
+        if before.is_none() {
+            if leaf.index != count {
+                return Err(Fault::new(Code::Rollback, "a new leaf comes last"));
+            }
+            count += 1;
+        }
+        live = (live + u64::from(!leaf.is_deleted())).saturating_sub(u64::from(before.is_some_and(|before| !before.is_deleted())));
+    }
+    if count > limits::MAX_LEAVES || live > limits::MAX_LIVE {
+        return Err(Fault::new(Code::Limit, "a namespace holds at most 50,000 live secrets and 1,048,576 in all"));
+    }
+    if link.count != count {
+        return Err(Fault::new(Code::Root, "the count of leaves differs"));
+    }
+    Ok((count, live))
+}
+
+/// Applies the operations to the tree, and takes them back if they do not give the signed root.
+fn grow(link: &ManifestLink, tip: &ManifestTip, leaves: &impl Leaves, tree: &mut Tree) -> Result<(), Fault> {
+    for leaf in &link.ops {
+        if leaf.index < tip.count {
+            tree.set(leaf.index, leaf.tree_hash())?;
+        } else {
+            tree.push(leaf.tree_hash());
+        }
+    }
+    if tree.root() == link.root {
+        return Ok(());
+    }
+    tree.truncate(tip.count);
+    for before in link.ops.iter().filter_map(|leaf| leaves.leaf(&leaf.secret_id)) {
+        tree.set(before.index, before.tree_hash())?;
+    }
+    Err(Fault::new(Code::Root, "the leaves do not add up to the signed root"))
+}
