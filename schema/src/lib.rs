@@ -1,1 +1,26 @@
-//! The tables of SQLite and PostgreSQL.
+//! The tables of SQLite and PostgreSQL: one entity per file, and the migrations that make them.
+//!
+//! Every table of a tenant leads its key with the organization, so that it can be partitioned by it. Identifiers are byte strings of fixed
+//! length; moments are epoch milliseconds. Nothing here decides anything.
+
+pub mod account;
+pub mod alert;
+pub mod audit_event;
+pub mod bundle;
+pub mod entry;
+pub mod job;
+pub mod jti;
+pub mod link;
+pub mod manifest_link;
+pub mod member;
+pub mod migration;
+pub mod namespace;
+pub mod org;
+pub mod request;
+pub mod secret;
+pub mod slot;
+pub mod tree_node;
+pub mod version;
+pub mod wrap;
+
+pub use migration::{MigrateError, migrate};

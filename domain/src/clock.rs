@@ -1,0 +1,40 @@
+//! Time, passed in: the real clock, or one that tests move.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Where moments come from.
+#[derive(Clone, Debug)]
+pub enum Clock {
+    /// The machine's clock.
+    System,
+    /// Stands still until it is moved.
+    Fixed(Arc<AtomicU64>),
+}
+
+impl Clock {
+    /// A clock that stands at `now_ms`.
+    pub fn fixed(now_ms: u64) -> Self {
+        Self::Fixed(Arc::new(AtomicU64::new(now_ms)))
+    }
+
+    /// Milliseconds since the epoch.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place of the server that reads the clock")]
+    pub fn now_ms(&self) -> u64 {
+        match self {
+            Self::System => {
+                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+            }
+            Self::Fixed(now) => now.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Moves a fixed clock forward; the real one cannot be moved.
+    pub fn advance_ms(&self, by: u64) {
+        if let Self::Fixed(now) = self {
+            now.fetch_add(by, Ordering::Relaxed);
+        }
+    }
+}

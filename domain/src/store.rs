@@ -1,0 +1,158 @@
+//! The store: one file (SQLite) or one server (PostgreSQL), behind the same two words, `read` and `write`.
+//!
+//! SQLite has one writer and every write transaction takes it at once (BEGIN IMMEDIATE): writers queue instead of failing. PostgreSQL gives
+//! the same order per organization and per account by a lock on that row ([`Tx::lock_org`], [`Tx::lock_account`]), taken before anything is
+//! read: writers of different organizations do not meet, and no transaction has to be repeated, as SERIALIZABLE would demand of every caller.
+//! Reads see one snapshot on both. There are no repository traits and no mocks.
+
+mod open;
+
+use crate::clock::Clock;
+use crate::error::Result;
+use crate::random::Random;
+use keyvawlt_ledger::{AccountId, OrgId};
+use keyvawlt_schema::{account, org};
+use sea_orm::{
+    AccessMode, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait, IsolationLevel, QuerySelect, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait,
+};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::Notify;
+
+pub use open::OpenError;
+
+/// Where everything is kept. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    reader: DatabaseConnection,
+    writer: DatabaseConnection,
+    clock: Clock,
+    random: Random,
+    jobs: Arc<Notify>,
+}
+
+impl Store {
+    /// Opens the store at `sqlite://path` or `postgres://…` and brings its tables up to date.
+    pub async fn open(url: &str, clock: Clock, random: Random) -> Result<Self, OpenError> {
+        let open::Connections { reader, writer } = open::open(url).await?;
+        Ok(Self { reader, writer, clock, random, jobs: Arc::new(Notify::new()) })
+    }
+
+    /// A transaction that reads one snapshot. It never takes the writer.
+    pub async fn read(&self) -> Result<Tx> {
+        let options = match self.backend() {
+            DbBackend::Postgres => TransactionOptions {
+                isolation_level: Some(IsolationLevel::RepeatableRead),
+                access_mode: Some(AccessMode::ReadOnly),
+                ..Default::default()
+            },
+            _ => TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Deferred), ..Default::default() },
+        };
+        Ok(self.tx(self.reader.begin_with_options(options).await?))
+    }
+
+    /// A transaction that may change things. Nothing of it stays unless it is committed.
+    pub async fn write(&self) -> Result<Tx> {
+        let options = match self.backend() {
+            DbBackend::Postgres => TransactionOptions { isolation_level: Some(IsolationLevel::ReadCommitted), ..Default::default() },
+            _ => TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() },
+        };
+        Ok(self.tx(self.writer.begin_with_options(options).await?))
+    }
+
+    /// The clock of every transaction.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The randomness of every transaction.
+    pub fn random(&self) -> &Random {
+        &self.random
+    }
+
+    /// Returns after a job was written by this process; other processes' jobs are found by looking.
+    pub async fn job_written(&self) {
+        self.jobs.notified().await;
+    }
+
+    /// Closes all connections; SQLite folds its log into the file.
+    pub async fn close(self) -> Result<()> {
+        if self.backend() == DbBackend::Sqlite {
+            self.reader.close().await?;
+        }
+        Ok(self.writer.close().await?)
+    }
+
+    fn backend(&self) -> DbBackend {
+        self.writer.get_database_backend()
+    }
+
+    fn tx(&self, db: DatabaseTransaction) -> Tx {
+        Tx { db, now_ms: self.clock.now_ms(), random: self.random.clone(), jobs: Arc::clone(&self.jobs), wakes: AtomicBool::new(false) }
+    }
+}
+
+/// A transaction, with its one moment in time.
+#[derive(Debug)]
+pub struct Tx {
+    db: DatabaseTransaction,
+    now_ms: u64,
+    random: Random,
+    jobs: Arc<Notify>,
+    wakes: AtomicBool,
+}
+
+impl Tx {
+    /// Makes everything done in it durable.
+    pub async fn commit(self) -> Result<()> {
+        self.db.commit().await?;
+        if self.wakes.into_inner() {
+            self.jobs.notify_one();
+        }
+        Ok(())
+    }
+
+    /// When the transaction began, epoch milliseconds.
+    pub fn now_ms(&self) -> u64 {
+        self.now_ms
+    }
+
+    /// Randomness.
+    pub fn random(&self) -> &Random {
+        &self.random
+    }
+
+    /// Makes this transaction the only writer of an organization until it ends; says whether the organization exists. Locks are taken in
+    /// the order account, organization, and only one of each.
+    pub async fn lock_org(&self, id: &OrgId) -> Result<bool> {
+        let row = org::Entity::find_by_id(id.0.to_vec()).select_only().column(org::Column::HeadSeq);
+        Ok(row.lock_exclusive().into_tuple::<i64>().one(&self.db).await?.is_some())
+    }
+
+    /// Makes this transaction the only writer of an account until it ends; says whether the account exists.
+    pub async fn lock_account(&self, id: &AccountId) -> Result<bool> {
+        let row = account::Entity::find_by_id(id.0.to_vec()).select_only().column(account::Column::Generation);
+        Ok(row.lock_exclusive().into_tuple::<i64>().one(&self.db).await?.is_some())
+    }
+
+    /// The transaction itself, for this crate's own statements.
+    pub(crate) fn db(&self) -> &DatabaseTransaction {
+        &self.db
+    }
+
+    /// Wakes this process's relay once the transaction is committed.
+    pub(crate) fn wake_relay(&self) {
+        self.wakes.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A moment or counter as columns keep it. Values beyond 2^63 do not occur: the year 292 million.
+pub(crate) fn column(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// A moment or counter as the ledger keeps it.
+pub(crate) fn number(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}

@@ -1,0 +1,84 @@
+//! Migrations: they only add, and later remove; each runs on both engines.
+//!
+//! A database that a newer program has migrated is refused: an older one would not know what its rows mean.
+
+mod m0001_vault;
+
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
+use sea_orm_migration::{MigrationTrait, MigratorTrait, SchemaManager};
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// Any number, always the same one: replicas that start together migrate one after the other.
+const MIGRATION_LOCK: i64 = 0x4b56_4d49_4752_4154;
+
+const MIGRATION_TABLE: &str = "seaql_migrations";
+
+struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m0001_vault::Migration)]
+    }
+}
+
+/// Why the tables could not be brought up to date.
+#[derive(Debug)]
+pub enum MigrateError {
+    /// A newer program was here: these migrations are unknown to this one.
+    Newer(Vec<String>),
+    /// The database refused.
+    Database(DbErr),
+}
+
+impl From<DbErr> for MigrateError {
+    fn from(error: DbErr) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl fmt::Display for MigrateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Newer(unknown) => {
+                write!(f, "the database was written by a newer version of this program (unknown migrations: {})", unknown.join(", "))
+            }
+            Self::Database(error) => write!(f, "the tables could not be brought up to date: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for MigrateError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Newer(_) => None,
+            Self::Database(error) => Some(error),
+        }
+    }
+}
+
+/// Brings the tables up to date. `db` must hold exactly one connection: the lock belongs to it.
+pub async fn migrate(db: &DatabaseConnection) -> Result<(), MigrateError> {
+    let shared = db.get_database_backend() == DbBackend::Postgres;
+    if shared {
+        db.execute_unprepared(&format!("SELECT pg_advisory_lock({MIGRATION_LOCK})")).await?;
+    }
+    let outcome = migrate_alone(db).await;
+    if shared {
+        db.execute_unprepared(&format!("SELECT pg_advisory_unlock({MIGRATION_LOCK})")).await?;
+    }
+    outcome
+}
+
+async fn migrate_alone(db: &DatabaseConnection) -> Result<(), MigrateError> {
+    if SchemaManager::new(db).has_table(MIGRATION_TABLE).await? {
+        let known: BTreeSet<String> = Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect();
+        let applied = Migrator::get_migration_models(db).await?;
+        let unknown: Vec<String> = applied.into_iter().map(|row| row.version).filter(|version| !known.contains(version)).collect();
+        if !unknown.is_empty() {
+            return Err(MigrateError::Newer(unknown));
+        }
+    }
+    Ok(Migrator::up(db, None).await?)
+}
