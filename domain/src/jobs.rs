@@ -22,7 +22,7 @@ pub const DONE: i16 = 2;
 pub const GIVEN_UP: i16 = 3;
 
 /// How long a job that ended is kept: longer than any tick's or change's key could come again.
-pub const DONE_KEPT_MS: u64 = 7 * DAY_MS;
+pub const DONE_KEPT_MS: u64 = 2 * DAY_MS;
 /// How long a job that was given up stays visible.
 pub const GIVEN_UP_KEPT_MS: u64 = 30 * DAY_MS;
 

@@ -2,10 +2,12 @@
 //!
 //! Only this crate reaches the tables. Everything happens in a [`Tx`] of the [`Store`], at the one moment the transaction began.
 
+pub mod accounts;
 pub mod audit;
 pub mod clock;
 pub mod error;
 pub mod jobs;
+pub mod notices;
 pub mod random;
 pub mod requests;
 pub mod store;

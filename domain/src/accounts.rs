@@ -1,0 +1,213 @@
+//! Accounts: what the server keeps for a person, and the ways in. All of it is sealed; the server checks shapes, signatures and generations.
+//!
+//! Nothing depends on the e-mail address but mails: it is no key, two accounts may give the same one, and every answer is the same whether
+//! an address is known or not.
+
+mod email;
+mod login;
+mod slots;
+
+use crate::error::{Error, Result, is_duplicate};
+use crate::requests;
+use crate::store::{Tx, column, number};
+use keyvawlt_ledger::bundle::{Bundle, kind};
+use keyvawlt_ledger::{AccountId, IdentityId, KeyId, Signed, account};
+use keyvawlt_schema::account as table;
+use keyvawlt_schema::bundle as bundles;
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel};
+
+pub use email::{CODE_TTL_MS, CodeMail, change_email, draw_code, resend_code, verify_email};
+pub use login::{Principal, log_in, principal};
+pub use slots::{ListedSlot, MAX_SLOTS, Slot, SlotKind, add_slot, list_slots, remove_slot, sealed_account_key};
+
+/// An account's sealed data: seeds of some generations and a list of organizations.
+pub const MAX_BLOB: usize = 64 * 1024;
+/// Sealed pins: about 150 bytes for each of some thousand namespaces.
+pub const MAX_PINS: usize = 1024 * 1024;
+
+/// What a person sends to begin.
+#[derive(Clone, Debug)]
+pub struct NewAccount {
+    /// Chosen by the client: the derivation of its keys depends on it.
+    pub account_id: AccountId,
+    /// Where mails go.
+    pub email: String,
+    /// The identity's public keys, self-signed.
+    pub bundle: Signed,
+    /// The identity's claim to be this account's, for this origin.
+    pub claim: Signed,
+    /// The first ways in.
+    pub slots: Vec<Slot>,
+    /// Sealed data.
+    pub blob: Vec<u8>,
+    /// Its generation.
+    pub generation: u64,
+    /// Makes a retry safe.
+    pub request_id: [u8; 16],
+}
+
+/// An account as its owner sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Who.
+    pub id: AccountId,
+    /// Where mails go.
+    pub email: String,
+    /// When the address was proved, epoch milliseconds.
+    pub email_verified_at: Option<u64>,
+    /// The identity it acts as.
+    pub identity_id: IdentityId,
+    /// That identity's current keys.
+    pub key_id: KeyId,
+    /// Sealed data.
+    pub blob: Vec<u8>,
+    /// Its generation.
+    pub generation: u64,
+    /// Sealed pins.
+    pub pins: Option<Vec<u8>>,
+}
+
+/// What an owner changes; what is `None` stays.
+#[derive(Clone, Debug, Default)]
+pub struct Changes {
+    /// New sealed data, and its generation: the present one plus one.
+    pub blob: Option<(u64, Vec<u8>)>,
+    /// New sealed pins; they have no generation of their own.
+    pub pins: Option<Vec<u8>>,
+    /// New keys of the same identity, with their claim.
+    pub keys: Option<(Signed, Signed)>,
+}
+
+/// Makes an account, and asks for a code to be mailed.
+pub async fn sign_up(tx: &Tx, new: NewAccount, origins: &[String]) -> Result<()> {
+    let caller = format!("account:{}", new.account_id);
+    if requests::answered(tx, &caller, &new.request_id, "SignUp").await?.is_some() {
+        return Ok(());
+    }
+    email::check(&new.email)?;
+    check_size("blob", &new.blob, MAX_BLOB)?;
+    let (bundle, key_id) = verify_keys(&new.bundle, &new.claim, &new.account_id, origins)?;
+    slots::check_first(&new.slots)?;
+    let row = table::ActiveModel {
+        id: Set(new.account_id.0.to_vec()),
+        email: Set(new.email.clone()),
+        email_verified_at: Set(None),
+        identity_id: Set(bundle.identity_id.0.to_vec()),
+        key_id: Set(key_id.0.to_vec()),
+        blob: Set(new.blob),
+        generation: Set(column(new.generation)),
+        pins: Set(None),
+        email_code_hash: Set(None),
+        email_code_expires_at: Set(None),
+        email_code_attempts: Set(0),
+        created_at: Set(column(tx.now_ms())),
+    };
+    match table::Entity::insert(row).exec_without_returning(tx.db()).await {
+        // Sixteen random bytes collide by design or by a broken generator, never by chance.
+        Err(error) if is_duplicate(&error) => return Err(Error::conflict("this account or identity exists already")),
+        outcome => outcome.map(drop)?,
+    }
+    keep_bundle(tx, &new.bundle, &bundle, &key_id).await?;
+    for slot in new.slots {
+        slots::insert(tx, &new.account_id, slot).await?;
+    }
+    email::ask_for_code(tx, &new.account_id, &new.email).await?;
+    requests::keep(tx, &caller, &new.request_id, "SignUp", Vec::new()).await
+}
+
+/// An account, for its owner.
+pub async fn read_account(tx: &Tx, id: &AccountId) -> Result<Account> {
+    let row = find(tx, id).await?;
+    Ok(Account {
+        id: *id,
+        email: row.email,
+        email_verified_at: row.email_verified_at.map(number),
+        identity_id: IdentityId::from_slice(&row.identity_id)?,
+        key_id: KeyId::from_slice(&row.key_id)?,
+        blob: row.blob,
+        generation: number(row.generation),
+        pins: row.pins,
+    })
+}
+
+/// Changes sealed data, pins or keys. Sealed data of another generation than the next: another device was first.
+pub async fn update_account(tx: &Tx, id: &AccountId, changes: Changes, origins: &[String]) -> Result<()> {
+    tx.lock_account(id).await?;
+    let row = find(tx, id).await?;
+    let current = number(row.generation);
+    let (old_key, identity) = (row.key_id.clone(), row.identity_id.clone());
+    let mut row = row.into_active_model();
+    if let Some((generation, blob)) = changes.blob {
+        check_size("blob", &blob, MAX_BLOB)?;
+        if generation != current + 1 {
+            let why = "another device changed the account first".into();
+            return Err(Error::Conflict { why, current: Some(current) });
+        }
+        row.blob = Set(blob);
+        row.generation = Set(column(generation));
+    }
+    if let Some((signed, claim)) = changes.keys {
+        let (bundle, key_id) = verify_keys(&signed, &claim, id, origins)?;
+        check_successor(tx, &bundle, &identity, &old_key).await?;
+        keep_bundle(tx, &signed, &bundle, &key_id).await?;
+        row.key_id = Set(key_id.0.to_vec());
+    }
+    if let Some(pins) = changes.pins {
+        check_size("pins", &pins, MAX_PINS)?;
+        row.pins = Set(Some(pins));
+    }
+    if row.is_changed() {
+        table::Entity::update(row).exec(tx.db()).await?;
+    }
+    Ok(())
+}
+
+/// Keeps the public keys of an identity: for its log-in, and for those who want to give it access.
+pub(crate) async fn keep_bundle(tx: &Tx, signed: &Signed, bundle: &Bundle, key_id: &KeyId) -> Result<()> {
+    let row = bundles::ActiveModel {
+        key_id: Set(key_id.0.to_vec()),
+        identity_id: Set(bundle.identity_id.0.to_vec()),
+        payload: Set(signed.payload().to_vec()),
+        sig: Set(signed.sig.to_vec()),
+        auth_pk: Set(bundle.auth_pk.to_vec()),
+    };
+    let known = OnConflict::column(bundles::Column::KeyId).do_nothing().to_owned();
+    bundles::Entity::insert(row).on_conflict(known).exec_without_returning(tx.db()).await?;
+    Ok(())
+}
+
+async fn find(tx: &Tx, id: &AccountId) -> Result<table::Model> {
+    table::Entity::find_by_id(id.0.to_vec()).one(tx.db()).await?.ok_or(Error::Forbidden)
+}
+
+fn verify_keys(bundle: &Signed, claim: &Signed, id: &AccountId, origins: &[String]) -> Result<(Bundle, KeyId)> {
+    let origins: Vec<&str> = origins.iter().map(String::as_str).collect();
+    let (bundle, key_id) = account::verify(bundle, claim, id, &origins)?;
+    if bundle.kind != kind::PERSON {
+        return Err(Error::invalid("bundle", "an account acts as a person"));
+    }
+    Ok((bundle, key_id))
+}
+
+/// The same identity, one or more generations later.
+async fn check_successor(tx: &Tx, bundle: &Bundle, identity: &[u8], old_key: &[u8]) -> Result<()> {
+    if bundle.identity_id.0 != identity {
+        return Err(Error::invalid("bundle", "an account keeps its identity"));
+    }
+    let old = bundles::Entity::find_by_id(old_key.to_vec()).one(tx.db()).await?;
+    let old = old.ok_or_else(|| Error::internal("an account's bundle is missing"))?;
+    let old = Bundle::verify(&Signed::from_parts(&old.payload, &old.sig)?)?.0;
+    if bundle.generation <= old.generation {
+        return Err(Error::Conflict { why: "the keys were replaced already".into(), current: Some(old.generation) });
+    }
+    Ok(())
+}
+
+fn check_size(field: &'static str, bytes: &[u8], limit: usize) -> Result<()> {
+    match bytes.len() {
+        0 => Err(Error::invalid(field, "must not be empty")),
+        length if length > limit => Err(Error::TooLarge { what: field, limit: limit as u64 }),
+        _ => Ok(()),
+    }
+}

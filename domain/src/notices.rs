@@ -1,0 +1,202 @@
+//! Notices: who must hear that a secret expires, and never twice about the same version.
+//!
+//! A sweep finds namespaces, a scan finds people and writes one job and one `alert` row for each in one transaction, and the job reloads
+//! everything before a mail is made: whoever lost access, or a secret that was replaced meanwhile, gets none.
+
+mod people;
+
+use crate::error::{Error, Result};
+use crate::jobs::{self, Job};
+use crate::store::{Tx, column, number};
+use keyvawlt_ledger::{IdentityId, NsId, OrgId, SecretId, facts};
+use keyvawlt_schema::{account, alert, secret};
+use sea_orm::sea_query::{ExprTrait as _, OnConflict, Query};
+use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use std::collections::HashSet;
+
+/// How long before its end people hear of a secret: a working week to replace a key.
+pub const AHEAD_MS: u64 = 7 * DAY_MS;
+/// What ended longer ago is not news.
+pub const BEHIND_MS: u64 = 30 * DAY_MS;
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// The kind of notice in `alert` rows.
+const EXPIRY: i16 = 1;
+/// Flags of leaves that nobody is reminded of: deleted (bit 0) and draft (bit 1).
+const SILENT_FLAGS: i64 = 0b11;
+/// Namespaces taken up by one transaction of the sweep.
+const SWEEP_PAGE: u64 = 500;
+
+/// One mail's content: ids, and what the owner chose to tell the server in clear.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExpiryNotice {
+    /// To whom.
+    pub email: String,
+    /// In which organization.
+    pub org: OrgId,
+    /// In which namespace.
+    pub ns: NsId,
+    /// Which secret.
+    pub secret: SecretId,
+    /// Which version.
+    pub version: u64,
+    /// When it ends, epoch milliseconds.
+    pub expires_ms: u64,
+    /// What mails may call it.
+    pub label: Option<String>,
+    /// Whose API it opens.
+    pub provider: Option<String>,
+}
+
+/// Writes a scan for each namespace that has secrets about to end, starting after `after`; returns where to go on.
+pub async fn sweep(tx: &Tx, after: Option<(OrgId, NsId)>) -> Result<Option<(OrgId, NsId)>> {
+    let mut due = secret::Entity::find()
+        .select_only()
+        .column(secret::Column::OrgId)
+        .column(secret::Column::NsId)
+        .distinct()
+        .filter(is_due(tx.now_ms()))
+        .order_by_asc(secret::Column::OrgId)
+        .order_by_asc(secret::Column::NsId)
+        .limit(SWEEP_PAGE);
+    if let Some((org, ns)) = after {
+        let same_org = secret::Column::OrgId.eq(org.0.to_vec()).and(secret::Column::NsId.gt(ns.0.to_vec()));
+        due = due.filter(Condition::any().add(secret::Column::OrgId.gt(org.0.to_vec())).add(same_org));
+    }
+    let rows: Vec<(Vec<u8>, Vec<u8>)> = due.into_tuple().all(tx.db()).await?;
+    let full = rows.len() as u64 == SWEEP_PAGE;
+    let mut last = None;
+    for (org, ns) in rows {
+        let (org, ns) = (OrgId::from_slice(&org)?, NsId::from_slice(&ns)?);
+        let key = format!("expiry-scan/{org}/{ns}@{}", tx.now_ms());
+        jobs::enqueue(tx, &Job::ExpiryScan { org, ns }, tx.now_ms(), Some(key)).await?;
+        last = Some((org, ns));
+    }
+    Ok(last.filter(|_| full))
+}
+
+/// Writes a scan for one namespace, if a secret written there with this end should be heard of now. For the transaction that writes it.
+pub async fn after_write(tx: &Tx, org: OrgId, ns: NsId, expires_ms: u64) -> Result<()> {
+    if expires_ms <= tx.now_ms() + AHEAD_MS && expires_ms + BEHIND_MS > tx.now_ms() {
+        // Many secrets of one write: one scan.
+        let key = format!("expiry-scan/{org}/{ns}/{}", tx.now_ms());
+        jobs::enqueue(tx, &Job::ExpiryScan { org, ns }, tx.now_ms(), Some(key)).await?;
+    }
+    Ok(())
+}
+
+/// Writes one mail job for each person and secret version of a namespace that is due and was not heard of.
+pub async fn scan(tx: &Tx, org: OrgId, ns: NsId) -> Result<()> {
+    // Two scans at once would find the same people.
+    tx.lock_org(&org).await?;
+    let due: Vec<(Vec<u8>, i64)> = secret::Entity::find()
+        .select_only()
+        .column(secret::Column::SecretId)
+        .column(secret::Column::Version)
+        .column(secret::Column::Flags)
+        .filter(in_namespace(&org, &ns).add(is_due(tx.now_ms())))
+        .into_tuple::<(Vec<u8>, i64, i64)>()
+        .all(tx.db())
+        .await?
+        .into_iter()
+        .filter(|(_, _, flags)| flags & SILENT_FLAGS == 0)
+        .map(|(secret, version, _)| (secret, version))
+        .collect();
+    if due.is_empty() {
+        return Ok(());
+    }
+    let recipients = verified(tx, people::who_read(tx, &org, &ns).await?).await?;
+    let heard = heard(tx, &org, &ns).await?;
+    for (secret, version) in due {
+        for recipient in &recipients {
+            if !heard.contains(&(secret.clone(), version, recipient.0.to_vec())) {
+                tell(tx, (org, ns), SecretId::from_slice(&secret)?, version, *recipient).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What the mail of an [`Job::ExpiryAlert`] says; `None` when the world has moved on.
+pub async fn expiry_notice(
+    tx: &Tx,
+    (org, ns): (OrgId, NsId),
+    secret: SecretId,
+    version: u64,
+    recipient: IdentityId,
+) -> Result<Option<ExpiryNotice>> {
+    let key = (org.0.to_vec(), ns.0.to_vec(), secret.0.to_vec());
+    let row = secret::Entity::find_by_id(key).one(tx.db()).await?;
+    let current = row.filter(|row| number(row.version) == version && row.flags & SILENT_FLAGS == 0);
+    let Some((row, expires)) = current.and_then(|row| row.expires_at.map(|at| (row, number(at)))) else {
+        return Ok(None);
+    };
+    if expires > tx.now_ms() + AHEAD_MS || !people::who_read(tx, &org, &ns).await?.contains(&recipient) {
+        return Ok(None);
+    }
+    let account = account::Entity::find().filter(account::Column::IdentityId.eq(recipient.0.to_vec()));
+    let account = account.one(tx.db()).await?.filter(|account| account.email_verified_at.is_some());
+    let facts = facts::read(&row.facts)?;
+    let (label, provider) = facts.map_or((None, None), |facts| (facts.label, facts.provider));
+    Ok(account.map(|account| ExpiryNotice { email: account.email, org, ns, secret, version, expires_ms: expires, label, provider }))
+}
+
+async fn tell(tx: &Tx, (org, ns): (OrgId, NsId), secret: SecretId, version: i64, recipient: IdentityId) -> Result<()> {
+    let row = alert::ActiveModel {
+        org_id: Set(org.0.to_vec()),
+        ns_id: Set(ns.0.to_vec()),
+        secret_id: Set(secret.0.to_vec()),
+        version: Set(version),
+        kind: Set(EXPIRY),
+        recipient_id: Set(recipient.0.to_vec()),
+        sent_at: Set(column(tx.now_ms())),
+    };
+    let known = OnConflict::new().do_nothing().to_owned();
+    let insert = alert::Entity::insert(row).on_conflict(known);
+    if insert.exec_without_returning(tx.db()).await? == 0 {
+        return Ok(());
+    }
+    let job = Job::ExpiryAlert { org, ns, secret, version: number(version), recipient };
+    jobs::enqueue(tx, &job, tx.now_ms(), None).await?;
+    Ok(())
+}
+
+/// Those of them whose address was proved.
+async fn verified(tx: &Tx, people: Vec<IdentityId>) -> Result<Vec<IdentityId>> {
+    let ids = people.into_iter().map(|id| id.0.to_vec());
+    let rows: Vec<Vec<u8>> = account::Entity::find()
+        .select_only()
+        .column(account::Column::IdentityId)
+        .filter(account::Column::IdentityId.is_in(ids).and(account::Column::EmailVerifiedAt.is_not_null()))
+        .order_by_asc(account::Column::IdentityId)
+        .into_tuple()
+        .all(tx.db())
+        .await?;
+    rows.iter().map(|id| IdentityId::from_slice(id).map_err(Error::from)).collect()
+}
+
+type Heard = HashSet<(Vec<u8>, i64, Vec<u8>)>;
+
+async fn heard(tx: &Tx, org: &OrgId, ns: &NsId) -> Result<Heard> {
+    let due = Query::select()
+        .column(secret::Column::SecretId)
+        .from(secret::Entity)
+        .cond_where(in_namespace(org, ns).add(is_due(tx.now_ms())))
+        .to_owned();
+    let rows = alert::Entity::find()
+        .filter(alert::Column::OrgId.eq(org.0.to_vec()).and(alert::Column::NsId.eq(ns.0.to_vec())))
+        .filter(alert::Column::Kind.eq(EXPIRY).and(alert::Column::SecretId.in_subquery(due)))
+        .all(tx.db())
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.secret_id, row.version, row.recipient_id)).collect())
+}
+
+fn in_namespace(org: &OrgId, ns: &NsId) -> Condition {
+    Condition::all().add(secret::Column::OrgId.eq(org.0.to_vec())).add(secret::Column::NsId.eq(ns.0.to_vec()))
+}
+
+fn is_due(now_ms: u64) -> Condition {
+    Condition::all()
+        .add(secret::Column::ExpiresAt.lte(column(now_ms + AHEAD_MS)))
+        .add(secret::Column::ExpiresAt.gt(column(now_ms.saturating_sub(BEHIND_MS))))
+}
