@@ -1,0 +1,273 @@
+//! The command line: what can be said, and nothing of how it is done.
+//!
+//! Invariant: no argument is a place where a secret *must* stand. Settings that flags share with
+//! variables and files are not defaulted here; `settings` decides and keeps the source.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueHint};
+
+use crate::settings::Flags;
+
+pub mod account;
+pub mod delivery;
+pub mod secrets;
+pub mod structure;
+
+/// Secrets for teams, programs and agents. The server can read none of them.
+#[derive(Debug, Parser)]
+#[command(name = "keyvawlt", version, disable_help_subcommand = true)]
+pub struct Cli {
+    /// Flags every command takes.
+    #[command(flatten)]
+    pub global: Global,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Flags every command takes.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub struct Global {
+    /// The server's origin: scheme, host and port [env: KEYVAWLT_ADDR]
+    #[arg(long, global = true, value_name = "URL", value_hint = ValueHint::Url)]
+    pub addr: Option<String>,
+    /// The organization [env: KEYVAWLT_ORG]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub org: Option<String>,
+    /// The project [env: KEYVAWLT_PROJECT]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub project: Option<String>,
+    /// The environment, such as production [env: KEYVAWLT_ENV]
+    #[arg(long = "env", visible_alias = "environment", short = 'e', global = true, value_name = "NAME")]
+    pub environment: Option<String>,
+    /// A profile of keyvawlt.toml or config.toml [env: KEYVAWLT_PROFILE]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// The directory of this device's settings and keys [env: KEYVAWLT_CONFIG_DIR]
+    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub config_dir: Option<PathBuf>,
+    /// Print results and errors as JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Print results and errors only
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+}
+
+impl Global {
+    /// The part that settings decide on.
+    pub fn flags(&self) -> Flags {
+        Flags {
+            addr: self.addr.clone(),
+            org: self.org.clone(),
+            project: self.project.clone(),
+            environment: self.environment.clone(),
+            profile: self.profile.clone(),
+            config_dir: self.config_dir.clone(),
+        }
+    }
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Create an account; shows the Secret Key and the Emergency Kit once
+    Signup(account::Signup),
+    /// Confirm the e-mail address with the code that was mailed
+    VerifyEmail(account::VerifyEmail),
+    /// Log in on this device, or with a machine token
+    Login(account::Login),
+    /// Remove this device's key, here and at the server
+    Logout(account::Logout),
+    /// Show who is logged in
+    Whoami,
+    /// Show the state of the vault as this device verified it, and what is due
+    Status,
+    /// Show the version of the command line and of the server
+    Version,
+    /// Write keyvawlt.toml for this repository
+    #[command(visible_alias = "setup")]
+    Init(structure::Init),
+    /// Look at settings
+    #[command(subcommand)]
+    Config(account::Config),
+    /// Organizations
+    #[command(subcommand)]
+    Org(structure::Org),
+    /// Projects
+    #[command(subcommand)]
+    Project(structure::Project),
+    /// Environments
+    #[command(subcommand)]
+    Env(structure::Env),
+    /// Secrets
+    #[command(subcommand)]
+    Secrets(secrets::Secrets),
+    /// The people of the organization
+    #[command(subcommand)]
+    Member(structure::Member),
+    /// Join an organization with the code an admin gave you
+    Join(structure::Join),
+    /// Who may read, write and manage what
+    #[command(subcommand)]
+    Grant(structure::Grant),
+    /// Agents, CI jobs and services
+    #[command(subcommand)]
+    Machine(structure::Machine),
+    /// Start a program with secrets in its environment
+    Run(delivery::Run),
+    /// Write secrets to stdout or a file
+    Export(delivery::Export),
+    /// Set secrets from a file
+    Import(delivery::Import),
+    /// Secrets to rotate because somebody lost access
+    #[command(subcommand)]
+    Worklog(structure::Worklog),
+    /// The keys this device trusts, as words to compare
+    #[command(subcommand)]
+    Trust(structure::Trust),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::*;
+    use crate::prompt::Source;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(std::iter::once("keyvawlt").chain(line.split_whitespace()))
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_documented_command_parses() {
+        let lines = [
+            "signup --email a@b.c --password-stdin",
+            "verify-email 123456",
+            "verify-email",
+            "login --addr https://v.example --no-device",
+            "login --token-stdin",
+            "login --email a@b.c --password-file p --secret-key-file k",
+            "logout",
+            "whoami --json",
+            "status",
+            "version",
+            "init --project payments",
+            "setup",
+            "config debug",
+            "org create acme",
+            "org list",
+            "org show",
+            "org use acme",
+            "project create payments",
+            "project create payments --no-environments",
+            "project list",
+            "env create staging --class staging",
+            "env list",
+            "secrets list --names-only --env production",
+            "secrets get stripe/key --plain",
+            "secrets get stripe/key --version 3 --field user",
+            "secrets set stripe/key",
+            "secrets set stripe/key=x",
+            "secrets set stripe/key --stdin --expires 90d --label Stripe --if-version 2",
+            "secrets set stripe/key --file key.pem --tag a --tag b --note n --provider stripe",
+            "secrets edit stripe/key",
+            "secrets delete a b --yes",
+            "secrets undelete a",
+            "secrets history a",
+            "secrets rollback a --to 2",
+            "member invite --role member --grant payments/production:read --ttl 72h",
+            "member list",
+            "member show a@b.c",
+            "member remove a@b.c --yes",
+            "join",
+            "join kvi1_x",
+            "join --code-stdin",
+            "grant add --to a@b.c --on payments/production --perm write --ttl 4h",
+            "grant list --on payments/production",
+            "grant remove --to a@b.c --on payments/production",
+            "machine create ci --env production --perm read --ttl 90d",
+            "machine list",
+            "machine revoke ci --yes",
+            "run --env production --env-file .env -- ./agent --flag",
+            "run --only A,B --prefix stripe/ --allow-name PATH -- env",
+            "run --all -- env -i",
+            "export -f shell",
+            "export --format json -o out.json --only A,B",
+            "import .env --dry-run --on-conflict skip",
+            "import - --format json",
+            "worklog list",
+            "trust list",
+        ];
+        for line in lines {
+            if let Err(error) = parse(line) {
+                panic!("{line}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_refused() {
+        let lines = [
+            "",
+            "help",
+            "run",
+            "run env",
+            "run --all --only A -- env",
+            "secrets set a --stdin --file f",
+            "secrets set a --expires tomorrow",
+            "secrets get a/-b",
+            "secrets set a --random",
+            "secrets rollback a",
+            "secrets delete",
+            "login --token-stdin --password-stdin",
+            "join CODE --code-stdin",
+            "grant add --to a --on b --perm admin",
+            "machine create ci --perm manage",
+            "env create x --class prod",
+            "member invite --role machine",
+        ];
+        for line in lines {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_value_has_one_source_and_is_never_repeated() {
+        let parsed = |line: &str| match parse(line).unwrap().command {
+            Command::Secrets(secrets::Secrets::Set(set)) => set.parse(),
+            other => panic!("{other:?}"),
+        };
+        let source = |line: &str| parsed(line).unwrap().1;
+        assert_eq!(source("secrets set a"), secrets::ValueSource::Read(Source::Prompt));
+        assert_eq!(source("secrets set a --stdin"), secrets::ValueSource::Read(Source::Stdin));
+        match source("secrets set a=canary=1") {
+            secrets::ValueSource::Argument(typed) => assert_eq!(typed.0.as_str(), "canary=1"),
+            read @ secrets::ValueSource::Read(_) => panic!("{read:?}"),
+        }
+        for line in ["secrets set a=canary --stdin", "secrets set a/-b=canary", "secrets set a canary"] {
+            let failure = parsed(line).unwrap_err().to_string();
+            assert!(!failure.contains("canary"), "{failure}");
+            assert!(!format!("{:?}", parse(line).unwrap()).contains("canary"));
+        }
+    }
+
+    #[test]
+    fn flags_may_stand_before_and_after_the_command() {
+        for line in ["--env prod --json secrets list", "secrets list --environment prod --json"] {
+            let cli = parse(line).unwrap();
+            assert_eq!(cli.global.environment.as_deref(), Some("prod"), "{line}");
+            assert!(cli.global.json);
+        }
+        let cli = parse("run -- env --json --env x").unwrap();
+        assert!(!cli.global.json);
+        assert_eq!(cli.global.environment, None);
+    }
+}

@@ -1,0 +1,114 @@
+//! Arguments of the commands about oneself and this device.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueHint};
+use zeroize::Zeroizing;
+
+use crate::prompt::Source;
+
+/// Where the password comes from; a hidden prompt unless a flag says otherwise.
+#[derive(Clone, Debug, Default, Args)]
+#[group(multiple = false)]
+pub struct Password {
+    /// Read the password from stdin
+    #[arg(long)]
+    pub password_stdin: bool,
+    /// Read the password from a file
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub password_file: Option<PathBuf>,
+}
+
+impl Password {
+    /// The source that was chosen.
+    pub fn source(&self) -> Source {
+        match &self.password_file {
+            Some(path) => Source::File(path.clone()),
+            None if self.password_stdin => Source::Stdin,
+            None => Source::Prompt,
+        }
+    }
+}
+
+/// `keyvawlt signup`
+#[derive(Debug, Args)]
+pub struct Signup {
+    /// The e-mail address; asked for when absent
+    #[arg(long, value_name = "ADDRESS", value_hint = ValueHint::EmailAddress)]
+    pub email: Option<String>,
+    /// The name other members see; the part of the address before the @ when absent
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Where the new password comes from.
+    #[command(flatten)]
+    pub password: Password,
+    /// Write the Emergency Kit to a new file that only you can read, besides showing it
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub kit_file: Option<PathBuf>,
+    /// Do not make this a device that stays logged in
+    #[arg(long)]
+    pub no_device: bool,
+}
+
+/// `keyvawlt verify-email`
+#[derive(Debug, Args)]
+pub struct VerifyEmail {
+    /// The code that was mailed; asked for when absent
+    pub code: Option<String>,
+}
+
+/// `keyvawlt login`
+#[derive(Debug, Args)]
+pub struct Login {
+    /// The e-mail address; from the kit or a prompt when absent
+    #[arg(long, value_name = "ADDRESS", value_hint = ValueHint::EmailAddress)]
+    pub email: Option<String>,
+    /// Where the password comes from.
+    #[command(flatten)]
+    pub password: Password,
+    /// Read the Secret Key (or the whole Emergency Kit) from a file instead of a prompt
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub secret_key_file: Option<PathBuf>,
+    /// Keep no key on this device: every command asks for the password
+    #[arg(long)]
+    pub no_device: bool,
+    /// Log in as a machine, with a token read from stdin
+    #[arg(
+        long,
+        conflicts_with_all = ["email", "password_stdin", "password_file", "secret_key_file", "no_device"]
+    )]
+    pub token_stdin: bool,
+}
+
+/// `keyvawlt logout`
+#[derive(Debug, Args)]
+pub struct Logout {
+    /// Remove the key here even if the server cannot be reached
+    #[arg(long)]
+    pub local_only: bool,
+}
+
+/// `keyvawlt config`
+#[derive(Debug, Subcommand)]
+pub enum Config {
+    /// Show every setting, its value and who said it
+    Debug,
+}
+
+/// A text that may be secret, given in an argument because the person chose to.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Typed(pub Zeroizing<String>);
+
+impl std::fmt::Debug for Typed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Typed(hidden)")
+    }
+}
+
+impl std::str::FromStr for Typed {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(Zeroizing::new(text.to_owned())))
+    }
+}

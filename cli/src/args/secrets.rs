@@ -1,0 +1,171 @@
+//! Arguments of `keyvawlt secrets`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueHint};
+use zeroize::Zeroizing;
+
+use super::account::Typed;
+use crate::duration::{Length, Moment};
+use crate::failure::{Failure, Outcome};
+use crate::prompt::Source;
+use crate::reference::SecretName;
+
+/// `keyvawlt secrets`
+#[derive(Debug, Subcommand)]
+pub enum Secrets {
+    /// List names, versions and facts; no values
+    List {
+        /// Only names that begin so
+        #[arg(long, value_name = "PREFIX")]
+        prefix: Option<String>,
+        /// Only names, one per line
+        #[arg(long)]
+        names_only: bool,
+        /// Deleted ones too
+        #[arg(long)]
+        deleted: bool,
+    },
+    /// Show one secret
+    Get(Get),
+    /// Set one secret: a new version, or a new secret
+    Set(Set),
+    /// Change one secret in your editor
+    Edit {
+        /// Its name
+        name: SecretName,
+    },
+    /// Delete secrets; they can be brought back
+    Delete {
+        /// Their names
+        #[arg(required = true)]
+        names: Vec<SecretName>,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// Bring deleted secrets back
+    Undelete {
+        /// Their names
+        #[arg(required = true)]
+        names: Vec<SecretName>,
+    },
+    /// List the versions of one secret
+    History {
+        /// Its name
+        name: SecretName,
+    },
+    /// Make an earlier version the newest again
+    Rollback {
+        /// Its name
+        name: SecretName,
+        /// The version to bring back
+        #[arg(long, value_name = "VERSION", value_parser = clap::value_parser!(u64).range(1..))]
+        to: u64,
+    },
+}
+
+/// `keyvawlt secrets get`
+#[derive(Debug, Args)]
+pub struct Get {
+    /// Its name
+    pub name: SecretName,
+    /// The value only, byte for byte
+    #[arg(long)]
+    pub plain: bool,
+    /// An earlier version
+    #[arg(long, value_name = "VERSION", value_parser = clap::value_parser!(u64).range(1..))]
+    pub version: Option<u64>,
+    /// A member of the value, which is then a JSON object
+    #[arg(long, value_name = "FIELD")]
+    pub field: Option<String>,
+}
+
+/// `keyvawlt secrets set`
+#[derive(Debug, Args)]
+pub struct Set {
+    /// NAME, and the value is asked for unseen; or NAME=VALUE, which your shell's history may keep
+    // Parsed later: the parser of arguments repeats what it refuses, and this may be a value.
+    #[arg(value_name = "NAME[=VALUE]")]
+    pub assignment: Typed,
+    /// Taken only to say that a value is no argument of its own, without repeating it.
+    #[arg(hide = true)]
+    pub stray: Option<Typed>,
+    /// Read the value from stdin, without the last line end
+    #[arg(long, conflicts_with = "file")]
+    pub stdin: bool,
+    /// Read the value from a file, byte for byte
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: Option<PathBuf>,
+    /// A note, encrypted with the value
+    #[arg(long, value_name = "TEXT")]
+    pub note: Option<String>,
+    /// A tag, encrypted with the value; may be repeated
+    #[arg(long = "tag", value_name = "TAG")]
+    pub tags: Vec<String>,
+    /// Only if this is the newest version now (0: only if it is new)
+    #[arg(long, value_name = "VERSION")]
+    pub if_version: Option<u64>,
+    /// What the server may know in clear so that it can remind.
+    #[command(flatten)]
+    pub facts: Facts,
+}
+
+/// What the server and its mails can read: nothing unless you say it here.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+#[command(next_help_heading = "Facts (the server and its mails can read these)")]
+pub struct Facts {
+    /// When the value stops working: 90d, or a date
+    #[arg(long, value_name = "WHEN")]
+    pub expires: Option<Moment>,
+    /// How often it is to be replaced: 90d
+    #[arg(long, value_name = "DURATION")]
+    pub rotate_every: Option<Length>,
+    /// What mails call it, such as "Stripe live"
+    #[arg(long, value_name = "TEXT")]
+    pub label: Option<String>,
+    /// Whose key it is: openai, stripe
+    #[arg(long, value_name = "NAME")]
+    pub provider: Option<String>,
+}
+
+impl Facts {
+    /// Whether nothing is said.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Where a value comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ValueSource {
+    /// It stood in the argument.
+    Argument(Typed),
+    /// It has to be read.
+    Read(Source),
+}
+
+impl Set {
+    /// The secret, and where its value comes from. Two sources contradict each other.
+    pub fn parse(&self) -> Outcome<(SecretName, ValueSource)> {
+        if self.stray.is_some() {
+            return Err(Failure::usage("the value is no argument of its own")
+                .hint("leave it out and be asked, use --stdin or --file, or write NAME=VALUE"));
+        }
+        let (name, given) = match self.assignment.0.split_once('=') {
+            Some((name, value)) => (name, Some(Typed(Zeroizing::new(value.to_owned())))),
+            None => (self.assignment.0.as_str(), None),
+        };
+        let name = SecretName::parse(name)?;
+        let read = match &self.file {
+            Some(path) => Some(Source::File(path.clone())),
+            None => self.stdin.then_some(Source::Stdin),
+        };
+        match (given, read) {
+            (Some(_), Some(_)) => Err(Failure::usage("the value is given both as NAME=VALUE and by --stdin or --file")),
+            (Some(value), None) => Ok((name, ValueSource::Argument(value))),
+            (None, Some(source)) => Ok((name, ValueSource::Read(source))),
+            (None, None) => Ok((name, ValueSource::Read(Source::Prompt))),
+        }
+    }
+}

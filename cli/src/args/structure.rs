@@ -1,0 +1,261 @@
+//! Arguments of the commands about organizations, projects, people and access.
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::account::Typed;
+use crate::duration::{Length, Moment};
+
+/// `keyvawlt init`: what it writes comes from the global flags and settings.
+#[derive(Debug, Args)]
+pub struct Init {
+    /// Replace an existing keyvawlt.toml
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `keyvawlt org`
+#[derive(Debug, Subcommand)]
+pub enum Org {
+    /// Create an organization and become its owner
+    Create {
+        /// Its name, which the server cannot read
+        name: String,
+    },
+    /// List your organizations
+    List,
+    /// Show one: members, environments, the verified head of its chain
+    Show {
+        /// Its name; the chosen one when absent
+        name: Option<String>,
+    },
+    /// Make one the default of this device
+    Use {
+        /// Its name
+        name: String,
+    },
+}
+
+/// `keyvawlt project`
+#[derive(Debug, Subcommand)]
+pub enum Project {
+    /// Create a project, with the environments development and production
+    Create {
+        /// Its name, which the server cannot read
+        name: String,
+        /// Create no environments
+        #[arg(long)]
+        no_environments: bool,
+    },
+    /// List the projects you may see
+    List,
+}
+
+/// What an environment is for; fixes rules such as "no machine in production and elsewhere".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Class {
+    /// For trying things out.
+    Development,
+    /// Like production, without its data.
+    Staging,
+    /// The real thing.
+    Production,
+}
+
+/// `keyvawlt env`
+#[derive(Debug, Subcommand)]
+pub enum Env {
+    /// Create an environment in the project
+    Create {
+        /// Its name, which the server cannot read
+        name: String,
+        /// What it is for; by its name for development, staging and production, else development
+        #[arg(long)]
+        class: Option<Class>,
+    },
+    /// List the environments you may see
+    List,
+}
+
+/// The role of a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Role {
+    /// Everything, admins and owners included.
+    Owner,
+    /// Members and access.
+    Admin,
+    /// What access was granted.
+    Member,
+    /// Metadata and audit, never keys.
+    Auditor,
+}
+
+/// What may be done in an environment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Perm {
+    /// Read secrets.
+    Read,
+    /// Read and write secrets.
+    Write,
+    /// Read and write secrets, and grant access.
+    Manage,
+}
+
+/// What a machine may do: never `manage`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum MachinePerm {
+    /// Read secrets.
+    Read,
+    /// Read and write secrets.
+    Write,
+}
+
+/// An environment and what may be done there: `payments/production:read`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// `project/environment`, or an environment of the chosen project.
+    pub on: String,
+    /// What may be done.
+    pub perm: Perm,
+}
+
+impl std::str::FromStr for Access {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (on, perm) = text
+            .rsplit_once(':')
+            .filter(|(on, _)| !on.is_empty())
+            .ok_or("expected ENVIRONMENT:PERMISSION, such as payments/production:read")?;
+        Ok(Self { on: on.to_owned(), perm: Perm::from_str(perm, false)? })
+    }
+}
+
+/// `keyvawlt member`
+#[derive(Debug, Subcommand)]
+pub enum Member {
+    /// Make a code that lets one person join; pass it outside of this server
+    Invite {
+        /// The role
+        #[arg(long, value_enum, default_value = "member")]
+        role: Role,
+        /// Access that comes with joining; may be repeated
+        #[arg(long = "grant", value_name = "ENVIRONMENT:PERMISSION")]
+        grants: Vec<Access>,
+        /// How long the code can be used
+        #[arg(long, value_name = "DURATION", default_value = "72h")]
+        ttl: Length,
+        /// A note for the list of open invites, such as whom it is for
+        #[arg(long, value_name = "TEXT")]
+        note: Option<String>,
+    },
+    /// List members and open invites
+    List,
+    /// Show one: role, keys as words, access
+    Show {
+        /// Name, e-mail address or id
+        member: String,
+    },
+    /// Remove one; new keys are made, and the secrets to rotate are listed
+    Remove {
+        /// Name, e-mail address or id
+        member: String,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
+}
+
+/// `keyvawlt join`
+#[derive(Debug, Args)]
+pub struct Join {
+    /// The code; asked for, unseen, when absent
+    #[arg(conflicts_with = "code_stdin")]
+    pub code: Option<Typed>,
+    /// Read the code from stdin
+    #[arg(long)]
+    pub code_stdin: bool,
+    /// Do not ask whether the inviter's words were compared
+    #[arg(long, short)]
+    pub yes: bool,
+}
+
+/// `keyvawlt grant`
+#[derive(Debug, Subcommand)]
+pub enum Grant {
+    /// Give access, or change it
+    Add {
+        /// Whom: name, e-mail address or id of a member or machine
+        #[arg(long, value_name = "WHO")]
+        to: String,
+        /// Where: ENVIRONMENT or PROJECT/ENVIRONMENT; the chosen one when absent
+        #[arg(long, value_name = "ENVIRONMENT")]
+        on: Option<String>,
+        /// What
+        #[arg(long, value_enum)]
+        perm: Perm,
+        /// When it ends: a duration or a date; never when absent
+        #[arg(long, value_name = "WHEN")]
+        ttl: Option<Moment>,
+    },
+    /// List access
+    List {
+        /// Only there
+        #[arg(long, value_name = "ENVIRONMENT")]
+        on: Option<String>,
+        /// Only theirs
+        #[arg(long, value_name = "WHO")]
+        to: Option<String>,
+    },
+    /// Take access away; a new key is made, and the secrets to rotate are listed
+    Remove {
+        /// Whose
+        #[arg(long, value_name = "WHO")]
+        to: String,
+        /// Where; the chosen environment when absent
+        #[arg(long, value_name = "ENVIRONMENT")]
+        on: Option<String>,
+    },
+}
+
+/// `keyvawlt machine`
+#[derive(Debug, Subcommand)]
+pub enum Machine {
+    /// Admit a machine to one environment and print its token, once
+    Create {
+        /// Its name
+        name: String,
+        /// What it may do
+        #[arg(long, value_enum, default_value = "read")]
+        perm: MachinePerm,
+        /// When it ends: a duration or a date
+        #[arg(long, value_name = "WHEN", default_value = "90d")]
+        ttl: Moment,
+        /// Write the token to a new file that only you can read, instead of printing it
+        #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+        token_file: Option<std::path::PathBuf>,
+    },
+    /// List machines
+    List,
+    /// Remove one; new keys are made, and the secrets to rotate are listed
+    Revoke {
+        /// Name or id
+        machine: String,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
+}
+
+/// `keyvawlt worklog`
+#[derive(Debug, Subcommand)]
+pub enum Worklog {
+    /// List the secrets somebody could read who no longer may
+    List,
+}
+
+/// `keyvawlt trust`
+#[derive(Debug, Subcommand)]
+pub enum Trust {
+    /// List members with the ten words of their keys
+    List,
+}

@@ -1,0 +1,20 @@
+//! The KeyVawlt command line, as a library so that tests and the binary share one code.
+//!
+//! Invariants: no secret's value is ever needed in an argument, and none appears in an error or a
+//! log line. Absent: cryptography and the wire, which live in `keyvawlt-client`.
+
+pub mod args;
+pub mod commands;
+pub mod dialect;
+pub mod duration;
+pub mod edit;
+pub mod envfile;
+pub mod exit;
+pub mod failure;
+pub mod files;
+pub mod names;
+pub mod output;
+pub mod prompt;
+pub mod reference;
+pub mod run;
+pub mod settings;

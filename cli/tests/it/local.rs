@@ -1,0 +1,59 @@
+//! Commands without a server, and how failures look.
+
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+fn keyvawlt(dir: &TempDir, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_keyvawlt"))
+        .env_clear()
+        .env("HOME", dir.path())
+        .env("KEYVAWLT_TOKEN", "canary")
+        .current_dir(dir.path())
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+#[test]
+fn init_writes_a_file_that_config_debug_names_as_the_source() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = keyvawlt(&dir, &["init"]);
+    assert_eq!(output.status.code(), Some(2));
+    let output = keyvawlt(&dir, &["init", "--project", "payments", "--org", "acme"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(
+        std::fs::read_to_string(dir.path().join("keyvawlt.toml")).unwrap(),
+        "# Which secrets this repository uses. Safe to commit: it holds none.\n\
+         org = \"acme\"\nproject = \"payments\"\nenvironment = \"development\"\n"
+    );
+    assert_eq!(keyvawlt(&dir, &["init", "--project", "other"]).status.code(), Some(1));
+    assert_eq!(keyvawlt(&dir, &["init", "--force", "-e", "production"]).status.code(), Some(0));
+
+    let output = keyvawlt(&dir, &["config", "debug", "--json", "--org", "flag"]);
+    let rows: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let row = |name: &str| rows.iter().find(|row| row["setting"] == name).unwrap();
+    assert_eq!(row("org")["source"], "--org");
+    assert_eq!(row("environment")["value"], "production");
+    assert!(row("project")["source"].as_str().unwrap().ends_with("keyvawlt.toml"));
+    assert_eq!(row("token")["value"], "(hidden)");
+    assert!(!stdout(&output).contains("canary"));
+    assert!(stdout(&keyvawlt(&dir, &["config", "debug"])).starts_with("SETTING"));
+}
+
+#[test]
+fn failures_have_codes_and_json() {
+    let dir = tempfile::tempdir().unwrap();
+    assert_eq!(keyvawlt(&dir, &["nonsense"]).status.code(), Some(2));
+    assert_eq!(keyvawlt(&dir, &["--help"]).status.code(), Some(0));
+    assert!(stdout(&keyvawlt(&dir, &["version"])).starts_with("keyvawlt "));
+    let output = keyvawlt(&dir, &["config", "debug", "--profile", "none", "--json"]);
+    assert_eq!(output.status.code(), Some(2));
+    let json: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert_eq!(json["error"]["code"], "USAGE");
+    assert_eq!(json["error"]["resource"], "none");
+}

@@ -1,0 +1,7 @@
+//! The command line from outside.
+
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "test helpers fail and report by these")]
+
+mod local;
+mod readers;
+mod run;
