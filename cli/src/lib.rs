@@ -12,6 +12,7 @@ pub mod envfile;
 pub mod exit;
 pub mod failure;
 pub mod files;
+pub mod import;
 pub mod names;
 pub mod output;
 pub mod prompt;
