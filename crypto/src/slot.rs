@@ -147,6 +147,14 @@ impl SlotKey {
         signing_key(&self.0, "kv1/login")
     }
 
+    /// Which slot it is: derived, so that a new device needs to know nothing but the key to ask for it.
+    pub fn slot_id(&self) -> SlotId {
+        let derived = hx(&self.0, "kv1/slot-id");
+        let mut id = [0; SlotId::LEN];
+        id.iter_mut().zip(derived.expose()).for_each(|(to, from)| *to = *from);
+        SlotId(id)
+    }
+
     fn sealing_key(&self) -> Key {
         hx(&self.0, "kv1/slot")
     }

@@ -1,1 +1,43 @@
 //! The KeyVawlt client library: connect, unlock, verify, read, write, share.
+//!
+//! The server is not trusted. Everything it delivers is verified against signed statements and against what this machine remembers; what does
+//! not verify is an [`Error::Verification`], after which nothing is written and nothing older is used instead. Secrets are sealed and opened
+//! here, and no decrypted byte, length, hash or equality leaves the client as a side effect.
+//!
+//! [`Client`] is a server; [`Account`] a person's unlocked account there; [`Vault`] one organization as one identity sees it.
+
+mod account;
+mod change;
+mod clock;
+mod directory;
+mod environments;
+mod error;
+mod invites;
+mod keyring;
+mod machines;
+mod members;
+mod organization;
+mod random;
+mod secrets;
+mod session;
+mod space;
+mod state;
+mod sync;
+mod vault;
+mod wire;
+
+pub use account::{Account, NewAccount};
+pub use clock::Clock;
+pub use environments::Environment;
+pub use error::{Error, Result};
+pub use invites::{InviteInfo, Invitation, NewInvite};
+pub use keyvawlt_crypto::account::{RecoveryCode, SecretKey};
+pub use keyvawlt_crypto::device::DeviceKey;
+pub use keyvawlt_crypto::{InviteCode, MachineToken, safety_words};
+pub use keyvawlt_ledger as ledger;
+pub use machines::NewMachine;
+pub use members::{MemberInfo, Removal, RotateItem};
+pub use secrets::{FactsInput, Secret, SecretInfo, SecretWrite, VersionInfo};
+pub use state::StateDir;
+pub use vault::Vault;
+pub use wire::{Client, Options};

@@ -1,0 +1,259 @@
+//! People: signing up, unlocking, and the account's sealed blob.
+//!
+//! Login and unlock never create keys: an account that is missing or does not open is an error, never a fresh start.
+
+use crate::error::{Error, Result};
+use crate::invites::Invitation;
+use crate::random::{self, rng};
+use crate::session::Session;
+use crate::state::StateDir;
+use crate::vault::Vault;
+use crate::wire::{Client, rpc};
+use bytes::Bytes;
+use keyvawlt_crypto::account::{AccountBlob, SecretKey, SlotKey, claim, open_account_key, root_key, seal_account_key};
+use keyvawlt_crypto::device::DeviceKey;
+use keyvawlt_crypto::{Identity, InviteCode, Key, Zeroizing, kit};
+use keyvawlt_ledger::assertion::Subject;
+use keyvawlt_ledger::bundle::kind;
+use keyvawlt_ledger::{AccountId, Code, Fault, OrgId, Signed, SlotId};
+use keyvawlt_proto::v1;
+
+/// The file in which a device remembers which account data it has seen.
+const PIN_FILE: &str = "account.pin";
+
+/// An unlocked account.
+#[derive(Debug)]
+pub struct Account {
+    session: Session,
+    account_id: AccountId,
+    secret_key: Option<SecretKey>,
+    ak: Key,
+    blob: AccountBlob,
+    identity: Identity,
+    email: String,
+    email_verified: bool,
+}
+
+/// A fresh account, and what its owner must keep.
+#[derive(Debug)]
+pub struct NewAccount {
+    /// The account, unlocked.
+    pub account: Account,
+    /// Shown once.
+    pub secret_key: SecretKey,
+    /// The page to print.
+    pub kit: Zeroizing<String>,
+}
+
+impl Client {
+    /// Makes an account: identity, Secret Key and account key are drawn here, and only sealed forms are sent.
+    pub async fn sign_up(&self, email: &str, password: &str) -> Result<NewAccount> {
+        check_password(password)?;
+        self.check().await?;
+        let secret_key = SecretKey::random(&mut rng());
+        let account_id = AccountId(random::bytes());
+        let identity = Identity::make(kind::PERSON, self.clock().now_ms(), &mut rng());
+        let ak = Key::random(&mut rng());
+        let slot = SlotKey::password(stretch(password.to_owned(), secret_key.clone(), account_id).await?);
+        let blob = AccountBlob::new(&identity);
+        let request = v1::SignUpRequest {
+            request_id: Bytes::copy_from_slice(&random::bytes::<16>()),
+            account_id: Bytes::copy_from_slice(&account_id.0),
+            email: email.to_owned(),
+            bundle: Some(statement(identity.signed_bundle())),
+            claim: Some(statement(&claim(&identity, &account_id, self.origin()))),
+            slots: vec![sealed_slot(&slot, slot.slot_id(), v1::SlotType::Password, &account_id, &ak)],
+            blob: blob.seal(&ak, &account_id, &mut rng()).into(),
+        };
+        rpc::sign_up(self, None, request).await?;
+        let kit = kit::text(&account_id, email, self.origin(), &secret_key);
+        let session = Session::by_slot(self.clone(), Subject::Slot(account_id, slot.slot_id()), slot);
+        let account =
+            Account { session, account_id, secret_key: Some(secret_key.clone()), ak, blob, identity, email: email.to_owned(), email_verified: false };
+        Ok(NewAccount { account, secret_key, kit })
+    }
+
+    /// Unlocks with password and Secret Key.
+    pub async fn log_in(&self, account_id: AccountId, secret_key: &SecretKey, password: &str, pins: Option<&StateDir>) -> Result<Account> {
+        let slot = SlotKey::password(stretch(password.to_owned(), secret_key.clone(), account_id).await?);
+        let slot_id = slot.slot_id();
+        Account::unlock(self, account_id, slot, slot_id, Some(secret_key.clone()), pins).await
+    }
+
+    /// Unlocks with an enrolled device's key.
+    pub async fn unlock_device(&self, device: &DeviceKey, pins: Option<&StateDir>) -> Result<Account> {
+        if device.origin != self.origin() {
+            return Err(Error::invalid("address", format!("this device is enrolled at {}: log in again for another server", device.origin)));
+        }
+        Account::unlock(self, device.account_id, device.slot_key(), device.slot_id, Some(device.secret_key.clone()), pins).await
+    }
+}
+
+impl Account {
+    async fn unlock(client: &Client, account_id: AccountId, slot: SlotKey, slot_id: SlotId, secret_key: Option<SecretKey>, pins: Option<&StateDir>) -> Result<Self> {
+        let session = Session::by_slot(client.clone(), Subject::Slot(account_id, slot_id), slot.clone());
+        let read = session.call(async |client, token| rpc::read_account(client, Some(token), v1::ReadAccountRequest {}).await).await?;
+        let ak = open_account_key(&slot, &account_id, &slot_id, &read.sealed_account_key).map_err(Error::Verification)?;
+        let blob = AccountBlob::open(&ak, &account_id, read.generation, &read.blob).map_err(Error::Verification)?;
+        let identity = blob.identity().map_err(Error::Verification)?;
+        if let Some(pins) = pins {
+            check_pin(pins, &account_id, blob.generation)?;
+        }
+        Ok(Self { session, account_id, secret_key, ak, blob, identity, email: read.email, email_verified: read.email_verified })
+    }
+
+    /// The account's id, which the Emergency Kit shows.
+    pub fn id(&self) -> AccountId {
+        self.account_id
+    }
+
+    /// The person's identity.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The address on record.
+    pub fn email(&self) -> &str {
+        &self.email
+    }
+
+    /// Whether the address was confirmed: before that, no mail but the code is sent to it.
+    pub fn email_verified(&self) -> bool {
+        self.email_verified
+    }
+
+    /// The server.
+    pub fn client(&self) -> &Client {
+        self.session.client()
+    }
+
+    /// The organizations this account has joined. The server cannot add to them.
+    pub fn organizations(&self) -> &[OrgId] {
+        &self.blob.org_ids
+    }
+
+    /// Confirms the e-mail address with the mailed code.
+    pub async fn verify_email(&mut self, code: &str) -> Result<()> {
+        let request = v1::VerifyEmailRequest { code: code.trim().to_owned() };
+        self.session.call(async |client, token| rpc::verify_email(client, Some(token), request.clone()).await).await?;
+        self.email_verified = true;
+        Ok(())
+    }
+
+    /// Has another code mailed.
+    pub async fn resend_email_code(&self) -> Result<()> {
+        let resend = async |client: &Client, token: &str| rpc::resend_email_code(client, Some(token), v1::ResendEmailCodeRequest {}).await;
+        self.session.call(resend).await.map(|_| ())
+    }
+
+    /// Enrols this device: a slot whose key stays here.
+    pub async fn enrol_device(&self) -> Result<DeviceKey> {
+        let secret_key = self.secret_key.clone().ok_or_else(|| Error::invalid("Secret Key", "unlock with password and Secret Key first"))?;
+        let key = Key::random(&mut rng());
+        let slot = SlotKey::device(key.clone());
+        let slot_id = slot.slot_id();
+        let slot = Some(sealed_slot(&slot, slot_id, v1::SlotType::Device, &self.account_id, &self.ak));
+        let request = v1::AddSlotRequest { slot };
+        self.session.call(async |client, token| rpc::add_slot(client, Some(token), request.clone()).await).await?;
+        Ok(DeviceKey { origin: self.client().origin().to_owned(), account_id: self.account_id, slot_id, key, secret_key })
+    }
+
+    /// Removes a way in.
+    pub async fn remove_slot(&self, slot_id: SlotId) -> Result<()> {
+        let request = v1::RemoveSlotRequest { slot_id: Bytes::copy_from_slice(&slot_id.0) };
+        self.session.call(async |client, token| rpc::remove_slot(client, Some(token), request.clone()).await).await.map(|_| ())
+    }
+
+    /// Opens an organization this account has joined.
+    pub async fn open(&self, org_id: OrgId, state: &StateDir) -> Result<Vault> {
+        if !self.blob.org_ids.contains(&org_id) {
+            return Err(Error::Verification(Fault::new(Code::UnknownOrg, "this account has not joined that organization")));
+        }
+        Vault::open(self.session.clone(), self.identity.clone(), org_id, state, None).await
+    }
+
+    /// Founds an organization, and opens it.
+    pub async fn found(&mut self, name: &str, state: &StateDir) -> Result<Vault> {
+        let vault = Vault::found(self.session.clone(), self.identity.clone(), name, state).await?;
+        self.remember(vault.org_id()).await?;
+        Ok(vault)
+    }
+
+    /// Joins an organization by an invite code, and opens it.
+    pub async fn join(&mut self, code: &InviteCode, state: &StateDir) -> Result<Vault> {
+        if code.origin != self.client().origin() {
+            return Err(Error::invalid("invite code", format!("it is for the server {}", code.origin)));
+        }
+        Invitation::new(self.client().clone(), code.clone()).accept(&self.identity).await?;
+        self.remember(code.org_id).await?;
+        Vault::open(self.session.clone(), self.identity.clone(), code.org_id, state, Some((code.seq, code.link_hash))).await
+    }
+
+    /// Notes in a state directory which account data this device has seen.
+    pub fn pin(&self, pins: &StateDir) -> Result<()> {
+        pins.write(PIN_FILE, format!("{} {}\n", self.account_id, self.blob.generation).as_bytes())
+    }
+
+    /// Adds an organization to the sealed list.
+    async fn remember(&mut self, org_id: OrgId) -> Result<()> {
+        if self.blob.org_ids.contains(&org_id) {
+            return Ok(());
+        }
+        let mut blob = self.blob.clone();
+        blob.org_ids.push(org_id);
+        blob.generation += 1;
+        let request = v1::UpdateAccountRequest {
+            blob: blob.seal(&self.ak, &self.account_id, &mut rng()).into(),
+            generation: blob.generation,
+            pins: Bytes::new(),
+        };
+        self.session.call(async |client, token| rpc::update_account(client, Some(token), request.clone()).await).await?;
+        self.blob = blob;
+        Ok(())
+    }
+}
+
+/// A server cannot take a device back to older account data.
+fn check_pin(pins: &StateDir, account_id: &AccountId, generation: u64) -> Result<()> {
+    let Some(bytes) = pins.read(PIN_FILE)? else { return Ok(()) };
+    let damaged = || Error::Storage { path: pins.path().join(PIN_FILE), why: "the file is damaged: move it away and log in again".to_owned() };
+    let text = String::from_utf8(bytes).map_err(|_| damaged())?;
+    let (account, pinned) = text.trim().split_once(' ').ok_or_else(damaged)?;
+    let pinned: u64 = pinned.parse().map_err(|_| damaged())?;
+    if account == account_id.to_string() && generation < pinned {
+        return Err(Error::Verification(Fault::new(Code::Rollback, "the server shows older account data than this device has seen")));
+    }
+    Ok(())
+}
+
+/// Argon2id takes a good part of a second: off the runtime's threads.
+async fn stretch(password: String, secret_key: SecretKey, account_id: AccountId) -> Result<Key> {
+    let password = Zeroizing::new(password);
+    tokio::task::spawn_blocking(move || root_key(&password, &secret_key, &account_id))
+        .await
+        .map_err(|_| Error::invalid("password", "there is not enough memory to stretch it"))
+}
+
+/// The shortest password taken: with the Secret Key it is the second factor of a stolen database, not the only one.
+const MIN_PASSWORD: usize = 8;
+
+fn check_password(password: &str) -> Result<()> {
+    if password.chars().count() < MIN_PASSWORD {
+        return Err(Error::invalid("password", format!("it must have at least {MIN_PASSWORD} characters")));
+    }
+    Ok(())
+}
+
+fn sealed_slot(slot: &SlotKey, slot_id: SlotId, kind: v1::SlotType, account_id: &AccountId, ak: &Key) -> v1::Slot {
+    v1::Slot {
+        slot_id: Bytes::copy_from_slice(&slot_id.0),
+        r#type: kind.into(),
+        login_pk: Bytes::copy_from_slice(slot.login_key().verifying_key().as_bytes()),
+        sealed_account_key: seal_account_key(slot, account_id, &slot_id, ak, &mut rng()).into(),
+    }
+}
+
+/// A signed object as the wire carries it.
+pub(crate) fn statement(signed: &Signed) -> v1::SignedStatement {
+    v1::SignedStatement { payload: Bytes::copy_from_slice(signed.payload()), signature: Bytes::copy_from_slice(&signed.sig) }
+}

@@ -1,0 +1,101 @@
+//! Files of this machine: 0600 in a 0700 folder, replaced atomically, one process at a time.
+
+use crate::error::{Error, Result};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long to wait for another process that holds the lock: a sync with a large organization.
+const LOCK_PATIENCE: Duration = Duration::from_secs(30);
+/// Pause between looks at a held lock.
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+
+/// Where a client remembers what it has verified.
+#[derive(Clone, Debug)]
+pub struct StateDir {
+    path: PathBuf,
+}
+
+/// A held lock; released when dropped.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    _file: File,
+}
+
+impl StateDir {
+    /// Uses a folder, made 0700 if it is not there.
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self> {
+        let path = path.into();
+        DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(|error| storage(&path, &error))?;
+        Ok(Self { path })
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A folder below this one.
+    pub fn below(&self, name: &str) -> Result<Self> {
+        Self::open(self.path.join(name))
+    }
+
+    /// Reads a file; `None` if there is none.
+    pub fn read(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        let path = self.path.join(name);
+        match fs::read(&path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(storage(&path, &error)),
+        }
+    }
+
+    /// Replaces a file: written beside it, flushed, renamed.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let path = self.path.join(name);
+        let beside = self.path.join(format!(".{name}.new"));
+        let replace = || -> std::io::Result<()> {
+            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+            file.write_all(bytes)?;
+            file.sync_all()?;
+            fs::rename(&beside, &path)?;
+            File::open(&self.path)?.sync_all()
+        };
+        replace().map_err(|error| storage(&path, &error))
+    }
+
+    /// Removes a file, if it is there.
+    pub fn remove(&self, name: &str) -> Result<()> {
+        let path = self.path.join(name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(storage(&path, &error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Waits for the lock of a name, so that two processes never work on the same pins.
+    pub(crate) async fn lock(&self, name: &str) -> Result<Lock> {
+        let path = self.path.join(format!("{name}.lock"));
+        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(|error| storage(&path, &error))?;
+        let mut waited = Duration::ZERO;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Lock { _file: file }),
+                Err(TryLockError::WouldBlock) if waited < LOCK_PATIENCE => {
+                    tokio::time::sleep(LOCK_PAUSE).await;
+                    waited += LOCK_PAUSE;
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(Error::Storage { path, why: "another keyvawlt process holds it: wait for it to end".to_owned() });
+                }
+                Err(TryLockError::Error(error)) => return Err(storage(&path, &error)),
+            }
+        }
+    }
+}
+
+fn storage(path: &Path, error: &std::io::Error) -> Error {
+    Error::Storage { path: path.to_owned(), why: error.to_string() }
+}
