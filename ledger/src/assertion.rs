@@ -16,6 +16,8 @@ pub const TYP: &str = "kv-login+jwt";
 pub const ACCESS_TYP: &str = "kv-access+jwt";
 /// An assertion's longest life: one round trip and a slow clock.
 pub const MAX_ASSERTION_S: u64 = 60;
+/// How long a client makes its own last: half of the most allowed, so that a clock may be off by half a minute either way.
+pub const ASSERTION_LIFE_S: u64 = MAX_ASSERTION_S / 2;
 /// An access token's longest life: a removed slot's token dies with it at once, a stolen one within this.
 pub const MAX_ACCESS_S: u64 = 600;
 
@@ -84,8 +86,9 @@ impl Expires for Claims {
 /// Makes an assertion.
 pub fn make(subject: Subject, audience: &str, now_s: u64, jti: [u8; 16], key: &SigningKey) -> Result<String, Fault> {
     let sub = subject.to_string();
-    let jti = jti.iter().map(|byte| format!("{byte:02x}")).collect();
-    let claims = Claims { iss: sub.clone(), sub, aud: audience.to_owned(), iat: now_s, exp: now_s + MAX_ASSERTION_S, jti };
+    let jti = jti.iter().flat_map(|byte| [byte >> 4, byte & 0xf]).filter_map(|digit| char::from_digit(digit.into(), 16)).collect();
+    let exp = now_s.saturating_add(ASSERTION_LIFE_S);
+    let claims = Claims { iss: sub.clone(), sub, aud: audience.to_owned(), iat: now_s, exp, jti };
     jwt::sign(TYP, None, &claims, key)
 }
 
@@ -100,7 +103,7 @@ pub fn verify(assertion: &str, audiences: &[&str], login_pk: &[u8; 32], now_s: u
     if claims.iss != claims.sub || claims.jti.len() != 32 {
         return Err(Fault::new(Code::Sig, "the assertion's claims are malformed"));
     }
-    if claims.exp.saturating_sub(claims.iat) > MAX_ASSERTION_S || claims.exp > now_s + MAX_ASSERTION_S {
+    if claims.exp.saturating_sub(claims.iat) > MAX_ASSERTION_S || claims.exp > now_s.saturating_add(MAX_ASSERTION_S) {
         return Err(Fault::new(Code::Clock, "the assertion is valid for too long: check this machine's clock"));
     }
     Ok(claims)

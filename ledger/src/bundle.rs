@@ -57,7 +57,7 @@ impl Bundle {
         if bundle.sign_pk == bundle.auth_pk {
             return Err(Fault::new(Code::WeakKey, "statement and login keys must differ"));
         }
-        check_x25519(&bundle.kem_pk)?;
+        check_kem_pk(&bundle.kem_pk)?;
         signed.verify(&bundle.sign_pk, Domain::Bundle)?;
         Ok((bundle, key_id(signed.payload())))
     }
@@ -66,6 +66,31 @@ impl Bundle {
 /// `key_id = H(0x0103, payload)`.
 pub fn key_id(payload: &[u8]) -> KeyId {
     KeyId(hash::hash(hash::KEY_ID, payload).0)
+}
+
+/// Refuses X-Wing keys to which nobody could wrap, or for which libraries disagree: one such member would hold up every epoch.
+pub fn check_kem_pk(kem_pk: &[u8; KEM_PK_LEN]) -> Result<(), Fault> {
+    let (ml_kem, x25519) = kem_pk.split_at(ML_KEM_PK_LEN);
+    check_ml_kem(ml_kem)?;
+    check_x25519(x25519)
+}
+
+/// The ML-KEM-768 half: 768 coefficients of 12 bits, then a seed of 32 bytes.
+const ML_KEM_PK_LEN: usize = KEM_PK_LEN - 32;
+/// The modulus of ML-KEM.
+const Q: u16 = 3329;
+
+/// The modulus check of FIPS 203 section 7.2: every coefficient is below q.
+fn check_ml_kem(key: &[u8]) -> Result<(), Fault> {
+    let (coefficients, _seed) = key.split_at(key.len().saturating_sub(32));
+    let reduced = |three: &[u8]| match *three {
+        [a, b, c] => (u16::from(a) | (u16::from(b & 0xf) << 8)) < Q && ((u16::from(b) >> 4) | (u16::from(c) << 4)) < Q,
+        _ => false,
+    };
+    if coefficients.chunks(3).all(reduced) {
+        return Ok(());
+    }
+    Err(Fault::new(Code::WeakKey, "the ML-KEM half of an X-Wing key is not reduced"))
 }
 
 /// The X25519 half must not be a point of small order (RFC 7748 section 6.1): their u coordinates, little-endian, high bit cleared.
@@ -93,12 +118,11 @@ const SMALL_ORDER_U: [[u8; 32]; 7] = {
     ]
 };
 
-fn check_x25519(kem_pk: &[u8; KEM_PK_LEN]) -> Result<(), Fault> {
-    let Some(half) = kem_pk.last_chunk::<32>() else { return Err(Fault::new(Code::WeakKey, "the X-Wing key is too short")) };
-    let mut u = *half;
+fn check_x25519(key: &[u8]) -> Result<(), Fault> {
+    let Ok(mut u) = <[u8; 32]>::try_from(key) else { return Err(Fault::new(Code::WeakKey, "the X-Wing key has another length")) };
     u[31] &= 0x7f;
     if SMALL_ORDER_U.contains(&u) {
-        return Err(Fault::new(Code::WeakKey, "the X25519 half of an identity is of small order"));
+        return Err(Fault::new(Code::WeakKey, "the X25519 half of an X-Wing key is of small order"));
     }
     Ok(())
 }

@@ -52,7 +52,9 @@ fn write(value: &Value, out: &mut Vec<u8>) {
         }
         Value::Array(items) => {
             head(4, items.len() as u64, out);
-            items.iter().for_each(|item| write(item, out));
+            for item in items {
+                write(item, out);
+            }
         }
         Value::Map(pairs) => {
             head(5, pairs.len() as u64, out);
@@ -70,17 +72,17 @@ fn head(major: u8, argument: u64, out: &mut Vec<u8>) {
     let wide = argument.to_be_bytes();
     match argument {
         0..=23 => out.push(major | wide[7]),
-        24..=0xff => out.extend_from_slice(&[major | 24, wide[7]]),
+        24..=0xff => out.extend_from_slice(&[major | 0x18, wide[7]]),
         0x100..=0xffff => {
-            out.push(major | 25);
+            out.push(major | 0x19);
             out.extend_from_slice(&wide[6..]);
         }
         0x1_0000..=0xffff_ffff => {
-            out.push(major | 26);
+            out.push(major | 0x1a);
             out.extend_from_slice(&wide[4..]);
         }
         _ => {
-            out.push(major | 27);
+            out.push(major | 0x1b);
             out.extend_from_slice(&wide);
         }
     }

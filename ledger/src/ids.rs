@@ -49,8 +49,9 @@ macro_rules! id {
         impl std::str::FromStr for $name {
             type Err = Fault;
             fn from_str(text: &str) -> Result<Self, Fault> {
-                let wrong = || Fault::new(Code::Canon, concat!(stringify!($name), " must be ", stringify!($len), " bytes in hexadecimal"));
-                if text.len() != 2 * $len || !text.is_ascii() {
+                let wrong = || Fault::new(Code::Canon, concat!(stringify!($name), " must be ", stringify!($len), " bytes in lower-case hexadecimal"));
+                // One text for one identifier: `from_str_radix` alone would also take signs and capitals.
+                if text.len() != 2 * $len || !text.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f')) {
                     return Err(wrong());
                 }
                 let mut bytes = [0; $len];

@@ -3,6 +3,8 @@
 //! Canonical CBOR, signed statements, the organization chain, manifests, Merkle trees and login assertions. Pure: no I/O, no clock, no
 //! randomness; time is an argument, and no input makes it panic. It cannot decrypt anything: that is the client's alone.
 
+#![deny(clippy::indexing_slicing)]
+
 pub mod account;
 pub mod assertion;
 pub mod bundle;

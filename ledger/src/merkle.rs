@@ -237,7 +237,9 @@ pub fn verify_inclusion(leaf: Hash, index: u64, size: u64, path: &[Hash], root: 
 
 fn subtree(leaves: &[Hash]) -> Hash {
     let mut frontier = Frontier::default();
-    leaves.iter().for_each(|leaf| frontier.push(*leaf));
+    for leaf in leaves {
+        frontier.push(*leaf);
+    }
     frontier.root()
 }
 
@@ -320,7 +322,9 @@ mod tests {
         #[test]
         fn a_stored_frontier_comes_back(n in 0u8..100) {
             let mut frontier = Frontier::default();
-            leaves(n).into_iter().for_each(|leaf| frontier.push(leaf));
+            for leaf in leaves(n) {
+                frontier.push(leaf);
+            }
             prop_assert_eq!(Frontier::from_bytes(&frontier.to_bytes()).unwrap(), frontier);
         }
     }

@@ -70,21 +70,24 @@ pub fn verify(public_key: &[u8; 32], domain: Domain, payload: &[u8], sig: &[u8; 
 
 /// Verifies a signature over bytes that carry their own domain separation (JWS).
 pub fn verify_raw(public_key: &[u8; 32], message: &[u8], sig: &[u8; 64]) -> Result<(), Fault> {
-    check_public_key(public_key)?;
+    let key = sound_key(public_key)?;
     let (r, s) = sig.split_at(32);
     if is_small_order(r) || !is_canonical_point(r) || !is_reduced_scalar(s) {
         return Err(Fault::new(Code::Sig, "the signature is malformed"));
     }
-    let key = VerifyingKey::from_bytes(public_key).map_err(|_| weak())?;
     key.verify_strict(message, &Signature::from_bytes(sig)).map_err(|_| Fault::new(Code::Sig, "the signature does not verify"))
 }
 
 /// Refuses keys of small order, and encodings that a second library might read differently.
 pub fn check_public_key(public_key: &[u8; 32]) -> Result<(), Fault> {
-    if is_small_order(public_key) || !is_canonical_point(public_key) || VerifyingKey::from_bytes(public_key).is_err() {
+    sound_key(public_key).map(|_| ())
+}
+
+fn sound_key(public_key: &[u8; 32]) -> Result<VerifyingKey, Fault> {
+    if is_small_order(public_key) || !is_canonical_point(public_key) {
         return Err(weak());
     }
-    Ok(())
+    VerifyingKey::from_bytes(public_key).map_err(|_| weak())
 }
 
 fn input(domain: Domain, payload: &[u8]) -> Vec<u8> {

@@ -2,10 +2,10 @@
 //! then the rule of its type. The first failure ends it; nothing of a refused link is kept.
 
 use super::entry::{ChainEntry, Entry, Key, Ns};
-use super::link::{Body, Head, Link, Policy};
+use super::link::{Body, Link, Policy};
 use super::needs::WrapNeed;
 use super::view::{Draft, Questions, View};
-use super::{invites, members, namespaces, rules};
+use super::{heads, invites, members, namespaces, rules};
 use crate::canon::Canon;
 use crate::cbor::Value;
 use crate::fault::{Code, Fault};
@@ -81,6 +81,9 @@ pub fn apply<V: View>(view: &V, tip: &Tip, signed: &Signed, now_ms: u64) -> Resu
     if body.fences().is_empty() && payload.len() > limits::MAX_LINK {
         return Err(Fault::new(Code::Limit, "a link without fences must not exceed 64 KiB"));
     }
+    if link.seen.len() > limits::MAX_SEEN {
+        return Err(Fault::new(Code::Limit, "a link vouches for at most 32 heads"));
+    }
     check_position(&link, tip, payload)?;
     let mut draft = Draft::on(view);
     check_time(&draft, &link, now_ms)?;
@@ -90,7 +93,7 @@ pub fn apply<V: View>(view: &V, tip: &Tip, signed: &Signed, now_ms: u64) -> Resu
     let step = Step { link: &link, hash };
     touch_chain(&mut draft, &link);
     let needs = judge(&mut draft, &step, &body)?;
-    rules::record_seen(&mut draft, &link.seen)?;
+    heads::record_seen(&mut draft, &link.seen)?;
 
     let mut history = tip.history.clone();
     history.push(leaf_hash(&hash.0));
@@ -214,29 +217,4 @@ pub(super) fn open_ns<V: View>(draft: &Draft<V>, id: &crate::ids::NsId) -> Resul
 /// The policy in force.
 pub(super) fn policy<V: View>(draft: &Draft<V>) -> Result<Policy, Fault> {
     draft.policy().ok_or_else(|| Fault::new(Code::State, "the chain has no policy"))
-}
-
-/// Refuses fences that do not cover `wanted`, repeat, or go back.
-pub(super) fn set_fences<V: View>(
-    draft: &mut Draft<V>,
-    step: &Step,
-    fences: &[Head],
-    wanted: &std::collections::BTreeSet<crate::ids::NsId>,
-) -> Result<(), Fault> {
-    let named: std::collections::BTreeSet<_> = fences.iter().map(|fence| fence.ns_id).collect();
-    if named.len() != fences.len() {
-        return Err(Fault::new(Code::Fence, "a namespace is fenced twice"));
-    }
-    if let Some(missing) = wanted.difference(&named).next() {
-        return Err(Fault::new(Code::Fence, format!("namespace {missing} must be fenced")));
-    }
-    for fence in fences {
-        let mut ns = draft.known_ns(&fence.ns_id)?;
-        if ns.fence.as_ref().is_some_and(|old| old.mseq > fence.mseq) || (fence.mseq == 0 && fence.mhash != ns.create_hash) {
-            return Err(Fault::new(Code::Fence, "a fence goes back"));
-        }
-        ns.fence = Some(super::entry::Fence { mseq: fence.mseq, mhash: fence.mhash, seq: step.link.seq });
-        draft.put_ns(&fence.ns_id, ns);
-    }
-    Ok(())
 }

@@ -92,7 +92,9 @@ impl Key {
 
     fn join(noun: &[u8], parts: &[&[u8]]) -> Self {
         let mut key = noun.to_vec();
-        parts.iter().for_each(|part| key.extend_from_slice(part));
+        for part in parts {
+            key.extend_from_slice(part);
+        }
         Self(key)
     }
 }
@@ -140,7 +142,7 @@ row! {
         pending: bool,
         /// How the keys were verified.
         verified: u8,
-        /// The link at which the keys were last reset: invites from before are void.
+        /// Invites the member made before this link are void: it entered, lost its keys, or lost the right to invite there.
         reset_seq: u64,
     }
 }
@@ -154,7 +156,7 @@ row! {
         seq: u64,
         /// Signs the join.
         sign_pk: [u8; 32],
-        /// Signs the invite's login.
+        /// Signs the login of whoever holds the code.
         auth_pk: [u8; 32],
         /// `H(0x0104, [sign_pk, auth_pk, kem_pk])`.
         key_id: KeyId,

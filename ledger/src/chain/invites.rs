@@ -6,10 +6,11 @@ use super::link::{Intended, Invite, InviteRevoke, MemberJoin, class, permission,
 use super::members::{admit, self_wraps};
 use super::needs::WrapNeed;
 use super::rules::{
-    author, check_holder, check_permissions, check_single_class, forbidden, is_high, owner_or_recovery, require_admin, require_owner_for,
+    author, check_holder, check_permissions, check_room, check_single_class, forbidden, is_high, require_admin, require_owner_for,
     require_within,
 };
 use super::view::{Draft, Questions, View, is_live};
+use crate::bundle::check_kem_pk;
 use crate::canon::Canon;
 use crate::cbor::Value;
 use crate::fault::{Code, Fault};
@@ -80,6 +81,7 @@ pub(super) fn join<V: View>(draft: &mut Draft<V>, step: &Step, body: &MemberJoin
         .iter()
         .filter(|wrap| draft.ns(&wrap.ns_id).is_some_and(|ns| ns.epoch == wrap.epoch))
         .map(|wrap| wrap.ns_id)
+        .filter(|ns| invite.access.iter().any(|intended| intended.ns_id == *ns && is_live(intended.expires_ms, step.ts())))
         .collect();
     let realized: BTreeSet<NsId> = body.wraps.iter().map(|wrap| wrap.ns_id).collect();
     let expected = if pending { BTreeSet::new() } else { open };
@@ -87,6 +89,7 @@ pub(super) fn join<V: View>(draft: &mut Draft<V>, step: &Step, body: &MemberJoin
         return Err(Fault::new(Code::Wrap, "a join wraps each key its invite carried, once"));
     }
     for intended in invite.access.iter().filter(|intended| realized.contains(&intended.ns_id)) {
+        check_room(draft, &intended.ns_id)?;
         draft.put_access(
             &intended.ns_id,
             &own.0,
@@ -135,6 +138,7 @@ fn check_shape<V: View>(draft: &Draft<V>, step: &Step, body: &Invite) -> Result<
     }
     check_public_key(&body.sign_pk)?;
     check_public_key(&body.auth_pk)?;
+    check_kem_pk(&body.kem_pk)?;
     let distinct: BTreeSet<_> = body.access.iter().map(|intended| intended.ns_id).collect();
     if distinct.len() != body.access.len() {
         return Err(Fault::new(Code::Canon, "a namespace is named twice"));
@@ -147,6 +151,9 @@ fn check_intended<V: View>(draft: &Draft<V>, step: &Step, invited: u8, intended:
     if intended.permissions == 0 {
         return Err(Fault::new(Code::Canon, "an invite cannot take access"));
     }
+    if !is_live(intended.expires_ms, step.ts()) {
+        return Err(forbidden("the access would have ended already"));
+    }
     open_ns(draft, &intended.ns_id)?;
     check_holder(draft, invited, &intended.ns_id, intended.permissions)?;
     require_within(intended.expires_ms, manage_ends(draft, step, &step.link.author_id, &intended.ns_id, intended.permissions)?)
@@ -158,7 +165,7 @@ fn manage_ends<V: View>(draft: &Draft<V>, step: &Step, id: &IdentityId, ns: &NsI
         return Ok(ends);
     }
     match draft.active_member(id, step.ts()) {
-        Some(member) if owner_or_recovery(&member) && bits == permission::MANAGE => Ok(member.expires_ms),
+        Some(member) if member.role == role::OWNER && bits == permission::MANAGE => Ok(member.expires_ms),
         _ => Err(forbidden("giving access needs manage on each namespace named")),
     }
 }
@@ -177,9 +184,7 @@ fn prewraps<V: View>(draft: &mut Draft<V>, step: &Step, body: &Invite, key_id: K
         if !reads || wrap.epoch != ns.epoch || needs.iter().any(|need: &WrapNeed| need.ns_id == wrap.ns_id) {
             return Err(Fault::new(Code::Wrap, "a pre-wrap needs intended read access, and the current epoch"));
         }
-        if draft.permissions(&wrap.ns_id, &step.link.author_id, step.ts()) & permission::WRITE == 0 {
-            return Err(forbidden("carrying a key in an invite needs write"));
-        }
+        check_carrier(draft, step, &step.link.author_id, &body.access, &wrap.ns_id)?;
         if ns.class != class::DIRECTORY {
             if ns.class == class::PRODUCTION || body.expires_ms - step.ts() > limits::MAX_PREWRAP_MS {
                 return Err(forbidden("keys of production never travel in invites, others for at most 72 hours"));
@@ -199,6 +204,13 @@ fn prewraps<V: View>(draft: &mut Draft<V>, step: &Step, body: &Invite, key_id: K
     Ok(needs)
 }
 
+/// Carrying a key needs write, and the read that comes with it ends no later.
+fn check_carrier<V: View>(draft: &Draft<V>, step: &Step, inviter: &IdentityId, access: &[Intended], ns: &NsId) -> Result<(), Fault> {
+    let ends =
+        draft.right_ends(ns, inviter, permission::WRITE, step.ts()).ok_or_else(|| forbidden("carrying a key in an invite needs write"))?;
+    access.iter().filter(|intended| intended.ns_id == *ns).try_for_each(|intended| require_within(intended.expires_ms, ends))
+}
+
 /// Open, in time, and still the inviter's to give.
 fn check_usable<V: View>(draft: &Draft<V>, step: &Step, invite: &InviteEntry) -> Result<(), Fault> {
     match invite.state {
@@ -211,8 +223,12 @@ fn check_usable<V: View>(draft: &Draft<V>, step: &Step, invite: &InviteEntry) ->
     }
     let gone = || refused("the inviter could no longer give this invite");
     let inviter = draft.active_member(&invite.inviter, step.ts()).ok_or_else(gone)?;
-    if require_admin(&inviter).is_err() || (is_high(invite.role) && !owner_or_recovery(&inviter)) || inviter.reset_seq > invite.seq {
+    if require_admin(&inviter).is_err() || (is_high(invite.role) && inviter.role != role::OWNER) || inviter.reset_seq > invite.seq {
         return Err(gone());
+    }
+    require_within(invite.member_expires_ms, inviter.expires_ms).map_err(|_| gone())?;
+    for wrap in invite.prewraps.iter().filter(|wrap| draft.ns(&wrap.ns_id).is_some_and(|ns| ns.epoch == wrap.epoch)) {
+        check_carrier(draft, step, &invite.inviter, &invite.access, &wrap.ns_id).map_err(|_| gone())?;
     }
     for intended in &invite.access {
         let ends = manage_ends(draft, step, &invite.inviter, &intended.ns_id, intended.permissions).map_err(|_| gone())?;

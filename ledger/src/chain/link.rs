@@ -162,6 +162,8 @@ row! {
         expires_ms: u64,
         /// Confirms a pending member.
         confirm: bool,
+        /// Heads where they write, when the end comes sooner: an older anchor would still show the later one.
+        fences: Vec<Head>,
     }
 }
 
@@ -214,7 +216,7 @@ row! {
         invite_id: InviteId,
         /// Signs the join.
         sign_pk: [u8; 32],
-        /// Signs the invite's login.
+        /// Signs the login of whoever holds the code.
         auth_pk: [u8; 32],
         /// Receives pre-wraps.
         kem_pk: [u8; crate::bundle::KEM_PK_LEN],
@@ -451,6 +453,7 @@ impl Body {
     /// The fences it sets.
     pub fn fences(&self) -> &[Head] {
         match self {
+            Body::MemberSet(body) => &body.fences,
             Body::MemberRemove(body) => &body.fences,
             Body::KeyRotate(body) => &body.fences,
             Body::KeyReset(body) => &body.fences,

@@ -1,17 +1,18 @@
 //! Types 1, 2, 4, 5, 6, 7: members and their keys.
 
-use super::apply::{Step, set_fences};
+use super::apply::Step;
 use super::entry::{Entry, Granted, Key, Member};
+use super::heads::set_fences;
 use super::link::{Genesis, KeyReset, KeyRotate, MemberAdd, MemberRemove, MemberSet, WrapRef, permission, role, verified};
 use super::needs::WrapNeed;
 use super::rules::{
-    author, check_policy, check_role, count_member, drop_all_access, forbidden, require_admin, require_owner_for, require_reader,
-    require_within, write_family,
+    author, check_policy, check_role, count_member, drop_all_access, forbidden, is_admin, require_admin, require_admin_or_recovery,
+    require_owner_for, require_reader, require_within, write_family,
 };
-use super::view::{Draft, Questions, View, outlasts};
+use super::view::{Draft, Questions, View, ends_sooner, is_live, outlasts};
 use crate::bundle::{Bundle, kind};
 use crate::fault::{Code, Fault};
-use crate::ids::{IdentityId, KeyId, NsId};
+use crate::ids::{IdentityId, InviteId, KeyId, NsId};
 use crate::sign::Signed;
 use std::collections::BTreeSet;
 
@@ -30,9 +31,10 @@ pub(super) fn genesis<V: View>(draft: &mut Draft<V>, step: &Step, body: &Genesis
 
 pub(super) fn add<V: View>(draft: &mut Draft<V>, step: &Step, body: &MemberAdd) -> Result<Vec<WrapNeed>, Fault> {
     let author = author(draft, step)?;
-    require_admin(&author)?;
+    require_admin_or_recovery(&author)?;
     require_owner_for(&author, &[body.role])?;
     require_within(body.expires_ms, author.expires_ms)?;
+    require_ahead(body.expires_ms, step)?;
     admit(draft, step, &body.bundle, body.role, body.expires_ms, body.verified, false)?;
     Ok(vec![])
 }
@@ -51,6 +53,9 @@ pub(super) fn admit<V: View>(
     check_role(member_role, bundle.kind, expires_ms)?;
     if how > verified::MADE {
         return Err(Fault::new(Code::Upgrade, "an unknown way of verification: upgrade required"));
+    }
+    if draft.invite(&InviteId(bundle.identity_id.0)).is_some() {
+        return Err(forbidden("the identity's id is an invite's: wraps could not tell them apart"));
     }
     let before = draft.member(&bundle.identity_id);
     if let Some(before) = &before {
@@ -71,29 +76,31 @@ pub(super) fn admit<V: View>(
 pub(super) fn set<V: View>(draft: &mut Draft<V>, step: &Step, body: &MemberSet) -> Result<Vec<WrapNeed>, Fault> {
     let author = author(draft, step)?;
     let before = present(draft, &body.identity_id)?;
-    let ends_sooner = !outlasts(body.expires_ms, before.expires_ms);
     if body.identity_id == step.link.author_id {
-        // On oneself only lowering: a weaker role or an earlier end. Role numbers rise as rights fall, for people.
-        if body.confirm || !ends_sooner || !(body.role == before.role || (body.role > before.role && body.role == role::MEMBER)) {
+        if body.confirm || outlasts(body.expires_ms, before.expires_ms) || !is_no_higher(body.role, before.role) {
             return Err(forbidden("on oneself only lowering is allowed"));
         }
     } else {
-        require_admin(&author)?;
+        require_admin_or_recovery(&author)?;
         require_owner_for(&author, &[before.role, body.role])?;
         require_within(body.expires_ms, author.expires_ms)?;
     }
     check_role(body.role, before.kind, body.expires_ms)?;
+    require_ahead(body.expires_ms, step)?;
     if body.confirm && !before.pending {
         return Err(forbidden("there is no pending join to confirm"));
     }
     if body.role == role::AUDITOR && before.role != role::AUDITOR {
         require_bare(draft, &body.identity_id)?;
     }
-    for ns in draft.held_by(&body.identity_id) {
-        draft.record_lapses(&ns, step.ts());
-    }
+    draft.record_lapses_of(&body.identity_id, step.ts());
+    let wanted = if ends_sooner(body.expires_ms, before.expires_ms) { write_family(draft, &body.identity_id) } else { BTreeSet::new() };
+    set_fences(draft, step, &body.fences, &wanted)?;
     let mut after = before.clone();
     (after.role, after.expires_ms) = (body.role, body.expires_ms);
+    if is_admin(before.role) && !is_admin(after.role) {
+        after.reset_seq = step.link.seq;
+    }
     if body.confirm {
         after.pending = false;
         after.verified = verified::WORDS;
@@ -124,7 +131,10 @@ pub(super) fn remove<V: View>(draft: &mut Draft<V>, step: &Step, body: &MemberRe
 pub(super) fn rotate<V: View>(draft: &mut Draft<V>, step: &Step, body: &KeyRotate) -> Result<Vec<WrapNeed>, Fault> {
     let id = step.link.author_id;
     let before = author(draft, step)?;
-    let key_id = renew(draft, &id, &before, &body.bundle, before.verified, before.reset_seq)?;
+    // Whoever had the leaked key may have made invites with it.
+    let reset_seq = if body.compromised { step.link.seq } else { before.reset_seq };
+    let key_id = renew(draft, &id, &before, &body.bundle, before.verified, reset_seq)?;
+    draft.record_lapses_of(&id, step.ts());
     let wanted = write_family(draft, &id);
     set_fences(draft, step, &body.fences, &wanted)?;
     let reads: BTreeSet<NsId> = draft
@@ -147,12 +157,14 @@ pub(super) fn rotate<V: View>(draft: &mut Draft<V>, step: &Step, body: &KeyRotat
 
 pub(super) fn reset<V: View>(draft: &mut Draft<V>, step: &Step, body: &KeyReset) -> Result<Vec<WrapNeed>, Fault> {
     let author = author(draft, step)?;
-    require_admin(&author)?;
+    require_admin_or_recovery(&author)?;
     let before = present(draft, &body.identity_id)?;
     if body.identity_id == step.link.author_id {
         return Err(forbidden("one's own keys are rotated, not reset"));
     }
     require_owner_for(&author, &[before.role])?;
+    // New keys are a membership anew: it may not outlast the one who gives it.
+    require_within(before.expires_ms, author.expires_ms)?;
     if !matches!(body.verified, verified::WORDS | verified::MADE) {
         return Err(forbidden("a reset must be verified out of band"));
     }
@@ -212,6 +224,16 @@ fn renew<V: View>(
     let after = Member { sign_pk: bundle.sign_pk, key_id, generation: bundle.generation, verified: how, reset_seq, ..before.clone() };
     draft.put_member(id, after);
     Ok(key_id)
+}
+
+/// Whether a role confers nothing that the other does not: only these steps go down, an auditor sees what a member does not.
+fn is_no_higher(next: u8, before: u8) -> bool {
+    next == before || matches!((before, next), (role::OWNER, role::ADMIN | role::MEMBER) | (role::ADMIN, role::MEMBER))
+}
+
+/// A membership ends later than now: an end at once is a removal, with fences and losses.
+fn require_ahead(expires_ms: u64, step: &Step) -> Result<(), Fault> {
+    if is_live(expires_ms, step.ts()) { Ok(()) } else { Err(forbidden("the membership would have ended already")) }
 }
 
 fn present<V: View>(draft: &Draft<V>, id: &IdentityId) -> Result<Member, Fault> {

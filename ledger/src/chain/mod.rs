@@ -5,6 +5,7 @@
 
 mod apply;
 mod entry;
+mod heads;
 mod invites;
 mod link;
 mod members;
@@ -20,4 +21,4 @@ pub use invites::{invite_key_id, join_statement};
 pub use link::*;
 pub use needs::WrapNeed;
 pub use replica::Replica;
-pub use view::{Draft, Questions, View, is_live, outlasts};
+pub use view::{Draft, Questions, View, ends_sooner, is_live, outlasts};

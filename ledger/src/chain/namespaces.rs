@@ -1,14 +1,15 @@
 //! Types 10 to 13: namespaces, their keys, and access to them.
 
-use super::apply::{Step, open_ns, set_fences};
+use super::apply::{Step, open_ns};
 use super::entry::{AccessEntry, Entry, EpochEntry, Granted, Key, Ns, WrapsEntry};
+use super::heads::set_fences;
 use super::link::{Access, NamespaceCreate, NamespaceEpoch, NamespaceSet, class, permission, role};
 use super::needs::WrapNeed;
 use super::rules::{
-    author, check_holder, check_permissions, check_single_class, forbidden, is_high, owner_or_recovery, require_admin, require_reader,
-    require_within,
+    author, check_holder, check_permissions, check_room, check_single_class, forbidden, is_high, owner_or_recovery, require_admin,
+    require_reader, require_within,
 };
-use super::view::{Draft, Questions, View, is_live, outlasts};
+use super::view::{Draft, Questions, View, earlier, ends_sooner, is_live, outlasts};
 use crate::fault::{Code, Fault};
 use crate::ids::{IdentityId, KeyId, NsId};
 use crate::{limits, merkle};
@@ -58,11 +59,7 @@ pub(super) fn create<V: View>(draft: &mut Draft<V>, step: &Step, body: &Namespac
 }
 
 fn create_root<V: View>(draft: &mut Draft<V>, step: &Step, body: &NamespaceCreate) -> Result<Vec<WrapNeed>, Fault> {
-    let author = author(draft, step)?;
-    require_admin(&author)?;
-    if author.role == role::RECOVERY {
-        return Err(forbidden("recovery creates no environments"));
-    }
+    require_admin(&author(draft, step)?)?;
     if body.class > class::PRODUCTION || (body.class == class::DIRECTORY) != (step.link.seq == 1) {
         return Err(forbidden("the directory is created by the second link, and only there"));
     }
@@ -149,7 +146,7 @@ pub(super) fn set<V: View>(draft: &mut Draft<V>, step: &Step, body: &NamespaceSe
         if author.role != role::OWNER || ns.parent.is_some() || !(class::DEVELOPMENT..=class::PRODUCTION).contains(&class) {
             return Err(forbidden("the class of an environment is an owner's to change, never from or to the directory's"));
         }
-        reclassify(draft, &body.ns_id, class)?;
+        reclassify(draft, &body.ns_id, class, step.ts())?;
         ns.class = class;
     }
     if let Some(archived) = body.archived {
@@ -162,8 +159,9 @@ pub(super) fn set<V: View>(draft: &mut Draft<V>, step: &Step, body: &NamespaceSe
     Ok(vec![])
 }
 
-fn reclassify<V: View>(draft: &mut Draft<V>, root: &NsId, to: u8) -> Result<(), Fault> {
+fn reclassify<V: View>(draft: &mut Draft<V>, root: &NsId, to: u8, ts_ms: u64) -> Result<(), Fault> {
     for id in draft.family(root) {
+        draft.record_lapses(&id, ts_ms);
         if to == class::PRODUCTION && !draft.scan(&Key::prewraps(&id)).is_empty() {
             return Err(forbidden("an open invite carries this environment's key, which production forbids"));
         }
@@ -200,7 +198,8 @@ pub(super) fn epoch<V: View>(draft: &mut Draft<V>, step: &Step, body: &Namespace
         return Err(forbidden("an epoch needs manage and write, or write where it is owed"));
     }
     check_parent(draft, step, &ns, body)?;
-    if body.epoch != ns.epoch + 1 || body.previous.epoch != ns.epoch {
+    // The author may hold only an older key, when somebody gave him a false one.
+    if body.epoch != ns.epoch + 1 || !(1..=ns.epoch).contains(&body.previous.epoch) {
         return Err(Fault::new(Code::Rollback, "epochs follow one another"));
     }
     if body.fence.ns_id != body.ns_id {
@@ -213,14 +212,12 @@ pub(super) fn epoch<V: View>(draft: &mut Draft<V>, step: &Step, body: &Namespace
     }
     set_fences(draft, step, std::slice::from_ref(&body.fence), &BTreeSet::from([body.ns_id]))?;
     for holder in draft.holders(&body.ns_id) {
-        if let Some(mut access) = draft.access(&body.ns_id, &holder) {
+        if let Some(mut access) = draft.access(&body.ns_id, &holder).filter(|access| access.wrap.is_some()) {
             access.wrap = None;
             draft.put_access(&body.ns_id, &holder, access);
         }
     }
-    for key in draft.scan(&Key::prewraps(&body.ns_id)) {
-        draft.drop_key(key);
-    }
+    void_prewraps(draft, step, &body.ns_id);
     ns.fence = draft.known_ns(&body.ns_id)?.fence;
     (ns.epoch, ns.nk_commit, ns.owed) = (body.epoch, body.nk_commit, false);
     ns.parent_seal.clone_from(&body.parent_seal);
@@ -239,6 +236,20 @@ pub(super) fn epoch<V: View>(draft: &mut Draft<V>, step: &Step, body: &Namespace
         hash: body.wraps.root,
         is_set: true,
     }])
+}
+
+/// A newer epoch voids the keys that open invites carry. Who finds such a code still opens what lies below: it is sealed under the old key.
+fn void_prewraps<V: View>(draft: &mut Draft<V>, step: &Step, ns: &NsId) {
+    let carried = draft.scan(&Key::prewraps(ns));
+    if carried.is_empty() {
+        return;
+    }
+    for key in carried {
+        draft.drop_key(key);
+    }
+    for child in draft.family(ns).iter().skip(1) {
+        draft.owe(child, None, step.ts());
+    }
 }
 
 /// A child's key is sealed under its parent's, whose own change comes first.
@@ -285,7 +296,10 @@ pub(super) fn access<V: View>(draft: &mut Draft<V>, step: &Step, body: &Access) 
 
     let old = before.as_ref().map_or(0, |access| access.permissions);
     let lost = old & !body.permissions;
-    let wanted = if lost & permission::WRITE == 0 { BTreeSet::new() } else { draft.family(&body.ns_id).into_iter().collect() };
+    // An earlier end counts as well: an older anchor would still show the later one.
+    let shortened = before.as_ref().is_some_and(|access| ends_sooner(body.expires_ms, access.expires_ms));
+    let fenced = old & permission::WRITE != 0 && (lost & permission::WRITE != 0 || shortened);
+    let wanted = if fenced { draft.family(&body.ns_id).into_iter().collect() } else { BTreeSet::new() };
     if body.permissions == 0 {
         draft.drop_access(&body.ns_id, &body.identity_id);
     } else {
@@ -309,7 +323,7 @@ pub(super) fn access<V: View>(draft: &mut Draft<V>, step: &Step, body: &Access) 
 fn check_giver<V: View>(draft: &Draft<V>, step: &Step, body: &Access, before: Option<&AccessEntry>) -> Result<(), Fault> {
     let author = author(draft, step)?;
     let (old, old_end) = before.map_or((0, 0), |access| (access.permissions, access.expires_ms));
-    let lowers = old & !body.permissions != 0 || (before.is_some() && old_end != body.expires_ms && !outlasts(body.expires_ms, old_end));
+    let lowers = old & !body.permissions != 0 || (before.is_some() && ends_sooner(body.expires_ms, old_end));
     let raises = body.permissions & !old != 0 || (body.permissions != 0 && before.is_some() && outlasts(body.expires_ms, old_end));
     let own = body.identity_id == step.link.author_id;
     if own && (raises || body.wrap.is_some()) {
@@ -322,15 +336,18 @@ fn check_giver<V: View>(draft: &Draft<V>, step: &Step, body: &Access, before: Op
     if own {
         return Ok(());
     }
-    let ends = draft.right_ends(&body.ns_id, &step.link.author_id, permission::MANAGE, step.ts());
-    let ends = match ends {
+    let right = |bits| draft.right_ends(&body.ns_id, &step.link.author_id, bits, step.ts());
+    // An owner without `manage` hands out `manage`, which comes without a key, or takes access away.
+    let keeps_end = old & permission::READ == 0 || !outlasts(body.expires_ms, old_end);
+    let without_key = body.wrap.is_none() && body.permissions & !(old | permission::MANAGE) == 0 && keeps_end;
+    let mut ends = match right(permission::MANAGE) {
         Some(ends) => ends,
-        // An owner without `manage` hands out `manage`, which comes without a key, or takes access away.
-        None if owner_or_recovery(&author) && body.wrap.is_none() && body.permissions & !(old | permission::MANAGE) == 0 => {
-            author.expires_ms
-        }
+        None if owner_or_recovery(&author) && without_key => author.expires_ms,
         None => return Err(forbidden("changing access needs manage on the namespace")),
     };
+    if body.wrap.is_some() {
+        ends = earlier(ends, right(permission::WRITE).ok_or_else(|| forbidden("wrapping a key needs write"))?);
+    }
     if raises { require_within(body.expires_ms, ends) } else { Ok(()) }
 }
 
@@ -355,17 +372,16 @@ fn check_receiver<V: View>(
         held.insert(body.ns_id);
         check_single_class(draft, &held)?;
     }
-    let most = if ns.class == class::DIRECTORY { limits::MAX_DIRECTORY_READERS } else { limits::MAX_HOLDERS };
-    if before.is_none() && draft.scan(&Key::accesses(&body.ns_id)).len() >= most {
-        return Err(Fault::new(Code::Limit, "too many holders of access in one namespace"));
+    if before.is_none() {
+        check_room(draft, &body.ns_id)?;
     }
     let reads = body.permissions & permission::READ != 0;
     let Some(hash) = body.wrap else {
         let holds_key = before.is_some_and(|access| access.permissions & permission::READ != 0);
         return if reads && !holds_key { Err(Fault::new(Code::Wrap, "read is conferred only with a wrap")) } else { Ok(vec![]) };
     };
-    if !reads || draft.permissions(&body.ns_id, &step.link.author_id, step.ts()) & permission::WRITE == 0 {
-        return Err(forbidden("wrapping a key needs write, and gives read"));
+    if !reads {
+        return Err(Fault::new(Code::Wrap, "a wrap comes with read, and only with it"));
     }
     Ok(vec![WrapNeed {
         ns_id: body.ns_id,

@@ -9,7 +9,7 @@ use super::view::View;
 use crate::canon::{Blob, Canon};
 use crate::fault::{Code, Fault};
 use crate::ids::{Hash, KeyId, NsId, OrgId};
-use crate::merkle::Frontier;
+use crate::merkle::{Frontier, leaf_hash};
 use crate::row;
 use crate::sign::Signed;
 use std::collections::BTreeMap;
@@ -104,14 +104,14 @@ impl Replica {
         self.fences.get(ns).map_or(&[], Vec::as_slice)
     }
 
-    /// The newest state as bytes, for a cache on this machine.
+    /// The newest state as bytes, for a cache on this machine; their hash comes last.
     pub fn to_bytes(&self) -> Vec<u8> {
         let entries = self.entries.iter().filter_map(|(key, versions)| {
             let (entry, _) = versions.last()?.1.as_ref()?;
             Some(StoredEntry { key: Blob(key.as_bytes().to_vec()), value: Blob(entry.to_bytes()) })
         });
         let fences = self.fences.iter().map(|(ns_id, fences)| StoredFences { ns_id: *ns_id, fences: fences.clone() });
-        Stored {
+        let mut bytes = Stored {
             format: STORED_FORMAT,
             org_id: self.tip.org_id,
             history: self.tip.history.clone(),
@@ -121,11 +121,18 @@ impl Replica {
             bundles: self.bundles.values().cloned().collect(),
             fences: fences.collect(),
         }
-        .to_bytes()
+        .to_bytes();
+        bytes.extend_from_slice(&leaf_hash(&bytes).0);
+        bytes
     }
 
     /// Reads what `to_bytes` wrote. A cache is the client's own: it is checked for damage, not for lies.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Fault> {
+        let damaged = || Fault::new(Code::Canon, "the cache is damaged");
+        let (bytes, check) = bytes.split_last_chunk::<32>().ok_or_else(damaged)?;
+        if leaf_hash(bytes).0 != *check {
+            return Err(damaged());
+        }
         let stored = Stored::from_bytes(bytes)?;
         let next = stored.history.size();
         if stored.format != STORED_FORMAT || next == 0 {
@@ -179,7 +186,7 @@ impl View for Snapshot<'_> {
 }
 
 /// Rises when the cache's layout changes; an older cache is then simply rebuilt.
-const STORED_FORMAT: u64 = 1;
+const STORED_FORMAT: u64 = 2;
 
 row! {
     /// A cached replica.

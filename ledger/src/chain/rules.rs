@@ -2,7 +2,7 @@
 
 use super::apply::{Step, policy};
 use super::entry::{Entry, Key, Member};
-use super::link::{Head, Policy, class, permission, role};
+use super::link::{Policy, class, permission, role};
 use super::needs::WrapNeed;
 use super::view::{Draft, Questions, View, outlasts};
 use crate::bundle::kind;
@@ -31,9 +31,19 @@ pub(super) fn owner_or_recovery(member: &Member) -> bool {
     matches!(member.role, role::OWNER | role::RECOVERY)
 }
 
-/// Owner, admin, or recovery: those who manage members.
+/// Owner or admin.
+pub(super) fn is_admin(role: u8) -> bool {
+    matches!(role, role::OWNER | role::ADMIN)
+}
+
+/// Owner or admin: those who invite, remove and create.
 pub(super) fn require_admin(member: &Member) -> Result<(), Fault> {
-    if owner_or_recovery(member) || member.role == role::ADMIN { Ok(()) } else { Err(forbidden("this needs an admin")) }
+    if is_admin(member.role) { Ok(()) } else { Err(forbidden("this needs an admin")) }
+}
+
+/// Also the recovery identity, which acts as an owner for types 2, 4, 7 and 13 only.
+pub(super) fn require_admin_or_recovery(member: &Member) -> Result<(), Fault> {
+    if is_admin(member.role) || member.role == role::RECOVERY { Ok(()) } else { Err(forbidden("this needs an admin")) }
 }
 
 /// Touching admin, owner or recovery needs an owner.
@@ -78,6 +88,15 @@ pub(super) fn check_holder<V: View>(draft: &Draft<V>, member_role: u8, ns: &NsId
     }
     if member_role == role::AUDITOR && (!in_directory || bits & !permission::READ != 0) {
         return Err(forbidden("auditors read the directory only"));
+    }
+    Ok(())
+}
+
+/// One more may hold access here.
+pub(super) fn check_room<V: View>(draft: &Draft<V>, ns: &NsId) -> Result<(), Fault> {
+    let most = if draft.known_ns(ns)?.class == class::DIRECTORY { limits::MAX_DIRECTORY_READERS } else { limits::MAX_HOLDERS };
+    if draft.scan(&Key::accesses(ns)).len() >= most {
+        return Err(Fault::new(Code::Limit, "too many holders of access in one namespace"));
     }
     Ok(())
 }
@@ -137,21 +156,6 @@ pub(super) fn count_member<V: View>(draft: &mut Draft<V>, before: Option<&Member
         return Err(Fault::new(Code::Limit, "an organization has at most 10,000 members"));
     }
     draft.put(Key::chain(), Entry::Chain(chain));
-    Ok(())
-}
-
-/// Notes the manifest heads a link vouches for.
-pub(super) fn record_seen<V: View>(draft: &mut Draft<V>, seen: &[Head]) -> Result<(), Fault> {
-    if seen.len() > limits::MAX_SEEN {
-        return Err(Fault::new(Code::Limit, "a link vouches for at most 32 heads"));
-    }
-    for head in seen {
-        let mut ns = draft.known_ns(&head.ns_id)?;
-        if ns.seen.as_ref().is_none_or(|old| old.mseq < head.mseq) {
-            ns.seen = Some(head.clone());
-            draft.put_ns(&head.ns_id, ns);
-        }
-    }
     Ok(())
 }
 

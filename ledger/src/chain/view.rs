@@ -43,13 +43,18 @@ pub fn outlasts(granted: u64, own: u64) -> bool {
     own != 0 && (granted == 0 || granted > own)
 }
 
+/// Whether `next` ends before `old`.
+pub fn ends_sooner(next: u64, old: u64) -> bool {
+    next != old && !outlasts(next, old)
+}
+
 /// The later of two ends.
 fn later(a: u64, b: u64) -> u64 {
     if a == 0 || b == 0 { 0 } else { a.max(b) }
 }
 
 /// The earlier of two ends.
-fn earlier(a: u64, b: u64) -> u64 {
+pub(super) fn earlier(a: u64, b: u64) -> u64 {
     match (a, b) {
         (0, end) | (end, 0) => end,
         _ => a.min(b),
@@ -277,6 +282,13 @@ impl<'v, V: View> Draft<'v, V> {
                 ns.owed = true;
                 self.put_ns(&id, ns);
             }
+        }
+    }
+
+    /// Records what has lapsed wherever an identity holds access, before its membership or keys change.
+    pub(super) fn record_lapses_of(&mut self, id: &IdentityId, ts_ms: u64) {
+        for ns in self.held_by(id) {
+            self.record_lapses(&ns, ts_ms);
         }
     }
 

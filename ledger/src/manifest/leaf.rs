@@ -111,6 +111,12 @@ impl Leaf {
         if Some(self.version) != before.version.checked_add(1) {
             return wrong("versions follow one another");
         }
-        if self.epoch != epoch { wrong("a new version is sealed under the current key") } else { Ok(()) }
+        if self.is_draft() != before.is_draft() {
+            return wrong("a draft stays a draft: committing it writes the secret it stages");
+        }
+        if self.is_deleted() && self.name_hash != before.name_hash {
+            return wrong("a deletion keeps the name");
+        }
+        if self.epoch == epoch { Ok(()) } else { wrong("a new version is sealed under the current key") }
     }
 }

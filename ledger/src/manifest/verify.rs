@@ -37,6 +37,11 @@ pub struct ManifestTip {
 }
 
 impl ManifestTip {
+    /// Holds what was accepted against fences that became known since: nothing beyond a fenced head may be anchored before its fence.
+    pub fn check_fences(&self, fences: &[Fence]) -> Result<(), Fault> {
+        fences.iter().try_for_each(|fence| judge_fence(fence, self.mseq, self.mhash, self.anchor_seq))
+    }
+
     /// Before the first link of a namespace that link `create_hash` created.
     pub fn before_first(org_id: OrgId, ns_id: NsId, create_hash: Hash) -> Self {
         let mut history = Frontier::default();
@@ -93,6 +98,7 @@ pub fn verify<V: View>(
     if link.ops.len() > limits::MAX_OPS || link.with.len() > limits::MAX_WITH {
         return Err(Fault::new(Code::Limit, "a manifest link has at most 1,000 operations and names at most 8 other heads"));
     }
+    tip.check_fences(anchored.fences)?;
     check_position(&link, tip)?;
     check_time(&link, tip, anchored, now_ms)?;
     let ns = check_author(&link, anchored, signed)?;
@@ -170,13 +176,15 @@ fn check_author<V: View>(link: &ManifestLink, anchored: &Anchored<V>, signed: &S
 
 /// Beyond a fenced head a link is anchored at the fence or later, and the fenced head itself is part of the chain.
 fn check_fences(link: &ManifestLink, hash: Hash, known: &[Fence], at_anchor: Option<&Fence>) -> Result<(), Fault> {
-    for fence in known.iter().chain(at_anchor) {
-        if link.mseq > fence.mseq && link.anchor.seq < fence.seq {
-            return Err(Fault::new(Code::Fence, "a write beyond a fence is anchored before it"));
-        }
-        if link.mseq == fence.mseq && hash != fence.mhash {
-            return Err(Fault::new(Code::Fence, "the manifest does not contain the fenced head"));
-        }
+    known.iter().chain(at_anchor).try_for_each(|fence| judge_fence(fence, link.mseq, hash, link.anchor.seq))
+}
+
+fn judge_fence(fence: &Fence, mseq: u64, mhash: Hash, anchor_seq: u64) -> Result<(), Fault> {
+    if mseq > fence.mseq && anchor_seq < fence.seq {
+        return Err(Fault::new(Code::Fence, "a write beyond a fence is anchored before it"));
+    }
+    if mseq == fence.mseq && mhash != fence.mhash {
+        return Err(Fault::new(Code::Fence, "the manifest does not contain the fenced head"));
     }
     Ok(())
 }
