@@ -18,7 +18,7 @@ use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel};
 
 pub use email::{CODE_TTL_MS, CodeMail, change_email, draw_code, resend_code, verify_email};
-pub use login::{Principal, log_in, principal};
+pub use login::{Principal, log_in, principal, prune_assertions};
 pub use slots::{ListedSlot, MAX_SLOTS, Slot, SlotKind, add_slot, list_slots, remove_slot, sealed_account_key};
 
 /// An account's sealed data: seeds of some generations and a list of organizations.

@@ -5,7 +5,7 @@
 
 use crate::error::{Error, Result};
 use crate::store::{Tx, column};
-use keyvawlt_ledger::{AccountId, IdentityId, NsId, OrgId, SecretId};
+pub use keyvawlt_ledger::{AccountId, IdentityId, NsId, OrgId, SecretId};
 use keyvawlt_schema::job::{ActiveModel, Column, Entity};
 use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict};
 use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};

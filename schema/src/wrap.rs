@@ -19,6 +19,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub recipient_id: Vec<u8>,
     /// The org link that carries it.
+    #[sea_orm(primary_key, auto_increment = false)]
     pub seq: i64,
     /// Its leaf in that link's wrap set.
     pub position: i64,

@@ -1,1 +1,68 @@
-//! What happens later: relay, queue, schedules, alerts and mail.
+//! What happens later: the relay that finds due jobs, the queue that runs them, the ticker, and mail.
+//!
+//! The `job` table is the truth. Whatever is lost here (a queue, a process) is found there again; whatever runs twice leaves one effect. Knows
+//! no gRPC and no table.
+
+mod context;
+mod jobs;
+mod mailer;
+mod mails;
+mod queue;
+mod relay;
+mod settings;
+mod ticker;
+
+use context::Context;
+use keyvawlt_domain::{Result, Store, jobs as rows};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use mailer::{MailTransport, Mailer, MailerError, Outbox, SentMail};
+pub use settings::{Settings, SettingsError, SmtpSettings};
+
+/// Jobs of one process that run at once: they wait for the store and for mail servers, not for the processor.
+pub const DEFAULT_CONCURRENCY: usize = 4;
+
+/// A running worker.
+#[derive(Clone, Debug)]
+pub struct Worker {
+    context: Arc<Context>,
+    relay: relay::Relay,
+}
+
+impl Worker {
+    /// Starts the worker's tasks; they end when `stop` is cancelled, a running job first coming to its end. `name` must be unique among the
+    /// processes of one store: leases carry it.
+    pub fn start(store: Store, mailer: Mailer, name: String, concurrency: usize, tasks: &TaskTracker, stop: &CancellationToken) -> Self {
+        let context = Arc::new(Context::new(store, mailer, name));
+        let push = queue::start(&context, concurrency, tasks, stop);
+        let relay = relay::Relay::new(Arc::clone(&context), push);
+        tasks.spawn(relay.clone().run(stop.clone()));
+        tasks.spawn(ticker::run(Arc::clone(&context), stop.clone()));
+        Self { context, relay }
+    }
+
+    /// Writes the jobs of the present tick, unless they were written.
+    pub async fn tick(&self) -> Result<()> {
+        ticker::tick(&self.context).await
+    }
+
+    /// Runs everything that is due, and what that causes, until nothing is left; then says what waits for later and what was given up.
+    /// For tests, which stop the clock.
+    pub async fn drain(&self) -> Result<rows::Counts> {
+        loop {
+            self.relay.once().await?;
+            self.context.idle().await;
+            let tx = self.context.store.read().await?;
+            let counts = rows::counts(&tx).await?;
+            tx.commit().await?;
+            if counts.due == 0 && counts.running == 0 {
+                return Ok(counts);
+            }
+            // Another process may hold one.
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}

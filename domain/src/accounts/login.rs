@@ -109,6 +109,12 @@ async fn use_once(tx: &Tx, claims: &Claims) -> Result<()> {
     }
 }
 
+/// Forgets used assertions that are no longer good anyway.
+pub async fn prune_assertions(tx: &Tx) -> Result<u64> {
+    let old = jti::Entity::delete_many().filter(jti::Column::ExpiresAt.lte(column(tx.now_ms())));
+    Ok(old.exec(tx.db()).await?.rows_affected)
+}
+
 /// Every organization of the identity hears of its log-ins.
 async fn note(tx: &Tx, subject: Subject) -> Result<()> {
     let orgs = match (subject, principal(tx, subject).await?) {

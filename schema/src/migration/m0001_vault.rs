@@ -110,7 +110,9 @@ async fn namespaces(m: &SchemaManager<'_>) -> Result<(), DbErr> {
         blob("record"),
         blob("hash"),
     ];
-    table(m, "wrap", &["org_id", "ns_id", "epoch", "recipient_id"], wrap).await
+    // With the link in the key: a later wrap for the same reader must not take away a leaf of the set that proves the others.
+    table(m, "wrap", &["org_id", "ns_id", "epoch", "recipient_id", "seq"], wrap).await?;
+    index(m, "wrap_recipient", "wrap", &["org_id", "recipient_id", "ns_id"]).await
 }
 
 async fn secrets(m: &SchemaManager<'_>) -> Result<(), DbErr> {
@@ -137,6 +139,8 @@ async fn secrets(m: &SchemaManager<'_>) -> Result<(), DbErr> {
     let mut due = Index::create().name("secret_expires").table("secret").to_owned();
     due.col("expires_at").and_where(Expr::col("expires_at").is_not_null());
     m.create_index(due).await?;
+    // "What did the links after this one write?"
+    index(m, "secret_written", "secret", &["org_id", "ns_id", "mseq"]).await?;
     let version = [
         blob("org_id"),
         blob("ns_id"),
@@ -147,7 +151,8 @@ async fn secrets(m: &SchemaManager<'_>) -> Result<(), DbErr> {
         blob("payload"),
         blob("dek"),
     ];
-    table(m, "version", &["org_id", "ns_id", "secret_id", "version"], version).await
+    table(m, "version", &["org_id", "ns_id", "secret_id", "version"], version).await?;
+    index(m, "version_written", "version", &["org_id", "ns_id", "mseq"]).await
 }
 
 async fn jobs(m: &SchemaManager<'_>) -> Result<(), DbErr> {

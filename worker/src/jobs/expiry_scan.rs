@@ -1,0 +1,16 @@
+//! Finds the people who have not heard of a namespace's expiring secrets, and writes one mail job for each.
+
+use super::Outcome;
+use crate::context::Context;
+use keyvawlt_domain::jobs::{NsId, OrgId};
+use keyvawlt_domain::{Result, notices};
+
+pub(super) async fn run(context: &Context, org: OrgId, ns: NsId) -> Outcome {
+    scan(context, org, ns).await.into()
+}
+
+async fn scan(context: &Context, org: OrgId, ns: NsId) -> Result<()> {
+    let tx = context.store.write().await?;
+    notices::scan(&tx, org, ns).await?;
+    tx.commit().await
+}

@@ -1,0 +1,17 @@
+//! Forgets what need not be kept: ended jobs, answered requests, used assertions.
+
+use super::Outcome;
+use crate::context::Context;
+use keyvawlt_domain::{Result, accounts, jobs, requests};
+
+pub(super) async fn run(context: &Context) -> Outcome {
+    prune(context).await.into()
+}
+
+async fn prune(context: &Context) -> Result<()> {
+    let tx = context.store.write().await?;
+    jobs::prune(&tx).await?;
+    requests::prune(&tx).await?;
+    accounts::prune_assertions(&tx).await?;
+    tx.commit().await
+}

@@ -1,0 +1,111 @@
+//! The worker's section of the configuration.
+
+use crate::mailer::{MailTransport, Mailer, MailerError};
+use crate::{DEFAULT_CONCURRENCY, Outbox};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// `[worker]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Where jobs are executed: `memory` is this process.
+    pub queue: String,
+    /// Jobs that run at once.
+    pub concurrency: usize,
+    /// `file://folder`, `smtp://host:port` (STARTTLS, except to this machine) or `smtps://host:port`; unset: a folder in the data folder.
+    pub mail: Option<String>,
+    /// Whom mails come from.
+    pub mail_from: String,
+    /// How to talk to the mail server.
+    pub smtp: SmtpSettings,
+}
+
+/// `[worker.smtp]`
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SmtpSettings {
+    /// Log in as.
+    pub user: Option<String>,
+    /// File with the password.
+    pub password_file: Option<PathBuf>,
+    /// File with certificates (PEM) to trust besides the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            queue: "memory".to_owned(),
+            concurrency: DEFAULT_CONCURRENCY,
+            mail: None,
+            mail_from: "KeyVawlt <keyvawlt@localhost>".to_owned(),
+            smtp: SmtpSettings::default(),
+        }
+    }
+}
+
+/// A setting that cannot work.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// This build has one queue.
+    #[error("worker.queue: {0:?} is unknown; use \"memory\"")]
+    Queue(String),
+    /// Too few or too many at once.
+    #[error("worker.concurrency: {0} is not between 1 and 64")]
+    Concurrency(usize),
+    /// The mail transport cannot be made.
+    #[error("worker.mail: {0}")]
+    Mail(#[from] MailerError),
+    /// A file named by a setting cannot be read.
+    #[error("worker.smtp.{key}: {} cannot be read: {source}", path.display())]
+    File {
+        /// Which setting.
+        key: &'static str,
+        /// Which file.
+        path: PathBuf,
+        /// The reason.
+        source: std::io::Error,
+    },
+}
+
+impl Settings {
+    /// Checks what needs no other machine.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        if self.queue != "memory" {
+            return Err(SettingsError::Queue(self.queue.clone()));
+        }
+        if !(1..=64).contains(&self.concurrency) {
+            return Err(SettingsError::Concurrency(self.concurrency));
+        }
+        Ok(())
+    }
+
+    /// Where mails go, as a URL.
+    pub fn mail_url(&self, data: &Path) -> String {
+        self.mail.clone().unwrap_or_else(|| format!("file://{}", data.join("outbox").display()))
+    }
+
+    /// Makes the mailer.
+    pub fn mailer(&self, data: &Path) -> Result<Mailer, SettingsError> {
+        let url = self.mail_url(data);
+        let transport = if url == "memory:" {
+            MailTransport::Memory(Outbox::default())
+        } else if let Some(folder) = url.strip_prefix("file://") {
+            MailTransport::file(Path::new(folder))?
+        } else {
+            let password = read("password_file", self.smtp.password_file.as_deref())?;
+            let ca = read("ca_file", self.smtp.ca_file.as_deref())?;
+            let login = self.smtp.user.clone().zip(password.map(|text| text.trim_end_matches(['\r', '\n']).to_owned()));
+            MailTransport::smtp(&url, login, ca.as_deref())?
+        };
+        Ok(Mailer::new(transport, &self.mail_from)?)
+    }
+}
+
+fn read(key: &'static str, path: Option<&Path>) -> Result<Option<String>, SettingsError> {
+    path.map(std::fs::read_to_string).transpose().map_err(|source| {
+        let path = path.unwrap_or(Path::new("")).to_owned();
+        SettingsError::File { key, path, source }
+    })
+}

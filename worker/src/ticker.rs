@@ -1,0 +1,36 @@
+//! The ticker: writes the jobs that come by themselves. Each tick has a key, so any number of workers make one job.
+
+use crate::context::Context;
+use keyvawlt_domain::Result;
+use keyvawlt_domain::jobs::{self, Job};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// How often to see whether a tick is due: starting late by this much does not matter to hourly work.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+const HOUR_MS: u64 = 60 * 60 * 1000;
+
+/// What comes by itself, and how often. An expiry is heard of seven days ahead: an hour more or less is nothing.
+const SCHEDULE: [(Job, u64); 2] = [(Job::ExpirySweep, HOUR_MS), (Job::Prune, HOUR_MS)];
+
+pub(crate) async fn run(context: Arc<Context>, stop: CancellationToken) {
+    loop {
+        if let Err(error) = tick(&context).await {
+            tracing::warn!(%error, "the ticker could not write its jobs");
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+    }
+}
+
+pub(crate) async fn tick(context: &Context) -> Result<()> {
+    let tx = context.store.write().await?;
+    for (job, every_ms) in &SCHEDULE {
+        let key = format!("{}@{}", job.kind(), tx.now_ms() / every_ms);
+        jobs::enqueue(&tx, job, tx.now_ms(), Some(key)).await?;
+    }
+    tx.commit().await
+}
