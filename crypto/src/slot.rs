@@ -11,6 +11,7 @@ use ed25519_dalek::SigningKey;
 use keyvawlt_ledger::canon::Canon;
 use keyvawlt_ledger::{AccountId, Fault, SlotId, context};
 use rand_core::CryptoRng;
+use std::fmt;
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
@@ -159,6 +160,17 @@ impl SlotKey {
         hx(&self.0, "kv1/slot")
     }
 }
+
+macro_rules! opaque_debug {
+    ($($name:ident),+) => {$(
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($name), "(…)"))
+            }
+        }
+    )+};
+}
+opaque_debug!(SecretKey, RecoveryCode, SlotKey);
 
 /// Seals the account key for one slot.
 pub fn seal_account_key(slot: &SlotKey, account_id: &AccountId, slot_id: &SlotId, ak: &Key, rng: &mut impl CryptoRng) -> Vec<u8> {
