@@ -1,0 +1,5 @@
+//! The ledger's rules as sentences: what is accepted, what is refused, and with which code.
+
+mod members;
+mod people;
+mod world;
