@@ -7,7 +7,7 @@ use crate::key::Key;
 use crate::{aead, pad, plain};
 use keyvawlt_ledger::account::Claim;
 use keyvawlt_ledger::canon::Canon;
-use keyvawlt_ledger::cbor::Value;
+use keyvawlt_ledger::cbor::{self, Value};
 use keyvawlt_ledger::{AccountId, Code, Domain, FORMAT, Fault, IdentityId, OrgId, Signed, context};
 use rand_core::CryptoRng;
 use std::fmt;
@@ -103,7 +103,7 @@ impl AccountBlob {
     }
 
     fn from_plain(bytes: &[u8]) -> Result<Self, Fault> {
-        let Value::Map(pairs) = plain::decode(bytes)? else { return Err(upgrade()) };
+        let Value::Map(pairs) = cbor::decode(bytes)? else { return Err(upgrade()) };
         let Ok([(1, version), (2, generation), (3, identity_id), (4, Value::Array(seeds)), (5, org_ids)]) = <[_; 5]>::try_from(pairs)
         else {
             return Err(upgrade());

@@ -43,8 +43,8 @@ pub fn spell(prefix: &str, secret: &[u8], check: usize) -> Zeroizing<String> {
 
 /// Reads [`spell`]'s text whatever its case, spaces and dashes, and with O for 0, I or L for 1.
 pub fn unspell<const N: usize>(what: &'static str, prefix: &str, check: usize, typed: &str) -> Result<Zeroizing<[u8; N]>, Fault> {
-    let digits =
-        Zeroizing::new(typed.chars().filter(|c| !c.is_whitespace() && *c != '-').map(|c| c.to_ascii_uppercase()).collect::<String>());
+    let mut digits = Zeroizing::new(String::with_capacity(typed.len()));
+    digits.extend(typed.chars().filter(|c| !c.is_whitespace() && *c != '-').map(|c| c.to_ascii_uppercase()));
     let digits = digits.strip_prefix(prefix).ok_or_else(|| refused(format!("{what} begins with {prefix}-")))?;
     if digits.chars().count() * 5 != (N + check) * 8 {
         return Err(refused(format!("{what} has {} characters after {prefix}: some are missing or too many", (N + check) * 8 / 5)));

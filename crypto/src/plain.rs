@@ -2,7 +2,6 @@
 //!
 //! The encoding is the ledger's; its own writer is not used because a growing buffer leaves pieces of secrets behind.
 
-use keyvawlt_ledger::Fault;
 use keyvawlt_ledger::cbor::{self, Value};
 use zeroize::{Zeroize, Zeroizing};
 
@@ -17,13 +16,7 @@ pub fn encode(mut value: Value) -> Zeroizing<Vec<u8>> {
     out
 }
 
-/// Decodes; the caller moves secrets out of the value, or wipes it.
-pub fn decode(bytes: &[u8]) -> Result<Value, Fault> {
-    cbor::decode(bytes)
-}
-
-/// Wipes every string within.
-pub fn wipe(value: &mut Value) {
+fn wipe(value: &mut Value) {
     match value {
         Value::Bytes(bytes) => bytes.zeroize(),
         Value::Text(text) => text.zeroize(),

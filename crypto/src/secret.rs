@@ -7,7 +7,7 @@ use crate::aead::{self, unopened};
 use crate::key::{Key, hx};
 use crate::{pad, plain};
 use keyvawlt_ledger::canon::{Blob, Canon};
-use keyvawlt_ledger::cbor::Value;
+use keyvawlt_ledger::cbor::{self, Value};
 use keyvawlt_ledger::chain::Seal;
 use keyvawlt_ledger::limits::{MAX_NAME, MAX_VALUE};
 use keyvawlt_ledger::{Code, Fault, Hash, NsId, OrgId, SecretId, context, hash, names, row};
@@ -97,7 +97,7 @@ impl Payload {
     }
 
     fn from_plain(bytes: &[u8]) -> Result<Self, Fault> {
-        let Value::Map(pairs) = plain::decode(bytes)? else { return Err(upgrade()) };
+        let Value::Map(pairs) = cbor::decode(bytes)? else { return Err(upgrade()) };
         let (keys, values): (Vec<u64>, Vec<Value>) = pairs.into_iter().unzip();
         let values: [Value; 7] = values.try_into().map_err(|_| upgrade())?;
         if keys != [1, 2, 3, 4, 5, 6, 7] {

@@ -8,4 +8,5 @@ mod opening;
 mod primitives;
 mod python;
 mod sealing;
+mod text;
 mod vectors;
