@@ -159,3 +159,6 @@ async fn write_group(store: &Store, events: Vec<Event>) -> Result<Vec<Hash>> {
     tx.commit().await?;
     Ok(hashes)
 }
+
+#[cfg(test)]
+mod tests;

@@ -313,3 +313,6 @@ mod text {
         String::deserialize(from)?.parse().map_err(D::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -156,3 +156,6 @@ pub(crate) fn column(value: u64) -> i64 {
 pub(crate) fn number(value: i64) -> u64 {
     u64::try_from(value).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests;
