@@ -33,7 +33,7 @@ impl Identity {
     /// The next keys of the same identity, from a fresh seed.
     #[must_use]
     pub fn next(&self, created_ms: u64, rng: &mut impl CryptoRng) -> Self {
-        Self::derive(Key::random(rng), self.id(), self.bundle.kind, self.bundle.generation + 1, created_ms)
+        Self::derive(Key::random(rng), self.id(), self.bundle.kind, self.bundle.generation.saturating_add(1), created_ms)
     }
 
     /// The identity of a seed. The same arguments give the same keys, bundle and key id.

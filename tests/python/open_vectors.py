@@ -142,6 +142,7 @@ def account(case):
         "blob": lambda: blob(case),
         "pins": lambda: pins(case),
         "claim": lambda: claim(case),
+        "assertion": lambda: assertion(case),
     }[case["kind"]]()
 
 
@@ -197,6 +198,16 @@ def claim(case):
         raise Refused("E_KEY_SUBST")
     if said[2:] != [case["origin"]]:
         raise Refused("E_SIG")
+
+
+def assertion(case):
+    claims = kv.verify_token(case["token"], "kv-login+jwt", raw(case, "login_pk"))
+    if claims["aud"] != case["origin"] or claims["exp"] <= case["now_s"]:
+        raise Refused("E_SIG")
+    if claims["exp"] > min(claims["iat"], case["now_s"]) + 60:
+        raise Refused("E_CLOCK")
+    same([claims["iss"], claims["sub"]], [case["subject"]] * 2, "subject")
+    same(len(claims["jti"]), 32, "length of jti")
 
 
 def codes(case):

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import re
 import unicodedata
 import zlib
@@ -66,14 +67,17 @@ def on_curve(y, sign):
 
 
 def verify(public, domain, payload, signature):
+    verify_raw(public, b"KVSIG1\0" + domain.to_bytes(2, "big") + payload, signature)
+
+
+def verify_raw(public, message, signature):
     check_public_key(public)
     r, s = (int.from_bytes(half, "little") for half in (signature[:32], signature[32:]))
     r &= (1 << 255) - 1
     if len(signature) != 64 or r in SMALL_Y or r >= P or s >= L:
         raise Refused("E_SIG")
     try:
-        key = ed25519.Ed25519PublicKey.from_public_bytes(public)
-        key.verify(signature, b"KVSIG1\0" + domain.to_bytes(2, "big") + payload)
+        ed25519.Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
     except InvalidSignature:
         raise Refused("E_SIG") from None
 
@@ -85,6 +89,19 @@ def ed25519_public(seed):
 def ed25519_sign(seed, domain, payload):
     key = ed25519.Ed25519PrivateKey.from_private_bytes(seed)
     return key.sign(b"KVSIG1\0" + domain.to_bytes(2, "big") + payload)
+
+
+def verify_token(token, typ, public):
+    signed, _, signature = token.rpartition(".")
+    header, claims = (json.loads(unbase64(part)) for part in signed.split("."))
+    if header != {"typ": typ, "alg": "EdDSA"}:
+        raise Refused("E_SIG")
+    verify_raw(public, signed.encode(), unbase64(signature))
+    return claims
+
+
+def unbase64(text):
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 def verify_bundle(payload, signature):
@@ -239,8 +256,7 @@ def unwrap_text(prefix, text):
     body, _, checksum = text.rpartition("_")
     if not text.startswith(prefix) or not body.startswith(prefix) or crc_text(body) != checksum:
         raise Refused("E_CANON")
-    encoded = body[len(prefix) :]
-    return base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
+    return unbase64(body[len(prefix) :])
 
 
 def fields(data, *lengths):

@@ -7,17 +7,20 @@ use keyvawlt_crypto::account::{
 };
 use keyvawlt_crypto::device::DeviceKey;
 use keyvawlt_crypto::{Identity, Key};
+use keyvawlt_ledger::assertion::{self, Subject};
 use keyvawlt_ledger::bundle::kind;
 use keyvawlt_ledger::{AccountId, Fault, OrgId, SlotId, account};
 use serde_json::json;
 
+/// When assertions are made, seconds.
+const NOW_S: u64 = 1_790_000_000;
 const ORIGIN: &str = "https://vault.example.com:443";
 
 pub fn file() -> File {
     let mut rng = Seeded::new("account");
     let mut file = File {
         name: "account.json",
-        about: "Secret Key and recovery code as text; the password's root key; slots; the account blob; pins; the identity's claim.",
+        about: "Secret Key and recovery code as text; the password's root key; slots; the account blob; pins; the identity's claim; login assertions.",
         valid: vec![],
         invalid: vec![],
     };
@@ -25,6 +28,7 @@ pub fn file() -> File {
     unlock(&mut rng, &mut file);
     data(&mut rng, &mut file);
     claims(&mut rng, &mut file);
+    assertions(&mut rng, &mut file);
     file
 }
 
@@ -152,4 +156,35 @@ fn claims(rng: &mut Seeded, file: &mut File) {
     let stolen = account::verify(theirs, &signed, &account_id, &[ORIGIN]);
     let case = case.bytes("bundle_payload", theirs.payload()).bytes("bundle_signature", theirs.sig);
     file.invalid.push(case.refused("a claim by another identity", stolen));
+}
+
+fn assertions(rng: &mut Seeded, file: &mut File) {
+    let slot = SlotKey::device(Key::random(rng));
+    let subject = Subject::Slot(AccountId(rng.array()), slot.slot_id());
+    let login = slot.login_key();
+    let public = login.verifying_key().to_bytes();
+    let token = assertion::make(subject, ORIGIN, NOW_S, rng.array(), &login).expect("claims of text");
+    let case = Case::new("a login assertion")
+        .with("kind", "assertion")
+        .with("subject", subject.to_string())
+        .with("origin", ORIGIN)
+        .with("now_s", NOW_S)
+        .bytes("login_pk", public)
+        .with("token", token.as_str());
+    file.valid.push(case.clone().valid());
+    let verify = |token: &str, origin: &str, public: &[u8; 32], now_s| assertion::verify(token, &[origin], public, now_s);
+    let late = NOW_S + 60;
+    file.invalid.push(case.clone().with("now_s", late).refused("an assertion a minute later", verify(&token, ORIGIN, &public, late)));
+    let elsewhere = "https://other.example.com:443";
+    let replayed = verify(&token, elsewhere, &public, NOW_S);
+    file.invalid.push(case.clone().with("origin", elsewhere).refused("an assertion for another server", replayed));
+    let other = SlotKey::device(Key::random(rng)).login_key().verifying_key().to_bytes();
+    file.invalid.push(case.clone().bytes("login_pk", other).refused("an assertion by another key", verify(&token, ORIGIN, &other, NOW_S)));
+    let early = NOW_S - 120;
+    let ahead = verify(&token, ORIGIN, &public, early);
+    file.invalid.push(case.clone().with("now_s", early).refused("an assertion from the future", ahead));
+    // {"typ":"kv-login+jwt","alg":"none"} in place of the header.
+    let unsigned = format!("eyJ0eXAiOiJrdi1sb2dpbitqd3QiLCJhbGciOiJub25lIn0.{}", token.split_once('.').expect("a header").1);
+    let none = verify(&unsigned, ORIGIN, &public, NOW_S);
+    file.invalid.push(case.with("token", unsigned).refused("an assertion with the algorithm none", none));
 }
