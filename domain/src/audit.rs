@@ -48,6 +48,16 @@ pub async fn record(tx: &Tx, event: Event) -> Result<Hash> {
     Ok(hash)
 }
 
+/// Writes the events of one change, in the change's transaction.
+pub async fn record_all(tx: &Tx, events: Vec<Event>) -> Result<()> {
+    let mut rows = events.into_iter().map(|event| row(tx, event).0).peekable();
+    while rows.peek().is_some() {
+        let group: Vec<ActiveModel> = rows.by_ref().take(MAX_GROUP).collect();
+        Entity::insert_many(group).exec_without_returning(tx.db()).await?;
+    }
+    Ok(())
+}
+
 fn row(tx: &Tx, event: Event) -> (ActiveModel, Hash) {
     let id = tx.random().ordered_id(event.at_ms);
     let hash = hash(&id, &event);

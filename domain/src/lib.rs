@@ -4,15 +4,23 @@
 
 pub mod accounts;
 pub mod audit;
+pub mod authorize;
+pub mod caller;
 pub mod clock;
 pub mod error;
 pub mod jobs;
+pub mod namespaces;
 pub mod notices;
+pub mod organizations;
+pub mod policy;
 pub mod random;
 pub mod requests;
+#[cfg(test)]
+mod scratch;
 pub mod store;
 pub mod tokens;
 
+pub use caller::Caller;
 pub use clock::Clock;
 pub use error::{Error, Result};
 pub use random::Random;

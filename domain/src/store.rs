@@ -71,6 +71,11 @@ impl Store {
         &self.random
     }
 
+    /// A connection for one statement that reads: without a transaction around it, it costs a third.
+    pub(crate) fn reader(&self) -> &DatabaseConnection {
+        &self.reader
+    }
+
     /// Returns after a job was written by this process; other processes' jobs are found by looking.
     pub async fn job_written(&self) {
         self.jobs.notified().await;

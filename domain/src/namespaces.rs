@@ -1,0 +1,14 @@
+//! Namespaces: what changed in them, and earlier versions of their secrets. Everything delivered is sealed, and is delivered once its record
+//! is durable.
+
+mod changes;
+mod objects;
+mod unchanged;
+mod version;
+mod wraps;
+
+pub use changes::{Changes, NamespaceChanges, ReadChanges, read_changes};
+pub use objects::Sealed;
+pub use unchanged::{Unchanged, Verdict};
+pub use version::{ReadVersion, SealedVersion, read_version};
+pub use wraps::Delivered;

@@ -1,0 +1,102 @@
+//! What a change consists of, decoded and bounded before anything looks at it.
+
+use crate::error::{Error, Result};
+use crate::policy::Deed;
+use keyvawlt_ledger::canon::Canon as _;
+use keyvawlt_ledger::chain::Link;
+use keyvawlt_ledger::limits::{MAX_BATCH, MAX_FACTS};
+use keyvawlt_ledger::manifest::{ManifestLink, ObjectKind};
+use keyvawlt_ledger::wrap::Wrap;
+use keyvawlt_ledger::{IdentityId, NsId, SecretId, Signed};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A sealed value: 64 KiB with a note and tags, padded by at most an eighth, and the seal itself.
+pub const MAX_PAYLOAD: usize = 96 * 1024;
+/// A sealed 32-byte key is 112 bytes long; twice that leaves room for another suite.
+pub const MAX_DEK: usize = 256;
+/// A sealed name: 256 bytes, padded, and the seal.
+pub const MAX_SEALED_NAME: usize = 512;
+/// Statements of one batch: each costs a signature check while other writers of the organization wait.
+const MAX_STATEMENTS: usize = 4096;
+
+/// One object of a secret, as it came.
+#[derive(Clone, Debug)]
+pub struct Object {
+    /// Of which namespace.
+    pub ns_id: NsId,
+    /// Of which secret.
+    pub secret_id: SecretId,
+    /// The version it belongs to.
+    pub version: u64,
+    /// Which of the four.
+    pub kind: ObjectKind,
+    /// The object.
+    pub data: Vec<u8>,
+}
+
+/// A change: organization links, then manifest links anchored in the last of them, and what they name by hash.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    pub(super) links: Vec<(Signed, Link)>,
+    pub(super) manifest_links: Vec<(Signed, ManifestLink)>,
+    pub(super) wraps: BTreeMap<(NsId, u64, IdentityId), Wrap>,
+    pub(super) objects: Vec<Object>,
+}
+
+impl Batch {
+    /// Decodes a batch and holds it against the limits.
+    pub fn decode(links: Vec<Signed>, manifest_links: Vec<Signed>, wraps: &[impl AsRef<[u8]>], objects: Vec<Object>) -> Result<Self> {
+        if links.is_empty() && manifest_links.is_empty() {
+            return Err(Error::invalid("batch", "must change something"));
+        }
+        if links.len() + manifest_links.len() > MAX_STATEMENTS {
+            return Err(Error::TooLarge { what: "the number of statements of a batch", limit: MAX_STATEMENTS as u64 });
+        }
+        let statements: usize = links.iter().chain(&manifest_links).map(|signed| signed.payload().len()).sum();
+        let attached = wraps.iter().map(|wrap| wrap.as_ref().len()).sum::<usize>() + objects.iter().map(|object| object.data.len()).sum::<usize>();
+        if statements + attached > MAX_BATCH {
+            return Err(Error::TooLarge { what: "a batch", limit: MAX_BATCH as u64 });
+        }
+        objects.iter().try_for_each(check_object)?;
+        Ok(Self {
+            links: decode(links, Link::from_bytes)?,
+            manifest_links: decode(manifest_links, ManifestLink::from_bytes)?,
+            wraps: decode_wraps(wraps)?,
+            objects,
+        })
+    }
+
+    /// What committing it amounts to.
+    pub(super) fn deeds(&self) -> Vec<Deed> {
+        let mut deeds: BTreeSet<Deed> = self.links.iter().map(|(_, link)| Deed::CommitLink(link.kind)).collect();
+        if !self.manifest_links.is_empty() {
+            deeds.insert(Deed::CommitManifest);
+        }
+        deeds.into_iter().collect()
+    }
+}
+
+fn decode<T>(statements: Vec<Signed>, read: impl Fn(&[u8]) -> Result<T, keyvawlt_ledger::Fault>) -> Result<Vec<(Signed, T)>> {
+    statements.into_iter().map(|signed| Ok((read(signed.payload())?, signed))).map(|pair| pair.map(|(link, signed)| (signed, link))).collect()
+}
+
+fn decode_wraps(records: &[impl AsRef<[u8]>]) -> Result<BTreeMap<(NsId, u64, IdentityId), Wrap>> {
+    let mut wraps = BTreeMap::new();
+    for record in records {
+        let wrap = Wrap::from_bytes(record.as_ref())?;
+        if wraps.insert((wrap.ns_id, wrap.epoch, wrap.recipient_id), wrap).is_some() {
+            return Err(Error::invalid("batch.wraps", "the same key is wrapped twice for one recipient"));
+        }
+    }
+    Ok(wraps)
+}
+
+fn check_object(object: &Object) -> Result<()> {
+    let (what, limit) = match object.kind {
+        ObjectKind::Payload => ("a sealed value", MAX_PAYLOAD),
+        ObjectKind::Dek => ("a sealed key", MAX_DEK),
+        ObjectKind::Name => ("a sealed name", MAX_SEALED_NAME),
+        ObjectKind::Facts => ("facts", MAX_FACTS),
+    };
+    if object.data.len() > limit { Err(Error::TooLarge { what, limit: limit as u64 }) } else { Ok(()) }
+}

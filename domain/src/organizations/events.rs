@@ -1,0 +1,50 @@
+//! What a change is called in the organization's audit events: one event per signed statement.
+
+use crate::audit::Event;
+use keyvawlt_ledger::chain::{Applied, Body};
+use keyvawlt_ledger::{OrgId, manifest};
+
+/// The event of an organization link.
+pub(super) fn of_link(applied: &Applied, actor: &str, at_ms: u64) -> Event {
+    let org = applied.link.org_id;
+    let (action, subject) = match &applied.body {
+        Body::Genesis(_) => ("organization.create", org.to_string()),
+        Body::MemberAdd(_) => ("member.add", newcomer(applied)),
+        Body::MemberJoin(_) => ("member.join", newcomer(applied)),
+        Body::MemberSet(body) => ("member.set", body.identity_id.to_string()),
+        Body::MemberRemove(body) => ("member.remove", body.identity_id.to_string()),
+        Body::KeyRotate(_) => ("key.rotate", applied.link.author_id.to_string()),
+        Body::KeyReset(body) => ("key.reset", body.identity_id.to_string()),
+        Body::Invite(body) => ("invite.create", body.invite_id.to_string()),
+        Body::InviteRevoke(body) => ("invite.revoke", body.invite_id.to_string()),
+        Body::NamespaceCreate(body) => ("namespace.create", body.ns_id.to_string()),
+        Body::NamespaceSet(body) => ("namespace.set", body.ns_id.to_string()),
+        Body::NamespaceEpoch(body) => ("namespace.epoch", body.ns_id.to_string()),
+        Body::Access(body) => ("access.set", format!("{}/{}", body.ns_id, body.identity_id)),
+        Body::PolicySet(_) => ("policy.set", org.to_string()),
+        Body::Checkpoint(_) => ("checkpoint", org.to_string()),
+    };
+    let detail = match &applied.body {
+        Body::Access(body) => format!("permissions {}", body.permissions),
+        Body::MemberSet(body) => format!("role {}", body.role),
+        _ => String::new(),
+    };
+    Event { org, at_ms, actor: actor.to_owned(), action, subject, detail: with_seq(detail, applied.link.seq) }
+}
+
+/// The event of a manifest link.
+pub(super) fn of_manifest(org: OrgId, applied: &manifest::Applied, actor: &str, at_ms: u64) -> Event {
+    let deleted = applied.link.ops.iter().filter(|leaf| leaf.is_deleted()).count();
+    let written = applied.link.ops.len() - deleted;
+    let detail = format!("{written} written, {deleted} deleted, manifest link {}", applied.link.mseq);
+    Event { org, at_ms, actor: actor.to_owned(), action: "namespace.write", subject: applied.link.ns_id.to_string(), detail }
+}
+
+fn newcomer(applied: &Applied) -> String {
+    let bundle = applied.body.bundle().and_then(|signed| keyvawlt_ledger::bundle::Bundle::verify(signed).ok());
+    bundle.map_or_else(String::new, |(bundle, _)| bundle.identity_id.to_string())
+}
+
+fn with_seq(detail: String, seq: u64) -> String {
+    if detail.is_empty() { format!("link {seq}") } else { format!("{detail}, link {seq}") }
+}

@@ -1,0 +1,205 @@
+//! Reading an organization: its links, who belongs where, and what happened.
+
+use crate::authorize::{Action, Permit};
+use crate::error::{Error, Result};
+use crate::policy::Deed;
+use crate::store::{column, number};
+use keyvawlt_ledger::{NsId, OrgId};
+use keyvawlt_schema::{audit_event, link, member};
+use sea_orm::sea_query::ExprTrait as _;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+
+/// Links of one statement.
+const LINKS_PER_STATEMENT: u64 = 500;
+
+/// Links of an organization, from a position on.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadChain {
+    /// Which organization.
+    pub org: OrgId,
+    /// The first position wanted.
+    pub from_seq: u64,
+    /// About how many bytes to deliver.
+    pub page_bytes: usize,
+}
+
+/// The caller's organizations.
+#[derive(Clone, Copy, Debug)]
+pub struct ListOrganizations {
+    /// How many at most.
+    pub limit: u64,
+    /// After this one.
+    pub after: Option<OrgId>,
+}
+
+/// What happened in an organization.
+#[derive(Clone, Copy, Debug)]
+pub struct ListAuditEvents {
+    /// Which.
+    pub org: OrgId,
+    /// How many at most.
+    pub limit: u64,
+    /// Before this event.
+    pub before: Option<[u8; 16]>,
+}
+
+/// Payloads and signatures, in order.
+#[derive(Clone, Debug, Default)]
+pub struct Links {
+    /// As received from their authors.
+    pub statements: Vec<(Vec<u8>, Vec<u8>)>,
+    /// There are more.
+    pub more: bool,
+}
+
+/// A page of organizations.
+#[derive(Clone, Debug)]
+pub struct OrgPage {
+    /// In order.
+    pub orgs: Vec<OrgId>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<OrgId>,
+}
+
+/// One event.
+#[derive(Clone, Debug)]
+pub struct AuditRecord {
+    /// When, epoch milliseconds.
+    pub at_ms: u64,
+    /// Who.
+    pub actor: String,
+    /// What.
+    pub action: String,
+    /// To what.
+    pub subject: String,
+    /// More.
+    pub detail: String,
+    /// SHA-256 of the record.
+    pub hash: Vec<u8>,
+}
+
+/// A page of events, newest first.
+#[derive(Clone, Debug)]
+pub struct AuditPage {
+    /// The events.
+    pub events: Vec<AuditRecord>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<[u8; 16]>,
+}
+
+impl Action for ReadChain {
+    fn deeds(&self) -> Vec<Deed> {
+        vec![Deed::ReadChain]
+    }
+    fn org(&self) -> Option<OrgId> {
+        Some(self.org)
+    }
+    fn namespaces(&self) -> Vec<NsId> {
+        vec![]
+    }
+}
+
+impl Action for ListOrganizations {
+    fn deeds(&self) -> Vec<Deed> {
+        vec![Deed::ListOrganizations]
+    }
+    fn org(&self) -> Option<OrgId> {
+        None
+    }
+    fn namespaces(&self) -> Vec<NsId> {
+        vec![]
+    }
+}
+
+impl Action for ListAuditEvents {
+    fn deeds(&self) -> Vec<Deed> {
+        vec![Deed::ListAuditEvents]
+    }
+    fn org(&self) -> Option<OrgId> {
+        Some(self.org)
+    }
+    fn namespaces(&self) -> Vec<NsId> {
+        vec![]
+    }
+}
+
+/// Delivers links in order, as many as fit, at least one if there is one.
+pub async fn read_chain(permit: &Permit<'_, ReadChain>) -> Result<Links> {
+    let ReadChain { org, from_seq, page_bytes } = *permit.action();
+    links(permit.tx(), &org, from_seq, page_bytes).await
+}
+
+/// The links themselves, for those who are permitted another way.
+pub(crate) async fn links(tx: &crate::Tx, org: &OrgId, mut from_seq: u64, page_bytes: usize) -> Result<Links> {
+    let (mut page, mut bytes) = (Links::default(), 0);
+    loop {
+        let rows: Vec<(Vec<u8>, Vec<u8>)> = link::Entity::find()
+            .select_only()
+            .column(link::Column::Payload)
+            .column(link::Column::Sig)
+            .filter(link::Column::OrgId.eq(org.0.to_vec()).and(link::Column::Seq.gte(column(from_seq))))
+            .order_by_asc(link::Column::Seq)
+            .limit(LINKS_PER_STATEMENT)
+            .into_tuple()
+            .all(tx.db())
+            .await?;
+        let last = (rows.len() as u64) < LINKS_PER_STATEMENT;
+        from_seq += rows.len() as u64;
+        for (payload, sig) in rows {
+            bytes += payload.len() + sig.len();
+            if bytes > page_bytes && !page.statements.is_empty() {
+                page.more = true;
+                return Ok(page);
+            }
+            page.statements.push((payload, sig));
+        }
+        if last {
+            return Ok(page);
+        }
+    }
+}
+
+/// Lists the organizations in which the caller's identity is a member.
+pub async fn list_organizations(permit: &Permit<'_, ListOrganizations>) -> Result<OrgPage> {
+    let ListOrganizations { limit, after } = *permit.action();
+    let (identity, _) = permit.caller().identity().ok_or(Error::Forbidden)?;
+    let mut mine = member::Entity::find()
+        .select_only()
+        .column(member::Column::OrgId)
+        .filter(member::Column::IdentityId.eq(identity.0.to_vec()))
+        .order_by_asc(member::Column::OrgId)
+        .limit(limit + 1);
+    if let Some(after) = after {
+        mine = mine.filter(member::Column::OrgId.gt(after.0.to_vec()));
+    }
+    let rows: Vec<Vec<u8>> = mine.into_tuple().all(permit.tx().db()).await?;
+    let full = rows.len() as u64 > limit;
+    let orgs: Vec<OrgId> = rows.iter().take(count(limit)).map(|id| OrgId::from_slice(id)).collect::<Result<_, _>>()?;
+    Ok(OrgPage { next: orgs.last().copied().filter(|_| full), orgs })
+}
+
+/// Lists what happened, newest first.
+pub async fn list_audit_events(permit: &Permit<'_, ListAuditEvents>) -> Result<AuditPage> {
+    let ListAuditEvents { org, limit, before } = *permit.action();
+    let mut events = audit_event::Entity::find()
+        .filter(audit_event::Column::OrgId.eq(org.0.to_vec()))
+        .order_by_desc(audit_event::Column::Id)
+        .limit(limit + 1);
+    if let Some(before) = before {
+        events = events.filter(audit_event::Column::Id.lt(before.to_vec()));
+    }
+    let rows = events.all(permit.tx().db()).await?;
+    let full = rows.len() as u64 > limit;
+    let mut next = None;
+    let mut page = Vec::with_capacity(rows.len());
+    for row in rows.into_iter().take(count(limit)) {
+        next = row.id.as_slice().try_into().ok().filter(|_| full);
+        let audit_event::Model { at, actor, action, subject, detail, hash, .. } = row;
+        page.push(AuditRecord { at_ms: number(at), actor, action, subject, detail, hash });
+    }
+    Ok(AuditPage { events: page, next })
+}
+
+fn count(limit: u64) -> usize {
+    usize::try_from(limit).unwrap_or(usize::MAX)
+}
