@@ -1,1 +1,49 @@
-//! gRPC: words in, words out.
+//! gRPC: words in, words out. Calls are parsed, handed to the domain, and printed; nothing is decided here but who may knock how often.
+//!
+//! Absent: queues, mail, tables, and every rule about organizations.
+
+mod accounts;
+mod call;
+mod door;
+mod fields;
+mod limits;
+mod namespaces;
+mod organizations;
+mod server;
+mod server_info;
+mod status;
+
+use keyvawlt_domain::Store;
+use keyvawlt_domain::audit::AuditWriter;
+use keyvawlt_domain::namespaces::Unchanged;
+use keyvawlt_domain::tokens::Tokens;
+use std::sync::Arc;
+
+pub use server::{ServeError, serve};
+
+/// What answering calls takes.
+#[derive(Clone)]
+pub struct ApiParts {
+    /// Where everything is kept.
+    pub store: Store,
+    /// The access tokens.
+    pub tokens: Arc<Tokens>,
+    /// The writer of audit events.
+    pub audit: AuditWriter,
+    /// The origins this server answers for.
+    pub origins: Arc<[String]>,
+}
+
+/// All services, and what they share. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Api {
+    pub(crate) parts: ApiParts,
+    pub(crate) unchanged: Arc<Unchanged>,
+    pub(crate) limits: Arc<limits::Limits>,
+}
+
+impl Api {
+    fn new(parts: ApiParts) -> Self {
+        Self { parts, unchanged: Arc::default(), limits: Arc::default() }
+    }
+}

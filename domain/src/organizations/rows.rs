@@ -10,8 +10,8 @@ use keyvawlt_ledger::{Hash, OrgId};
 use keyvawlt_schema::entry::{Column, Entity};
 use sea_orm::sea_query::ExprTrait as _;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Each round loads what the last one missed; the deepest chain of look-ups (namespace, parents, holders, members, their access) takes ten.
 const MAX_ROUNDS: usize = 64;
@@ -28,7 +28,7 @@ pub(crate) struct Rows {
     ranges: BTreeSet<Vec<u8>>,
     complete: bool,
     changed: BTreeSet<Key>,
-    missed: RefCell<Missed>,
+    missed: Mutex<Missed>,
 }
 
 #[derive(Debug, Default)]
@@ -47,7 +47,7 @@ impl Rows {
             ranges: BTreeSet::new(),
             complete: false,
             changed: BTreeSet::new(),
-            missed: RefCell::default(),
+            missed: Mutex::default(),
         }
     }
 
@@ -61,7 +61,7 @@ impl Rows {
         for _ in 0..MAX_ROUNDS {
             {
                 let answer = ask(self);
-                if self.missed.get_mut().is_empty() {
+                if self.missed().is_empty() {
                     return Ok(answer);
                 }
             }
@@ -74,14 +74,14 @@ impl Rows {
     pub(crate) fn expect(&mut self, keys: impl IntoIterator<Item = Key>, ranges: impl IntoIterator<Item = Vec<u8>>) {
         let keys: Vec<Key> = keys.into_iter().filter(|key| !self.knows(key)).collect();
         let ranges: Vec<Vec<u8>> = ranges.into_iter().filter(|range| !self.complete && !self.ranges.contains(range)).collect();
-        let missed = self.missed.get_mut();
+        let mut missed = self.missed();
         missed.keys.extend(keys);
         missed.ranges.extend(ranges);
     }
 
     /// Loads what was missed or expected.
     pub(crate) async fn load(&mut self, tx: &Tx) -> Result<()> {
-        let missed = std::mem::take(self.missed.get_mut());
+        let missed = std::mem::take(&mut *self.missed());
         if missed.everything {
             self.load_all(tx).await?;
             return Ok(());
@@ -108,6 +108,10 @@ impl Rows {
     /// All changes put on top, as they stand.
     pub(crate) fn changes(&self) -> impl Iterator<Item = (&Key, Option<&Entry>)> {
         self.changed.iter().map(|key| (key, self.known.get(key).and_then(Option::as_ref)))
+    }
+
+    fn missed(&self) -> MutexGuard<'_, Missed> {
+        self.missed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn knows(&self, key: &Key) -> bool {
@@ -162,7 +166,7 @@ impl View for Rows {
             Some(entry) => entry.clone(),
             None => {
                 if !self.knows(key) {
-                    self.missed.borrow_mut().keys.insert(key.clone());
+                    self.missed().keys.insert(key.clone());
                 }
                 None
             }
@@ -171,7 +175,7 @@ impl View for Rows {
 
     fn scan(&self, prefix: &[u8]) -> Vec<Key> {
         if !self.complete && !self.ranges.contains(prefix) {
-            self.missed.borrow_mut().ranges.insert(prefix.to_vec());
+            self.missed().ranges.insert(prefix.to_vec());
             return Vec::new();
         }
         let from = self.known.range(Key::from_bytes(prefix.to_vec())..);
@@ -183,7 +187,7 @@ impl View for Rows {
 
     fn state_hash(&self) -> Hash {
         if !self.complete {
-            self.missed.borrow_mut().everything = true;
+            self.missed().everything = true;
             return Hash::ZERO;
         }
         state_hash(self.known.iter().filter_map(|(key, entry)| entry.as_ref().map(|entry| (key, entry))))

@@ -1,0 +1,161 @@
+//! How often somebody may knock. In memory and bounded: it slows guessing and flooding, and is no accounting.
+//!
+//! Log-ins count when they fail: whoever holds the key is not guessing.
+
+use keyvawlt_domain::{Error, Result};
+use keyvawlt_ledger::AccountId;
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+
+/// Sign-ups of one address: an office behind one address on its first day, and then one every ten seconds.
+const SIGN_UPS: Rate = Rate { burst: 500, refill_ms: 10_000 };
+/// Failed log-ins of one address.
+const FAILED_LOG_INS: Rate = Rate { burst: 60, refill_ms: 1_000 };
+/// E-mail codes tried by one account; each code has its own few tries besides.
+const CODES: Rate = Rate { burst: 20, refill_ms: 60_000 };
+/// Organizations created by one account.
+const ORGANIZATIONS: Rate = Rate { burst: 50, refill_ms: 60_000 };
+/// Callers remembered in each of two generations. Whoever is forgotten starts anew: with that many others around, nothing is gained.
+const GENERATION: usize = 8192;
+
+/// All limits.
+#[derive(Debug)]
+pub(crate) struct Limits {
+    sign_ups: Buckets<Option<IpAddr>>,
+    failed_log_ins: Buckets<Option<IpAddr>>,
+    codes: Buckets<AccountId>,
+    organizations: Buckets<AccountId>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            sign_ups: Buckets::of(SIGN_UPS),
+            failed_log_ins: Buckets::of(FAILED_LOG_INS),
+            codes: Buckets::of(CODES),
+            organizations: Buckets::of(ORGANIZATIONS),
+        }
+    }
+}
+
+impl Limits {
+    pub(crate) fn sign_up(&self, peer: Option<IpAddr>, now_ms: u64) -> Result<()> {
+        self.sign_ups.take(network(peer), now_ms)
+    }
+
+    pub(crate) fn log_in(&self, peer: Option<IpAddr>, now_ms: u64) -> Result<()> {
+        self.failed_log_ins.check(&network(peer), now_ms)
+    }
+
+    pub(crate) fn log_in_failed(&self, peer: Option<IpAddr>, now_ms: u64) {
+        // The next one hears of it.
+        let _ = self.failed_log_ins.take(network(peer), now_ms);
+    }
+
+    pub(crate) fn code(&self, account: AccountId, now_ms: u64) -> Result<()> {
+        self.codes.take(account, now_ms)
+    }
+
+    pub(crate) fn organization(&self, account: AccountId, now_ms: u64) -> Result<()> {
+        self.organizations.take(account, now_ms)
+    }
+}
+
+/// One IPv6 customer has a whole /64.
+fn network(peer: Option<IpAddr>) -> Option<IpAddr> {
+    peer.map(|peer| match peer.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) & !u128::from(u64::MAX)).into()),
+        v4 @ IpAddr::V4(_) => v4,
+    })
+}
+
+/// So many at once, and one more after each pause.
+#[derive(Clone, Copy, Debug)]
+struct Rate {
+    burst: u32,
+    refill_ms: u64,
+}
+
+#[derive(Debug)]
+struct Buckets<K> {
+    rate: Rate,
+    generations: Mutex<Generations<K>>,
+}
+
+#[derive(Debug)]
+struct Generations<K> {
+    young: HashMap<K, Bucket>,
+    old: HashMap<K, Bucket>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Bucket {
+    left: u32,
+    since_ms: u64,
+}
+
+impl<K: Eq + Hash + Clone> Buckets<K> {
+    fn of(rate: Rate) -> Self {
+        Self { rate, generations: Mutex::new(Generations { young: HashMap::new(), old: HashMap::new() }) }
+    }
+
+    /// Takes one, if there is one.
+    fn take(&self, key: K, now_ms: u64) -> Result<()> {
+        let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut bucket = self.present(&generations, &key, now_ms);
+        let taken = if bucket.left == 0 {
+            Err(self.wait(bucket, now_ms))
+        } else {
+            bucket.left -= 1;
+            Ok(())
+        };
+        if generations.young.len() >= GENERATION && !generations.young.contains_key(&key) {
+            generations.old = std::mem::take(&mut generations.young);
+        }
+        generations.young.insert(key, bucket);
+        taken
+    }
+
+    /// Says whether there is one.
+    fn check(&self, key: &K, now_ms: u64) -> Result<()> {
+        let generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        let bucket = self.present(&generations, key, now_ms);
+        if bucket.left == 0 { Err(self.wait(bucket, now_ms)) } else { Ok(()) }
+    }
+
+    fn present(&self, generations: &Generations<K>, key: &K, now_ms: u64) -> Bucket {
+        let kept = generations.young.get(key).or_else(|| generations.old.get(key)).copied();
+        let Some(mut bucket) = kept else { return Bucket { left: self.rate.burst, since_ms: now_ms } };
+        let refilled = now_ms.saturating_sub(bucket.since_ms) / self.rate.refill_ms;
+        bucket.left = bucket.left.saturating_add(u32::try_from(refilled).unwrap_or(u32::MAX)).min(self.rate.burst);
+        bucket.since_ms += refilled * self.rate.refill_ms;
+        bucket
+    }
+
+    fn wait(&self, bucket: Bucket, now_ms: u64) -> Error {
+        Error::RateLimited { retry_after_ms: (bucket.since_ms + self.rate.refill_ms).saturating_sub(now_ms).max(1) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_is_free_and_then_one_after_each_pause() {
+        let buckets = Buckets::of(Rate { burst: 2, refill_ms: 100 });
+        assert!(buckets.take("a", 0).is_ok() && buckets.take("a", 10).is_ok());
+        assert!(matches!(buckets.take("a", 50), Err(Error::RateLimited { retry_after_ms: 50 })));
+        assert!(buckets.take("b", 50).is_ok());
+        assert!(buckets.check(&"a", 100).is_ok() && buckets.take("a", 100).is_ok() && buckets.take("a", 150).is_err());
+        assert!(buckets.take("a", 1000).is_ok() && buckets.take("a", 1000).is_ok() && buckets.take("a", 1000).is_err());
+    }
+
+    #[test]
+    fn an_ipv6_network_is_one_caller() {
+        assert_eq!(network(Some("2001:db8::1".parse().unwrap())), network(Some("2001:db8::2:3".parse().unwrap())));
+        assert_ne!(network(Some("192.0.2.1".parse().unwrap())), network(Some("192.0.2.2".parse().unwrap())));
+    }
+}

@@ -1,0 +1,129 @@
+//! NamespaceService: what environments hold, sealed. Nothing leaves before its record is durable.
+
+use crate::call::{Call, READ_DEADLINE};
+use crate::{Api, fields};
+use futures::future::try_join_all;
+use keyvawlt_domain::audit::Event;
+use keyvawlt_domain::namespaces::{self, Changes, NamespaceChanges, ReadChanges, ReadVersion};
+use keyvawlt_domain::{Caller, Error, Result};
+use keyvawlt_ledger::{NsId, OrgId, SecretId};
+use keyvawlt_proto::v1::namespace_service_server::NamespaceService;
+use keyvawlt_proto::{PAGE_BYTES, v1};
+use std::collections::BTreeSet;
+use tonic::{Request, Response, Status};
+
+/// Namespaces of one question: an environment with all its guarded folders.
+const MAX_NAMESPACES: usize = 1000;
+
+#[tonic::async_trait]
+impl NamespaceService for Api {
+    async fn read_changes(&self, request: Request<v1::ReadChangesRequest>) -> Result<Response<v1::ReadChangesResponse>, Status> {
+        let (call, request) = Call::open(request);
+        call.answer(READ_DEADLINE, async {
+            let (subject, store) = (call.subject()?, &self.parts.store);
+            let asked = asked(&request)?;
+            if let Some(verdict) = self.unchanged.look(store, subject, &asked).await? {
+                self.parts.audit.note_unchanged(nothing(&asked, verdict.actor, store.clock().now_ms()));
+                return Ok(v1::ReadChangesResponse { next_seq: verdict.next_seq, ..Default::default() });
+            }
+            let tx = store.read().await?;
+            let caller = Caller::find(&tx, subject).await?;
+            let permit = self.permit(&tx, caller, asked.clone()).await?;
+            let mut changes = namespaces::read_changes(permit).await?;
+            let now_ms = tx.now_ms();
+            tx.commit().await?;
+            self.unchanged.remember(store, subject, &asked, caller.actor(), &changes);
+            if changes.events.is_empty() {
+                self.parts.audit.note_unchanged(nothing(&asked, caller.actor(), now_ms));
+            }
+            self.record(std::mem::take(&mut changes.events)).await?;
+            Ok(answer(changes))
+        })
+        .await
+    }
+
+    async fn read_version(&self, request: Request<v1::ReadVersionRequest>) -> Result<Response<v1::ReadVersionResponse>, Status> {
+        let (call, request) = Call::open(request);
+        call.answer(READ_DEADLINE, async {
+            let subject = call.subject()?;
+            let asked = ReadVersion {
+                org: fields::id("org_id", &request.org_id, OrgId::from_slice)?,
+                ns: fields::id("ns_id", &request.ns_id, NsId::from_slice)?,
+                secret: fields::id("secret_id", &request.secret_id, SecretId::from_slice)?,
+                version: request.version,
+            };
+            let tx = self.parts.store.read().await?;
+            let caller = Caller::find(&tx, subject).await?;
+            let permit = self.permit(&tx, caller, asked).await?;
+            let sealed = namespaces::read_version(&permit).await?;
+            tx.commit().await?;
+            self.record(vec![sealed.event]).await?;
+            Ok(v1::ReadVersionResponse { payload: sealed.payload.into(), dek: sealed.dek.into() })
+        })
+        .await
+    }
+}
+
+impl Api {
+    /// Waits until the events are durable; they share one commit.
+    async fn record(&self, events: Vec<Event>) -> Result<()> {
+        try_join_all(events.into_iter().map(|event| self.parts.audit.record(event))).await.map(drop)
+    }
+}
+
+fn asked(request: &v1::ReadChangesRequest) -> Result<ReadChanges> {
+    if request.namespaces.len() > MAX_NAMESPACES {
+        return Err(Error::TooLarge { what: "the number of namespaces", limit: MAX_NAMESPACES as u64 });
+    }
+    let held = request.namespaces.iter().map(|head| Ok((fields::id("namespaces.ns_id", &head.ns_id, NsId::from_slice)?, head.mseq)));
+    let held: Vec<(NsId, u64)> = held.collect::<Result<_>>()?;
+    if held.iter().map(|(ns, _)| ns).collect::<BTreeSet<_>>().len() != held.len() {
+        return Err(Error::invalid("namespaces", "one is named twice"));
+    }
+    Ok(ReadChanges {
+        org: fields::id("org_id", &request.org_id, OrgId::from_slice)?,
+        from_seq: request.from_seq,
+        held,
+        all_wraps: request.all_wraps,
+        page_bytes: PAGE_BYTES,
+    })
+}
+
+/// Noted once a minute: no secret left.
+fn nothing(asked: &ReadChanges, actor: String, at_ms: u64) -> Event {
+    let subject = asked.held.first().map_or_else(|| asked.org.to_string(), |(ns, _)| ns.to_string());
+    let detail = match asked.held.len() {
+        0 | 1 => String::new(),
+        more => format!("and {} more", more - 1),
+    };
+    Event { org: asked.org, at_ms, actor, action: "namespace.unchanged", subject, detail }
+}
+
+fn answer(changes: Changes) -> v1::ReadChangesResponse {
+    let wraps = changes.wraps.into_iter().map(|wrap| v1::DeliveredWrap {
+        record: wrap.record.into(),
+        index: wrap.index,
+        count: wrap.count,
+        path: wrap.path.iter().map(|hash| hash.0.to_vec().into()).collect(),
+    });
+    v1::ReadChangesResponse {
+        links: changes.links.into_iter().map(fields::statement).collect(),
+        namespaces: changes.namespaces.into_iter().map(namespace).collect(),
+        wraps: wraps.collect(),
+        more: changes.more,
+        next_seq: changes.next_seq,
+    }
+}
+
+fn namespace(news: NamespaceChanges) -> v1::NamespaceChanges {
+    let ns_id: bytes::Bytes = news.ns.0.to_vec().into();
+    let objects = news.objects.into_iter().map(|object| v1::SecretObject {
+        ns_id: ns_id.clone(),
+        secret_id: object.secret.0.to_vec().into(),
+        version: object.version,
+        kind: fields::object_kind(object.kind).into(),
+        data: object.data.into(),
+    });
+    let objects = objects.collect();
+    v1::NamespaceChanges { ns_id, manifest_links: news.links.into_iter().map(fields::statement).collect(), objects, mseq: news.mseq }
+}
