@@ -14,6 +14,8 @@ mod read;
 pub(crate) mod rows;
 mod save;
 mod save_manifests;
+#[cfg(test)]
+mod tests;
 
 pub use batch::{Batch, MAX_DEK, MAX_PAYLOAD, MAX_SEALED_NAME, Object};
 pub use commit::{Commit, Create, RequestKey, answered, commit, create};
