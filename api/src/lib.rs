@@ -12,6 +12,8 @@ mod organizations;
 mod server;
 mod server_info;
 mod status;
+#[cfg(test)]
+mod tests;
 
 use keyvawlt_domain::Store;
 use keyvawlt_domain::audit::AuditWriter;
