@@ -92,6 +92,7 @@ async fn login_key(tx: &Tx, subject: Subject) -> Result<Option<[u8; 32]>> {
 }
 
 async fn invite_key(tx: &Tx, org: &OrgId, invite: &InviteId) -> Result<Option<[u8; 32]>> {
+    let tx = tx.without_permit("a log-in finds the key it must verify against; unknown and wrong answer alike");
     let key = Key::invite(invite);
     let row = entry::Entity::find_by_id((org.0.to_vec(), key.as_bytes().to_vec())).one(tx.db()).await?;
     let Some(row) = row else { return Ok(None) };
@@ -132,6 +133,7 @@ async fn note(tx: &Tx, subject: Subject) -> Result<()> {
 }
 
 async fn orgs_of(tx: &Tx, identity: &IdentityId) -> Result<Vec<OrgId>> {
+    let tx = tx.without_permit("a verified log-in is put on record where the identity belongs");
     let rows: Vec<Vec<u8>> = member::Entity::find()
         .select_only()
         .column(member::Column::OrgId)
