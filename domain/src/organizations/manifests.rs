@@ -10,12 +10,14 @@ use keyvawlt_ledger::manifest::{Anchored, Applied, Leaf, Leaves, ManifestLink, M
 use keyvawlt_ledger::merkle::{Frontier, Tree};
 use keyvawlt_ledger::{Fault, Hash, IdentityId, NsId, OrgId, SecretId, Signed, facts};
 use keyvawlt_schema::{namespace, secret, tree_node};
-use sea_orm::sea_query::{Expr, ExprTrait as _};
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::sea_query::{ExprTrait as _, Query, SelectStatement, UnionType};
+use sea_orm::{ColumnTrait, ConnectionTrait as _, EntityTrait, QueryFilter};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Identifiers, or tree nodes, of one statement.
 const ROWS_PER_STATEMENT: usize = 500;
+/// Levels of the tree of a full namespace.
+const ARMS_PER_STATEMENT: usize = 20;
 
 /// A namespace's manifest as far as a batch touches it.
 #[derive(Debug)]
@@ -196,44 +198,37 @@ fn leaf_of(row: &secret::Model) -> Result<Leaf, Fault> {
     })
 }
 
+/// One arm per level: a single condition over levels and indices would make SQLite look at all nodes of the namespace.
 async fn load_nodes(tx: &Tx, org: OrgId, ns: NsId, needed: BTreeSet<(u8, u64)>) -> Result<Vec<((u8, u64), Hash)>> {
     let mut by_level: BTreeMap<u8, Vec<i64>> = BTreeMap::new();
     for (level, index) in needed {
         by_level.entry(level).or_default().push(column(index));
     }
-    let place = || tree_node::Column::OrgId.eq(org.0.to_vec()).and(tree_node::Column::NsId.eq(ns.0.to_vec()));
+    let chunks = by_level.iter().flat_map(|(level, indices)| indices.chunks(ROWS_PER_STATEMENT).map(|chunk| (*level, chunk)));
+    let arms: Vec<SelectStatement> = chunks.map(|(level, indices)| nodes_of_level(org, ns, level, indices)).collect();
     let mut nodes = Vec::new();
-    let mut wanted = Condition::any();
-    let mut in_wanted = 0;
-    let mut statements = Vec::new();
-    for (level, indices) in by_level {
-        for chunk in indices.chunks(ROWS_PER_STATEMENT) {
-            let level = Expr::col(tree_node::Column::Level).eq(i16::from(level));
-            wanted = wanted.add(level.and(tree_node::Column::Idx.is_in(chunk.iter().copied())));
-            in_wanted += chunk.len();
-            if in_wanted >= ROWS_PER_STATEMENT {
-                statements.push(std::mem::replace(&mut wanted, Condition::any()));
-                in_wanted = 0;
-            }
-        }
-    }
-    if in_wanted > 0 {
-        statements.push(wanted);
-    }
-    for wanted in statements {
-        let rows: Vec<(i16, i64, Vec<u8>)> = tree_node::Entity::find()
-            .select_only()
-            .column(tree_node::Column::Level)
-            .column(tree_node::Column::Idx)
-            .column(tree_node::Column::Hash)
-            .filter(place())
-            .filter(wanted)
-            .into_tuple()
-            .all(tx.db())
-            .await?;
-        for (level, index, hash) in rows {
+    for arms in arms.chunks(ARMS_PER_STATEMENT) {
+        let Some((first, others)) = arms.split_first() else { continue };
+        let mut select = first.clone();
+        select.unions(others.iter().map(|arm| (UnionType::All, arm.clone())));
+        for row in tx.db().query_all(&select).await? {
+            let (level, index): (i16, i64) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+            let hash: Vec<u8> = row.try_get_by_index(2)?;
             nodes.push(((u8::try_from(level).unwrap_or(u8::MAX), number(index)), Hash::from_slice(&hash)?));
         }
     }
     Ok(nodes)
+}
+
+fn nodes_of_level(org: OrgId, ns: NsId, level: u8, indices: &[i64]) -> SelectStatement {
+    use tree_node::Column;
+    let mut select = Query::select();
+    select
+        .columns([Column::Level, Column::Idx, Column::Hash])
+        .from(tree_node::Entity)
+        .and_where(Column::OrgId.eq(org.0.to_vec()))
+        .and_where(Column::NsId.eq(ns.0.to_vec()))
+        .and_where(Column::Level.eq(i16::from(level)))
+        .and_where(Column::Idx.is_in(indices.iter().copied()));
+    select
 }

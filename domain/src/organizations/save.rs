@@ -8,10 +8,11 @@ use keyvawlt_ledger::bundle::{Bundle, key_id};
 use keyvawlt_ledger::canon::Canon as _;
 use keyvawlt_ledger::chain::{Body, Entry, Key, Member, role};
 use keyvawlt_ledger::merkle::empty_root;
-use keyvawlt_ledger::{IdentityId, OrgId};
+use keyvawlt_ledger::{IdentityId, NsId, OrgId};
 use keyvawlt_schema::{account, entry, link, member, namespace, org, wrap};
 use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
+use std::collections::BTreeMap;
 
 /// Rows of one statement: the widest table has sixteen columns, and SQLite takes 32,766 values.
 pub(super) const ROWS_PER_STATEMENT: usize = 1000;
@@ -180,8 +181,13 @@ async fn renew_account(tx: &Tx, identity: &IdentityId, old: &[u8], new: &[u8]) -
 
 async fn wraps(chain: &Chain<'_>) -> Result<()> {
     // An epoch of the same batch has made earlier wraps worthless.
-    let newest = |ns: &keyvawlt_ledger::NsId| chain.wraps.iter().filter(|placed| placed.wrap.ns_id == *ns).map(|placed| placed.wrap.epoch).max();
-    let rows = chain.wraps.iter().filter(|placed| newest(&placed.wrap.ns_id) == Some(placed.wrap.epoch)).map(|placed| wrap::ActiveModel {
+    let mut newest: BTreeMap<NsId, u64> = BTreeMap::new();
+    for placed in &chain.wraps {
+        let epoch = newest.entry(placed.wrap.ns_id).or_default();
+        *epoch = std::cmp::max(placed.wrap.epoch, *epoch);
+    }
+    let in_force = chain.wraps.iter().filter(|placed| newest.get(&placed.wrap.ns_id) == Some(&placed.wrap.epoch));
+    let rows = in_force.map(|placed| wrap::ActiveModel {
         org_id: Set(chain.tip.org_id.0.to_vec()),
         ns_id: Set(placed.wrap.ns_id.0.to_vec()),
         epoch: Set(column(placed.wrap.epoch)),
