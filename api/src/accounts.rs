@@ -17,44 +17,53 @@ const FIRST_GENERATION: u64 = 1;
 impl AccountService for Api {
     async fn sign_up(&self, request: Request<v1::SignUpRequest>) -> Result<Response<v1::SignUpResponse>, Status> {
         let (call, request) = Call::open(request);
-        call.answer(ACCOUNT_DEADLINE, async {
-            self.limits.sign_up(call.peer, self.parts.store.clock().now_ms())?;
-            let new = new_account(request)?;
-            let tx = self.parts.store.write().await?;
-            accounts::sign_up(&tx, new, &self.parts.origins).await?;
-            tx.commit().await?;
-            Ok(v1::SignUpResponse {})
-        })
+        call.answer(
+            ACCOUNT_DEADLINE,
+            Box::pin(async {
+                self.limits.sign_up(call.peer, self.parts.store.clock().now_ms())?;
+                let new = new_account(request)?;
+                let tx = self.parts.store.write().await?;
+                accounts::sign_up(&tx, new, &self.parts.origins).await?;
+                tx.commit().await?;
+                Ok(v1::SignUpResponse {})
+            }),
+        )
         .await
     }
 
     async fn log_in(&self, request: Request<v1::LogInRequest>) -> Result<Response<v1::LogInResponse>, Status> {
         let (call, request) = Call::open(request);
-        call.answer(ACCOUNT_DEADLINE, async {
-            let (store, now_ms) = (&self.parts.store, self.parts.store.clock().now_ms());
-            self.limits.log_in(call.peer, now_ms)?;
-            let access = accounts::log_in(store, &self.parts.tokens, &self.parts.origins, &request.assertion).await;
-            if access.as_ref().is_err_and(|error| matches!(error, Error::Unauthenticated { .. })) {
-                self.limits.log_in_failed(call.peer, now_ms);
-            }
-            let access = access?;
-            let expires_in_s = u32::try_from(access.expires_at_ms.saturating_sub(now_ms) / 1000).unwrap_or(0);
-            Ok(v1::LogInResponse { access_token: access.token, expires_in_s })
-        })
+        call.answer(
+            ACCOUNT_DEADLINE,
+            Box::pin(async {
+                let (store, now_ms) = (&self.parts.store, self.parts.store.clock().now_ms());
+                self.limits.log_in(call.peer, now_ms)?;
+                let access = accounts::log_in(store, &self.parts.tokens, &self.parts.origins, &request.assertion).await;
+                if access.as_ref().is_err_and(|error| matches!(error, Error::Unauthenticated { .. })) {
+                    self.limits.log_in_failed(call.peer, now_ms);
+                }
+                let access = access?;
+                let expires_in_s = u32::try_from(access.expires_at_ms.saturating_sub(now_ms) / 1000).unwrap_or(0);
+                Ok(v1::LogInResponse { access_token: access.token, expires_in_s })
+            }),
+        )
         .await
     }
 
     async fn verify_email(&self, request: Request<v1::VerifyEmailRequest>) -> Result<Response<v1::VerifyEmailResponse>, Status> {
         let (call, request) = Call::open(request);
-        call.answer(ACCOUNT_DEADLINE, async {
-            let tx = self.parts.store.read().await?;
-            let (account, _) = self.own_account(&tx, &call).await?;
-            tx.commit().await?;
-            self.limits.code(account, self.parts.store.clock().now_ms())?;
-            // A wrong guess is written down, so it commits although it fails.
-            accounts::verify_email(&self.parts.store, &account, &request.code).await?;
-            Ok(v1::VerifyEmailResponse {})
-        })
+        call.answer(
+            ACCOUNT_DEADLINE,
+            Box::pin(async {
+                let tx = self.parts.store.read().await?;
+                let (account, _) = self.own_account(&tx, &call).await?;
+                tx.commit().await?;
+                self.limits.code(account, self.parts.store.clock().now_ms())?;
+                // A wrong guess is written down, so it commits although it fails.
+                accounts::verify_email(&self.parts.store, &account, &request.code).await?;
+                Ok(v1::VerifyEmailResponse {})
+            }),
+        )
         .await
     }
 
@@ -63,90 +72,108 @@ impl AccountService for Api {
         request: Request<v1::ResendEmailCodeRequest>,
     ) -> Result<Response<v1::ResendEmailCodeResponse>, Status> {
         let (call, _) = Call::open(request);
-        call.answer(ACCOUNT_DEADLINE, async {
-            let tx = self.parts.store.write().await?;
-            let (account, _) = self.own_account(&tx, &call).await?;
-            accounts::resend_code(&tx, &account).await?;
-            tx.commit().await?;
-            Ok(v1::ResendEmailCodeResponse {})
-        })
+        call.answer(
+            ACCOUNT_DEADLINE,
+            Box::pin(async {
+                let tx = self.parts.store.write().await?;
+                let (account, _) = self.own_account(&tx, &call).await?;
+                accounts::resend_code(&tx, &account).await?;
+                tx.commit().await?;
+                Ok(v1::ResendEmailCodeResponse {})
+            }),
+        )
         .await
     }
 
     async fn read_account(&self, request: Request<v1::ReadAccountRequest>) -> Result<Response<v1::ReadAccountResponse>, Status> {
         let (call, _) = Call::open(request);
-        call.answer(ACCOUNT_DEADLINE, async {
-            let tx = self.parts.store.read().await?;
-            let (account, slot) = self.own_account(&tx, &call).await?;
-            let sealed_account_key = accounts::sealed_account_key(&tx, &account, &slot).await?;
-            let account = accounts::read_account(&tx, &account).await?;
-            tx.commit().await?;
-            Ok(v1::ReadAccountResponse {
-                sealed_account_key: sealed_account_key.into(),
-                blob: account.blob.into(),
-                generation: account.generation,
-                pins: account.pins.unwrap_or_default().into(),
-                email: account.email,
-                email_verified: account.email_verified_at.is_some(),
-            })
-        })
+        call.answer(
+            ACCOUNT_DEADLINE,
+            Box::pin(async {
+                let tx = self.parts.store.read().await?;
+                let (account, slot) = self.own_account(&tx, &call).await?;
+                let sealed_account_key = accounts::sealed_account_key(&tx, &account, &slot).await?;
+                let account = accounts::read_account(&tx, &account).await?;
+                tx.commit().await?;
+                Ok(v1::ReadAccountResponse {
+                    sealed_account_key: sealed_account_key.into(),
+                    blob: account.blob.into(),
+                    generation: account.generation,
+                    pins: account.pins.unwrap_or_default().into(),
+                    email: account.email,
+                    email_verified: account.email_verified_at.is_some(),
+                })
+            }),
+        )
         .await
     }
 
     async fn update_account(&self, request: Request<v1::UpdateAccountRequest>) -> Result<Response<v1::UpdateAccountResponse>, Status> {
         let (call, request) = Call::open(request);
-        call.answer(ACCOUNT_DEADLINE, async {
-            let blob = (!request.blob.is_empty()).then(|| (request.generation, fields::owned(request.blob)));
-            let pins = (!request.pins.is_empty()).then(|| fields::owned(request.pins));
-            let tx = self.parts.store.write().await?;
-            let (account, _) = self.own_account(&tx, &call).await?;
-            accounts::update_account(&tx, &account, Changes { blob, pins, keys: None }, &self.parts.origins).await?;
-            tx.commit().await?;
-            Ok(v1::UpdateAccountResponse {})
-        })
+        call.answer(
+            ACCOUNT_DEADLINE,
+            Box::pin(async {
+                let blob = (!request.blob.is_empty()).then(|| (request.generation, fields::owned(request.blob)));
+                let pins = (!request.pins.is_empty()).then(|| fields::owned(request.pins));
+                let tx = self.parts.store.write().await?;
+                let (account, _) = self.own_account(&tx, &call).await?;
+                accounts::update_account(&tx, &account, Changes { blob, pins, keys: None }, &self.parts.origins).await?;
+                tx.commit().await?;
+                Ok(v1::UpdateAccountResponse {})
+            }),
+        )
         .await
     }
 
     async fn add_slot(&self, request: Request<v1::AddSlotRequest>) -> Result<Response<v1::AddSlotResponse>, Status> {
         let (call, request) = Call::open(request);
-        call.answer(ACCOUNT_DEADLINE, async {
-            let slot = slot(fields::present("slot", request.slot)?)?;
-            let tx = self.parts.store.write().await?;
-            let (account, _) = self.own_account(&tx, &call).await?;
-            accounts::add_slot(&tx, &account, slot).await?;
-            tx.commit().await?;
-            Ok(v1::AddSlotResponse {})
-        })
+        call.answer(
+            ACCOUNT_DEADLINE,
+            Box::pin(async {
+                let slot = slot(fields::present("slot", request.slot)?)?;
+                let tx = self.parts.store.write().await?;
+                let (account, _) = self.own_account(&tx, &call).await?;
+                accounts::add_slot(&tx, &account, slot).await?;
+                tx.commit().await?;
+                Ok(v1::AddSlotResponse {})
+            }),
+        )
         .await
     }
 
     async fn remove_slot(&self, request: Request<v1::RemoveSlotRequest>) -> Result<Response<v1::RemoveSlotResponse>, Status> {
         let (call, request) = Call::open(request);
-        call.answer(ACCOUNT_DEADLINE, async {
-            let slot = fields::id("slot_id", &request.slot_id, SlotId::from_slice)?;
-            let tx = self.parts.store.write().await?;
-            let (account, _) = self.own_account(&tx, &call).await?;
-            accounts::remove_slot(&tx, &account, &slot).await?;
-            tx.commit().await?;
-            Ok(v1::RemoveSlotResponse {})
-        })
+        call.answer(
+            ACCOUNT_DEADLINE,
+            Box::pin(async {
+                let slot = fields::id("slot_id", &request.slot_id, SlotId::from_slice)?;
+                let tx = self.parts.store.write().await?;
+                let (account, _) = self.own_account(&tx, &call).await?;
+                accounts::remove_slot(&tx, &account, &slot).await?;
+                tx.commit().await?;
+                Ok(v1::RemoveSlotResponse {})
+            }),
+        )
         .await
     }
 
     async fn list_slots(&self, request: Request<v1::ListSlotsRequest>) -> Result<Response<v1::ListSlotsResponse>, Status> {
         let (call, _) = Call::open(request);
-        call.answer(ACCOUNT_DEADLINE, async {
-            let tx = self.parts.store.read().await?;
-            let (account, _) = self.own_account(&tx, &call).await?;
-            let slots = accounts::list_slots(&tx, &account).await?;
-            tx.commit().await?;
-            let listed = slots.into_iter().map(|slot| v1::ListedSlot {
-                slot_id: slot.id.0.to_vec().into(),
-                r#type: slot_type(slot.kind).into(),
-                created_ms: slot.created_at_ms,
-            });
-            Ok(v1::ListSlotsResponse { slots: listed.collect() })
-        })
+        call.answer(
+            ACCOUNT_DEADLINE,
+            Box::pin(async {
+                let tx = self.parts.store.read().await?;
+                let (account, _) = self.own_account(&tx, &call).await?;
+                let slots = accounts::list_slots(&tx, &account).await?;
+                tx.commit().await?;
+                let listed = slots.into_iter().map(|slot| v1::ListedSlot {
+                    slot_id: slot.id.0.to_vec().into(),
+                    r#type: slot_type(slot.kind).into(),
+                    created_ms: slot.created_at_ms,
+                });
+                Ok(v1::ListSlotsResponse { slots: listed.collect() })
+            }),
+        )
         .await
     }
 }

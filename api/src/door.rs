@@ -106,7 +106,9 @@ fn protocol(header: &str) -> Option<u32> {
 
 fn subject(parts: &ApiParts, request: &Request<Body>) -> Result<Subject> {
     let header = request.headers().get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = header.and_then(|value| value.strip_prefix("Bearer ")).ok_or_else(|| Error::unauthenticated("an access token is needed: log in"))?;
+    let token = header
+        .and_then(|value| value.strip_prefix("Bearer "))
+        .ok_or_else(|| Error::unauthenticated("an access token is needed: log in"))?;
     Ok(parts.tokens.verify(token, &parts.origins, parts.store.clock().now_ms())?.subject)
 }
 

@@ -24,26 +24,26 @@ impl OrganizationService for Api {
         request: Request<v1::CreateOrganizationRequest>,
     ) -> Result<Response<v1::CreateOrganizationResponse>, Status> {
         let (call, request) = Call::open(request);
-        call.answer(WRITE_DEADLINE, async {
-            let subject = call.subject()?;
-            let key = request_key("CreateOrganization", &request.request_id, request.batch.as_ref())?;
-            let batch = fields::batch(request.batch)?;
-            let tx = self.parts.store.write().await?;
-            let caller = Caller::find(&tx, subject).await?;
-            let org_id = match organizations::answered(&tx, &caller, &key).await? {
-                Some(org_id) => org_id.into(),
-                None => {
-                    let permit = self.permit(&tx, caller, Create { batch }).await?;
-                    if let Caller::Account { account_id, .. } = permit.caller() {
-                        self.limits.organization(*account_id, tx.now_ms())?;
-                    }
-                    let org_id = organizations::create(permit, &key).await?;
-                    tx.commit().await?;
-                    org_id.0.to_vec().into()
+        call.answer(
+            WRITE_DEADLINE,
+            Box::pin(async {
+                let subject = call.subject()?;
+                let key = request_key("CreateOrganization", &request.request_id, request.batch.as_ref())?;
+                let batch = fields::batch(request.batch)?;
+                let tx = self.parts.store.write().await?;
+                let caller = Caller::find(&tx, subject).await?;
+                if let Some(org_id) = organizations::answered(&tx, &caller, &key).await? {
+                    return Ok(v1::CreateOrganizationResponse { org_id: org_id.into() });
                 }
-            };
-            Ok(v1::CreateOrganizationResponse { org_id })
-        })
+                let permit = self.permit(&tx, caller, Create { batch }).await?;
+                if let Caller::Account { account_id, .. } = permit.caller() {
+                    self.limits.organization(*account_id, tx.now_ms())?;
+                }
+                let org_id = organizations::create(permit, &key).await?;
+                tx.commit().await?;
+                Ok(v1::CreateOrganizationResponse { org_id: org_id.0.to_vec().into() })
+            }),
+        )
         .await
     }
 
@@ -52,54 +52,63 @@ impl OrganizationService for Api {
         request: Request<v1::ListOrganizationsRequest>,
     ) -> Result<Response<v1::ListOrganizationsResponse>, Status> {
         let (call, request) = Call::open(request);
-        call.answer(READ_DEADLINE, async {
-            let subject = call.subject()?;
-            let limit = fields::page_size(request.page_size, ORGS.0, ORGS.1)?;
-            let after = fields::page_token(&request.page_token)?.map(OrgId);
-            let tx = self.parts.store.read().await?;
-            let caller = Caller::find(&tx, subject).await?;
-            let permit = self.permit(&tx, caller, ListOrganizations { limit, after }).await?;
-            let page = organizations::list_organizations(&permit).await?;
-            tx.commit().await?;
-            Ok(v1::ListOrganizationsResponse {
-                org_ids: page.orgs.iter().map(|org| org.0.to_vec().into()).collect(),
-                next_page_token: page.next.map_or_else(String::new, |org| org.to_string()),
-            })
-        })
+        call.answer(
+            READ_DEADLINE,
+            Box::pin(async {
+                let subject = call.subject()?;
+                let limit = fields::page_size(request.page_size, ORGS.0, ORGS.1)?;
+                let after = fields::page_token(&request.page_token)?.map(OrgId);
+                let tx = self.parts.store.read().await?;
+                let caller = Caller::find(&tx, subject).await?;
+                let permit = self.permit(&tx, caller, ListOrganizations { limit, after }).await?;
+                let page = organizations::list_organizations(&permit).await?;
+                tx.commit().await?;
+                Ok(v1::ListOrganizationsResponse {
+                    org_ids: page.orgs.iter().map(|org| org.0.to_vec().into()).collect(),
+                    next_page_token: page.next.map_or_else(String::new, |org| org.to_string()),
+                })
+            }),
+        )
         .await
     }
 
     async fn read_chain(&self, request: Request<v1::ReadChainRequest>) -> Result<Response<v1::ReadChainResponse>, Status> {
         let (call, request) = Call::open(request);
-        call.answer(READ_DEADLINE, async {
-            let subject = call.subject()?;
-            let org = fields::id("org_id", &request.org_id, OrgId::from_slice)?;
-            let tx = self.parts.store.read().await?;
-            let caller = Caller::find(&tx, subject).await?;
-            let permit = self.permit(&tx, caller, ReadChain { org, from_seq: request.from_seq, page_bytes: PAGE_BYTES }).await?;
-            let links = organizations::read_chain(&permit).await?;
-            tx.commit().await?;
-            Ok(v1::ReadChainResponse { links: links.statements.into_iter().map(fields::statement).collect(), more: links.more })
-        })
+        call.answer(
+            READ_DEADLINE,
+            Box::pin(async {
+                let subject = call.subject()?;
+                let org = fields::id("org_id", &request.org_id, OrgId::from_slice)?;
+                let tx = self.parts.store.read().await?;
+                let caller = Caller::find(&tx, subject).await?;
+                let permit = self.permit(&tx, caller, ReadChain { org, from_seq: request.from_seq, page_bytes: PAGE_BYTES }).await?;
+                let links = organizations::read_chain(&permit).await?;
+                tx.commit().await?;
+                Ok(v1::ReadChainResponse { links: links.statements.into_iter().map(fields::statement).collect(), more: links.more })
+            }),
+        )
         .await
     }
 
     async fn commit(&self, request: Request<v1::CommitRequest>) -> Result<Response<v1::CommitResponse>, Status> {
         let (call, request) = Call::open(request);
-        call.answer(WRITE_DEADLINE, async {
-            let subject = call.subject()?;
-            let org = fields::id("org_id", &request.org_id, OrgId::from_slice)?;
-            let key = request_key("Commit", &request.request_id, request.batch.as_ref())?;
-            let batch = fields::batch(request.batch)?;
-            let tx = self.parts.store.write().await?;
-            let caller = Caller::find(&tx, subject).await?;
-            if organizations::answered(&tx, &caller, &key).await?.is_none() {
-                let permit = self.permit(&tx, caller, Commit { org, batch }).await?;
-                organizations::commit(permit, &key).await?;
-                tx.commit().await?;
-            }
-            Ok(v1::CommitResponse {})
-        })
+        call.answer(
+            WRITE_DEADLINE,
+            Box::pin(async {
+                let subject = call.subject()?;
+                let org = fields::id("org_id", &request.org_id, OrgId::from_slice)?;
+                let key = request_key("Commit", &request.request_id, request.batch.as_ref())?;
+                let batch = fields::batch(request.batch)?;
+                let tx = self.parts.store.write().await?;
+                let caller = Caller::find(&tx, subject).await?;
+                if organizations::answered(&tx, &caller, &key).await?.is_none() {
+                    let permit = self.permit(&tx, caller, Commit { org, batch }).await?;
+                    organizations::commit(permit, &key).await?;
+                    tx.commit().await?;
+                }
+                Ok(v1::CommitResponse {})
+            }),
+        )
         .await
     }
 
@@ -108,21 +117,24 @@ impl OrganizationService for Api {
         request: Request<v1::ListAuditEventsRequest>,
     ) -> Result<Response<v1::ListAuditEventsResponse>, Status> {
         let (call, request) = Call::open(request);
-        call.answer(READ_DEADLINE, async {
-            let subject = call.subject()?;
-            let org = fields::id("org_id", &request.org_id, OrgId::from_slice)?;
-            let limit = fields::page_size(request.page_size, EVENTS.0, EVENTS.1)?;
-            let before = fields::page_token(&request.page_token)?;
-            let tx = self.parts.store.read().await?;
-            let caller = Caller::find(&tx, subject).await?;
-            let permit = self.permit(&tx, caller, ListAuditEvents { org, limit, before }).await?;
-            let page = organizations::list_audit_events(&permit).await?;
-            tx.commit().await?;
-            Ok(v1::ListAuditEventsResponse {
-                events: page.events.into_iter().map(event).collect(),
-                next_page_token: page.next.map_or_else(String::new, hex::encode),
-            })
-        })
+        call.answer(
+            READ_DEADLINE,
+            Box::pin(async {
+                let subject = call.subject()?;
+                let org = fields::id("org_id", &request.org_id, OrgId::from_slice)?;
+                let limit = fields::page_size(request.page_size, EVENTS.0, EVENTS.1)?;
+                let before = fields::page_token(&request.page_token)?;
+                let tx = self.parts.store.read().await?;
+                let caller = Caller::find(&tx, subject).await?;
+                let permit = self.permit(&tx, caller, ListAuditEvents { org, limit, before }).await?;
+                let page = organizations::list_audit_events(&permit).await?;
+                tx.commit().await?;
+                Ok(v1::ListAuditEventsResponse {
+                    events: page.events.into_iter().map(event).collect(),
+                    next_page_token: page.next.map_or_else(String::new, hex::encode),
+                })
+            }),
+        )
         .await
     }
 }

@@ -32,7 +32,7 @@ const MAX_HEADERS: u32 = 16 * 1024;
 const STREAM_WINDOW: u32 = 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 /// How long a browser may remember what it may send.
-const CORS_MAX_AGE: Duration = Duration::from_secs(3600);
+const CORS_MAX_AGE: Duration = Duration::from_hours(1);
 
 /// Why calls are not answered (any longer).
 #[derive(Debug, thiserror::Error)]
@@ -79,8 +79,12 @@ pub async fn serve(parts: ApiParts, listener: TcpListener, shutdown: impl Future
         .layer(GrpcWebLayer::new())
         .layer(DoorLayer::new(api.parts.clone()))
         .add_service(AccountServiceServer::new(api.clone()).max_decoding_message_size(MAX_ACCOUNT_MESSAGE))
-        .add_service(OrganizationServiceServer::new(api.clone()).max_decoding_message_size(MAX_MESSAGE).max_encoding_message_size(MAX_MESSAGE))
-        .add_service(NamespaceServiceServer::new(api.clone()).max_decoding_message_size(MAX_QUESTION).max_encoding_message_size(MAX_MESSAGE))
+        .add_service(
+            OrganizationServiceServer::new(api.clone()).max_decoding_message_size(MAX_MESSAGE).max_encoding_message_size(MAX_MESSAGE),
+        )
+        .add_service(
+            NamespaceServiceServer::new(api.clone()).max_decoding_message_size(MAX_QUESTION).max_encoding_message_size(MAX_MESSAGE),
+        )
         .add_service(ServerServiceServer::new(api).max_decoding_message_size(MAX_QUESTION))
         .add_service(health_service)
         .add_service(reflection().build_v1()?)

@@ -155,8 +155,10 @@ fn standing(rows: &Rows, org: &OrgId, caller: &Caller, namespaces: &[NsId], now_
             (who, namespaces.iter().fold(ALL, |bits, ns| bits & rows.permissions(ns, identity_id, now_ms)))
         }
         Caller::Invite { org_id, invite_id } => {
-            let open = |invite: &Box<keyvawlt_ledger::chain::InviteEntry>| invite.state == INVITE_OPEN && is_live(invite.expires_ms, now_ms);
-            let Some(invite) = rows.invite(invite_id).filter(open).filter(|_| org_id == org) else { return nobody };
+            let Some(invite) = rows.invite(invite_id).filter(|_| org_id == org) else { return nobody };
+            if invite.state != INVITE_OPEN || !is_live(invite.expires_ms, now_ms) {
+                return nobody;
+            }
             let carried = |ns: &NsId| invite.prewraps.iter().any(|wrap| wrap.ns_id == *ns);
             (Who::Invite, if namespaces.iter().all(carried) { permission::READ } else { 0 })
         }

@@ -7,8 +7,8 @@ use crate::store::Tx;
 use keyvawlt_ledger::assertion::Subject;
 use keyvawlt_ledger::{AccountId, IdentityId, InviteId, KeyId, OrgId, SlotId};
 use keyvawlt_schema::{account, slot};
-use sea_orm::sea_query::{ExprTrait as _, Query};
 use sea_orm::ConnectionTrait as _;
+use sea_orm::sea_query::{ExprTrait as _, Query};
 
 /// Who calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -21,5 +21,6 @@ pub use batch::{Batch, MAX_DEK, MAX_PAYLOAD, MAX_SEALED_NAME, Object};
 pub use commit::{Commit, Create, RequestKey, answered, commit, create};
 pub(crate) use read::links as read_links;
 pub use read::{
-    AuditPage, AuditRecord, Links, ListAuditEvents, ListOrganizations, OrgPage, ReadChain, list_audit_events, list_organizations, read_chain,
+    AuditPage, AuditRecord, Links, ListAuditEvents, ListOrganizations, OrgPage, ReadChain, list_audit_events, list_organizations,
+    read_chain,
 };

@@ -120,9 +120,7 @@ impl Deed {
     /// The rpcs it stands behind.
     pub fn rpcs(self) -> &'static [&'static str] {
         match self {
-            Deed::UseAccount => {
-                &["VerifyEmail", "ResendEmailCode", "ReadAccount", "UpdateAccount", "AddSlot", "RemoveSlot", "ListSlots"]
-            }
+            Deed::UseAccount => &["VerifyEmail", "ResendEmailCode", "ReadAccount", "UpdateAccount", "AddSlot", "RemoveSlot", "ListSlots"],
             Deed::CreateOrganization => &["CreateOrganization"],
             Deed::ListOrganizations => &["ListOrganizations"],
             Deed::ReadChain => &["ReadChain"],

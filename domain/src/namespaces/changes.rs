@@ -239,7 +239,8 @@ fn size((payload, sig): &(Vec<u8>, Vec<u8>)) -> usize {
 
 /// One event per namespace of which secrets are delivered.
 fn events(tx: &Tx, caller: &Caller, asked: &ReadChanges, changes: &Changes) -> Vec<Event> {
-    let event = |action, subject: String, detail| Event { org: asked.org, at_ms: tx.now_ms(), actor: caller.actor(), action, subject, detail };
+    let event =
+        |action, subject: String, detail| Event { org: asked.org, at_ms: tx.now_ms(), actor: caller.actor(), action, subject, detail };
     let read = changes.namespaces.iter().filter(|news| !news.objects.is_empty());
     let read = read.map(|news| {
         let held = asked.held.iter().find(|(ns, _)| *ns == news.ns).map_or(0, |(_, held)| *held);

@@ -28,7 +28,7 @@ pub struct Sealed {
 
 /// The current objects written by the links after `held` up to `upto`.
 pub(super) async fn read(tx: &Tx, place: &Place, held: u64, upto: u64) -> Result<Vec<Sealed>> {
-    let leaves: Vec<(Vec<u8>, i64, Vec<u8>, Vec<u8>)> = secret::Entity::find()
+    let leaves = secret::Entity::find()
         .select_only()
         .column(secret::Column::SecretId)
         .column(secret::Column::Version)
@@ -37,7 +37,7 @@ pub(super) async fn read(tx: &Tx, place: &Place, held: u64, upto: u64) -> Result
         .filter(secret::Column::OrgId.eq(place.org.0.to_vec()).and(secret::Column::NsId.eq(place.ns.0.to_vec())))
         .filter(secret::Column::Mseq.gt(column(held)).and(secret::Column::Mseq.lte(column(upto))))
         .order_by_asc(secret::Column::Mseq)
-        .into_tuple()
+        .into_tuple::<(Vec<u8>, i64, Vec<u8>, Vec<u8>)>()
         .all(tx.db())
         .await?;
     let mut objects = Vec::with_capacity(leaves.len() * 4);

@@ -53,7 +53,8 @@ impl Batch {
             return Err(Error::TooLarge { what: "the number of statements of a batch", limit: MAX_STATEMENTS as u64 });
         }
         let statements: usize = links.iter().chain(&manifest_links).map(|signed| signed.payload().len()).sum();
-        let attached = wraps.iter().map(|wrap| wrap.as_ref().len()).sum::<usize>() + objects.iter().map(|object| object.data.len()).sum::<usize>();
+        let attached =
+            wraps.iter().map(|wrap| wrap.as_ref().len()).sum::<usize>() + objects.iter().map(|object| object.data.len()).sum::<usize>();
         if statements + attached > MAX_BATCH {
             return Err(Error::TooLarge { what: "a batch", limit: MAX_BATCH as u64 });
         }
@@ -77,7 +78,11 @@ impl Batch {
 }
 
 fn decode<T>(statements: Vec<Signed>, read: impl Fn(&[u8]) -> Result<T, keyvawlt_ledger::Fault>) -> Result<Vec<(Signed, T)>> {
-    statements.into_iter().map(|signed| Ok((read(signed.payload())?, signed))).map(|pair| pair.map(|(link, signed)| (signed, link))).collect()
+    statements
+        .into_iter()
+        .map(|signed| Ok((read(signed.payload())?, signed)))
+        .map(|pair| pair.map(|(link, signed)| (signed, link)))
+        .collect()
 }
 
 fn decode_wraps(records: &[impl AsRef<[u8]>]) -> Result<BTreeMap<(NsId, u64, IdentityId), Wrap>> {

@@ -92,7 +92,7 @@ pub async fn commit(permit: Permit<'_, Commit>, request: &RequestKey) -> Result<
     let head = save::Head { seq: row.head_seq, change: row.change };
     let tip = Tip { org_id: id, history: Frontier::from_bytes(&row.history)?, link_hash: Hash::from_slice(&row.head_hash)? };
     let mut rows = Rows::of(id);
-    let ts_ms = rows.settle(tx, |rows| rows.chain()).await?.map_or(0, |chain| chain.last_ts_ms);
+    let ts_ms = rows.settle(tx, Rows::chain).await?.map_or(0, |chain| chain.last_ts_ms);
     let mut chain = Chain { tx, rows, tip, ts_ms, heads: Heads::of(id), accepted: vec![], wraps: vec![] };
     let Batch { links, manifest_links, wraps, objects } = batch;
     chain.extend(links, wraps).await?;
@@ -111,8 +111,7 @@ pub async fn create(permit: Permit<'_, Create>, request: &RequestKey) -> Result<
     }
     let id = org_id_of(genesis.payload())?;
     let heads = Heads::of(id);
-    let mut chain =
-        Chain { tx, rows: Rows::of_new(id), tip: Tip::before_genesis(id), ts_ms: 0, heads, accepted: vec![], wraps: vec![] };
+    let mut chain = Chain { tx, rows: Rows::of_new(id), tip: Tip::before_genesis(id), ts_ms: 0, heads, accepted: vec![], wraps: vec![] };
     let Batch { links, manifest_links, wraps, objects } = batch;
     chain.extend(links, wraps).await?;
     if chain.rows.chain().and_then(|chain| chain.directory).is_none() {

@@ -29,7 +29,7 @@ pub(super) fn of_link(applied: &Applied, actor: &str, at_ms: u64) -> Event {
         Body::MemberSet(body) => format!("role {}", body.role),
         _ => String::new(),
     };
-    Event { org, at_ms, actor: actor.to_owned(), action, subject, detail: with_seq(detail, applied.link.seq) }
+    Event { org, at_ms, actor: actor.to_owned(), action, subject, detail: with_seq(&detail, applied.link.seq) }
 }
 
 /// The event of a manifest link.
@@ -45,6 +45,6 @@ fn newcomer(applied: &Applied) -> String {
     bundle.map_or_else(String::new, |(bundle, _)| bundle.identity_id.to_string())
 }
 
-fn with_seq(detail: String, seq: u64) -> String {
+fn with_seq(detail: &str, seq: u64) -> String {
     if detail.is_empty() { format!("link {seq}") } else { format!("{detail}, link {seq}") }
 }

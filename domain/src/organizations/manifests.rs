@@ -90,10 +90,7 @@ async fn append(chain: &mut Chain<'_>, manifest: &mut Manifest, signed: Signed, 
         let why = format!("the manifest of namespace {} has moved", link.ns_id).into();
         return Err(Error::Conflict { why, current: Some(manifest.tip.mseq) });
     }
-    chain.rows.expect(
-        [Key::member(&link.author_id), Key::ns(&link.ns_id)],
-        [Key::accesses(&link.ns_id), Key::prewraps(&link.ns_id)],
-    );
+    chain.rows.expect([Key::member(&link.author_id), Key::ns(&link.ns_id)], [Key::accesses(&link.ns_id), Key::prewraps(&link.ns_id)]);
     chain.rows.load(tx).await?;
     let (link_hash, ts_ms) = (chain.tip.link_hash, chain.ts_ms);
     // A verdict over missing entries may have grown the tree: each question gets its own.
@@ -138,7 +135,7 @@ async fn load(chain: &Chain<'_>, ns: &NsId, ids: BTreeSet<SecretId>) -> Result<M
     let (tx, org) = (chain.tx, chain.tip.org_id);
     let row = namespace::Entity::find_by_id((org.0.to_vec(), ns.0.to_vec())).one(tx.db()).await?;
     let tip = match row {
-        Some(row) => tip_of(org, *ns, row)?,
+        Some(row) => tip_of(org, *ns, &row)?,
         // Created by this batch, or by nobody.
         None => match chain.heads.begun(ns) {
             Some(create_hash) => ManifestTip::before_first(org, *ns, create_hash),
@@ -152,7 +149,7 @@ async fn load(chain: &Chain<'_>, ns: &NsId, ids: BTreeSet<SecretId>) -> Result<M
     Ok(Manifest { tip, tree, secrets, accepted: vec![], versions: vec![] })
 }
 
-fn tip_of(org_id: OrgId, ns_id: NsId, row: namespace::Model) -> Result<ManifestTip> {
+fn tip_of(org_id: OrgId, ns_id: NsId, row: &namespace::Model) -> Result<ManifestTip> {
     let author = if row.author_id.is_empty() { None } else { Some(IdentityId::from_slice(&row.author_id)?) };
     Ok(ManifestTip {
         org_id,

@@ -34,11 +34,8 @@ impl Objects {
     pub(super) fn take(&mut self, ns: &NsId, leaf: &Leaf, before: Option<&Leaf>) -> Result<Brought> {
         let is_new = |kind| before.is_none_or(|before| before.hash_of(kind) != leaf.hash_of(kind));
         let new_version = before.is_none_or(|before| before.version != leaf.version) && !leaf.is_deleted();
-        let version = if new_version {
-            Some((self.find(ns, leaf, ObjectKind::Payload)?, self.find(ns, leaf, ObjectKind::Dek)?))
-        } else {
-            None
-        };
+        let version =
+            if new_version { Some((self.find(ns, leaf, ObjectKind::Payload)?, self.find(ns, leaf, ObjectKind::Dek)?)) } else { None };
         let name = if is_new(ObjectKind::Name) { Some(self.find(ns, leaf, ObjectKind::Name)?) } else { None };
         let facts = if is_new(ObjectKind::Facts) { Some(self.find_facts(ns, leaf)?) } else { None };
         Ok(Brought { version, name, facts })
@@ -57,7 +54,9 @@ impl Objects {
 
     fn find(&mut self, ns: &NsId, leaf: &Leaf, kind: ObjectKind) -> Result<Vec<u8>> {
         let key = (*ns, leaf.secret_id, leaf.version, kind as u8, leaf.hash_of(kind));
-        let missing = || Fault::new(Code::Root, format!("an object that the leaf of secret {} names is missing, or another one came", leaf.secret_id));
+        let missing = || {
+            Fault::new(Code::Root, format!("an object that the leaf of secret {} names is missing, or another one came", leaf.secret_id))
+        };
         Ok(self.0.remove(&key).ok_or_else(missing)?)
     }
 

@@ -41,14 +41,7 @@ struct Missed {
 impl Rows {
     /// Nothing loaded yet.
     pub(crate) fn of(org: OrgId) -> Self {
-        Self {
-            org,
-            known: BTreeMap::new(),
-            ranges: BTreeSet::new(),
-            complete: false,
-            changed: BTreeSet::new(),
-            missed: Mutex::default(),
-        }
+        Self { org, known: BTreeMap::new(), ranges: BTreeSet::new(), complete: false, changed: BTreeSet::new(), missed: Mutex::default() }
     }
 
     /// An organization that has no entries yet.
@@ -162,15 +155,13 @@ impl Missed {
 
 impl View for Rows {
     fn get(&self, key: &Key) -> Option<Entry> {
-        match self.known.get(key) {
-            Some(entry) => entry.clone(),
-            None => {
-                if !self.knows(key) {
-                    self.missed().keys.insert(key.clone());
-                }
-                None
-            }
+        if let Some(entry) = self.known.get(key) {
+            return entry.clone();
         }
+        if !self.knows(key) {
+            self.missed().keys.insert(key.clone());
+        }
+        None
     }
 
     fn scan(&self, prefix: &[u8]) -> Vec<Key> {

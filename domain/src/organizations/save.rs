@@ -140,7 +140,9 @@ async fn effects(tx: &Tx, org: &OrgId, applied: &keyvawlt_ledger::chain::Applied
     }
     match &applied.body {
         // The account goes on under the new keys.
-        Body::KeyRotate(body) => renew_account(tx, &applied.link.author_id, &applied.link.author_key_id.0, &key_id(body.bundle.payload()).0).await,
+        Body::KeyRotate(body) => {
+            renew_account(tx, &applied.link.author_id, &applied.link.author_key_id.0, &key_id(body.bundle.payload()).0).await
+        }
         Body::NamespaceCreate(body) => {
             let row = namespace::ActiveModel {
                 org_id: Set(org.0.to_vec()),
