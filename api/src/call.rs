@@ -3,7 +3,6 @@
 use crate::status;
 use keyvawlt_domain::{Error, Result};
 use keyvawlt_ledger::assertion::Subject;
-use std::borrow::Cow;
 use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -21,7 +20,7 @@ pub(crate) const WRITE_DEADLINE: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) id: Arc<str>,
-    pub(crate) subject: Result<Subject, Cow<'static, str>>,
+    pub(crate) subject: Option<Subject>,
     pub(crate) peer: Option<IpAddr>,
 }
 
@@ -29,13 +28,13 @@ impl Call {
     /// Takes a request apart.
     pub(crate) fn open<T>(mut request: Request<T>) -> (Self, T) {
         let call = request.extensions_mut().remove::<Self>();
-        let call = call.unwrap_or_else(|| Self { id: Arc::from("none"), subject: Err("log in".into()), peer: None });
+        let call = call.unwrap_or_else(|| Self { id: Arc::from("none"), subject: None, peer: None });
         (call, request.into_inner())
     }
 
     /// Who calls; an error without a valid token.
     pub(crate) fn subject(&self) -> Result<Subject> {
-        self.subject.clone().map_err(|why| Error::Unauthenticated { why })
+        self.subject.ok_or_else(|| Error::unauthenticated("an access token is needed: log in"))
     }
 
     /// Does the work in time, and answers.

@@ -1,11 +1,13 @@
 //! The layer every call passes: client version, access token, a name for the log; and this server's version on every answer.
 //!
-//! Health and reflection are exempt from the version: probes and tools know nothing of it.
+//! Health and reflection are exempt from the version: probes and tools know nothing of it. A call that needs a token and has none ends here,
+//! before a byte of its message is read.
 
 use crate::ApiParts;
 use crate::call::Call;
 use crate::status;
 use http::{HeaderName, HeaderValue, Request, Response};
+use keyvawlt_domain::policy::OPEN_RPCS;
 use keyvawlt_domain::{Error, Result};
 use keyvawlt_ledger::assertion::Subject;
 use keyvawlt_proto::{CLIENT_HEADER, MIN_PROTOCOL, PROTOCOL, SERVER_HEADER};
@@ -14,6 +16,7 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 use tonic::body::Body;
 use tonic::transport::server::TcpConnectInfo;
 use tower::{Layer, Service};
@@ -68,6 +71,7 @@ where
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let version = self.version.clone();
         let admitted = if request.uri().path().starts_with(OWN_SERVICES) { admit(&self.parts, &mut request) } else { Ok(()) };
+        let line = Line::begin(&request);
         let answer = match admitted {
             Ok(()) => Ok(self.inner.call(request)),
             Err(refusal) => Err(refusal),
@@ -78,8 +82,31 @@ where
                 Err(refusal) => refusal.into_http(),
             };
             response.headers_mut().insert(HeaderName::from_static(SERVER_HEADER), version);
+            if let Some(line) = line {
+                line.end(&response);
+            }
             Ok(response)
         })
+    }
+}
+
+/// A call's line in the log, where somebody reads such lines.
+struct Line {
+    call: Option<Call>,
+    path: String,
+    began: Instant,
+}
+
+impl Line {
+    fn begin(request: &Request<Body>) -> Option<Self> {
+        let read = tracing::enabled!(tracing::Level::DEBUG);
+        read.then(|| Self { call: request.extensions().get().cloned(), path: request.uri().path().to_owned(), began: Instant::now() })
+    }
+
+    fn end(self, response: &Response<Body>) {
+        let status = response.headers().get("grpc-status").and_then(|status| status.to_str().ok()).unwrap_or("0");
+        let request = self.call.as_ref().map_or("refused", |call| &*call.id);
+        tracing::debug!(request, path = self.path, status, took = ?self.began.elapsed(), "a call was answered");
     }
 }
 
@@ -90,10 +117,12 @@ fn admit(parts: &ApiParts, request: &mut Request<Body>) -> Result<(), Box<tonic:
     if client.and_then(protocol).is_none_or(|speaks| speaks < MIN_PROTOCOL) {
         return Err(Box::new(status::of(&Error::Upgrade, &id)));
     }
-    let subject = subject(parts, request).map_err(|error| match error {
-        Error::Unauthenticated { why } => why,
-        _ => "the access token is not valid here".into(),
-    });
+    let open = request.uri().path().rsplit('/').next().is_some_and(|rpc| OPEN_RPCS.contains(&rpc));
+    let subject = match subject(parts, request) {
+        Ok(subject) => Some(subject),
+        Err(_) if open => None,
+        Err(error) => return Err(Box::new(status::of(&error, &id))),
+    };
     let call = Call { id: id.into(), subject, peer: peer(request) };
     request.extensions_mut().insert(call);
     Ok(())

@@ -1,5 +1,7 @@
 //! A small organization, committed and read back on both engines; the reader verifies everything with its own replica.
 
+mod people;
+mod person;
 mod world;
 
 use super::{Commit, Create, ListAuditEvents, ReadChain, RequestKey, answered, list_audit_events, read_chain};
@@ -10,7 +12,8 @@ use crate::{Caller, Error, Result, Store};
 use keyvawlt_ledger::chain::{Access, Body, Checkpoint, InviteRevoke, View as _, permission, role};
 use keyvawlt_ledger::manifest::ObjectKind;
 use keyvawlt_ledger::{Code, OrgId};
-use world::{Draft, Person, World};
+use person::Person;
+use world::{Draft, World};
 
 const READ: u8 = permission::READ;
 const WRITE: u8 = permission::READ | permission::WRITE;

@@ -1,28 +1,23 @@
 //! The client's side of the tests: real signatures over the real formats; wraps and seals are only bytes, which the server never opens.
 
+use super::person::{Person, bytes};
+use crate::Result;
 use crate::namespaces::{Changes, ReadChanges};
 use crate::organizations::{Batch, Object};
 use crate::scratch::NOW;
-use crate::{Caller, Result};
-use ed25519_dalek::SigningKey;
-use keyvawlt_ledger::bundle::{Bundle, key_id, kind};
+use keyvawlt_ledger::bundle::kind;
 use keyvawlt_ledger::canon::{Blob, Canon as _};
 use keyvawlt_ledger::chain::{
     Access, Body, Genesis, Head, Link, MemberAdd, MemberRemove, NamespaceCreate, NamespaceEpoch, Policy, Questions as _, Replica, Seal,
     WrapSet, class, org_id_of, role, verified,
 };
 use keyvawlt_ledger::manifest::{Anchor, Anchored, Leaf, Leaves, ManifestLink, ManifestTip, ObjectKind, object_hash, verify};
-use keyvawlt_ledger::merkle::{Tree, empty_root, leaf_hash};
+use keyvawlt_ledger::merkle::{Tree, empty_root};
 use keyvawlt_ledger::wrap::{CT_LEN, ENC_LEN, Wrap, root, verify_in_root};
-use keyvawlt_ledger::{AccountId, Domain, Hash, IdentityId, KeyId, NsId, OrgId, SecretId, Signed, SlotId, facts};
+use keyvawlt_ledger::{Domain, Hash, IdentityId, KeyId, NsId, OrgId, SecretId, Signed, facts};
 use std::collections::BTreeMap;
 
 const YEAR: u64 = 365 * 24 * 3600 * 1000;
-
-fn bytes<const N: usize>(label: &str) -> [u8; N] {
-    let blocks: Vec<u8> = (0..N.div_ceil(32)).flat_map(|n| leaf_hash(format!("{label} {n}").as_bytes()).0).take(N).collect();
-    blocks.try_into().unwrap()
-}
 
 pub(super) fn ns(name: &str) -> NsId {
     NsId(bytes(name))
@@ -39,51 +34,6 @@ pub(super) fn object(ns_id: NsId, name: &str, version: u64, kind: ObjectKind) ->
         kind => bytes::<112>(&format!("{name} {version} {kind:?}")).to_vec(),
     };
     Object { ns_id, secret_id: secret(name), version, kind, data }
-}
-
-#[derive(Clone)]
-pub(super) struct Person {
-    pub(super) id: IdentityId,
-    pub(super) key_id: KeyId,
-    kind: u8,
-    sign: SigningKey,
-    bundle: Signed,
-}
-
-impl Person {
-    pub(super) fn named(name: &str) -> Self {
-        Self::made(name, kind::PERSON)
-    }
-
-    pub(super) fn machine(name: &str) -> Self {
-        Self::made(name, kind::MACHINE)
-    }
-
-    fn made(name: &str, kind: u8) -> Self {
-        let sign = SigningKey::from_bytes(&bytes(&format!("{name} signs")));
-        let auth = SigningKey::from_bytes(&bytes(&format!("{name} logs in")));
-        let payload = Bundle {
-            v: 1,
-            suite: 1,
-            identity_id: IdentityId(bytes(name)),
-            kind,
-            sign_pk: sign.verifying_key().to_bytes(),
-            auth_pk: auth.verifying_key().to_bytes(),
-            kem_pk: [9; 1216],
-            generation: 1,
-            created_ms: NOW,
-        };
-        let bundle = Signed::make(&sign, Domain::Bundle, payload.to_bytes());
-        Self { id: payload.identity_id, key_id: key_id(bundle.payload()), kind, sign, bundle }
-    }
-
-    pub(super) fn account(&self) -> Caller {
-        Caller::Account { account_id: AccountId(self.id.0), slot_id: SlotId([1; 16]), identity_id: self.id, key_id: self.key_id }
-    }
-
-    pub(super) fn caller(&self) -> Caller {
-        Caller::Identity { identity_id: self.id, key_id: self.key_id }
-    }
 }
 
 /// A batch being put together.
@@ -298,13 +248,13 @@ impl World {
     }
 
     pub(super) fn says(&mut self, draft: &mut Draft, body: Body) {
-        let signed = self.link(&body);
+        let signed = self.link_by(&self.owner, &body);
         self.append(&signed);
         draft.links.push(signed);
     }
 
     pub(super) fn says_unchecked(&mut self, draft: &mut Draft, body: Body) {
-        draft.links.push(self.link(&body));
+        draft.links.push(self.link_by(&self.owner, &body));
     }
 
     pub(super) fn spare_wrap(&self, name: &str) -> Vec<u8> {
@@ -312,7 +262,7 @@ impl World {
         self.wrap(ns(name), entry.epoch, entry.nk_commit, &(self.owner.id, self.owner.key_id)).to_bytes()
     }
 
-    fn link(&self, body: &Body) -> Signed {
+    pub(super) fn link_by(&self, author: &Person, body: &Body) -> Signed {
         let tip = self.replica.tip();
         let link = Link {
             v: 1,
@@ -320,16 +270,16 @@ impl World {
             seq: tip.next_seq(),
             history: tip.history.root(),
             kind: body.kind(),
-            author_id: self.owner.id,
-            author_key_id: self.owner.key_id,
+            author_id: author.id,
+            author_key_id: author.key_id,
             ts_ms: NOW,
             body: body.to_value(),
             seen: vec![],
         };
-        Signed::make(&self.owner.sign, Domain::OrgLink, link.to_bytes())
+        Signed::make(&author.sign, Domain::OrgLink, link.to_bytes())
     }
 
-    fn append(&mut self, signed: &Signed) {
+    pub(super) fn append(&mut self, signed: &Signed) {
         let applied = self.replica.append(signed, NOW).unwrap();
         if let Body::NamespaceCreate(body) = &applied.body {
             let tip = ManifestTip::before_first(self.org(), body.ns_id, applied.hash);
@@ -379,7 +329,7 @@ impl World {
         }
     }
 
-    fn wrap(&self, ns_id: NsId, epoch: u64, nk_commit: Hash, recipient: &(IdentityId, KeyId)) -> Wrap {
+    pub(super) fn wrap(&self, ns_id: NsId, epoch: u64, nk_commit: Hash, recipient: &(IdentityId, KeyId)) -> Wrap {
         Wrap {
             org_id: self.org(),
             ns_id,

@@ -1,0 +1,136 @@
+//! Joining by an invite, and new keys for a person.
+
+use super::person::Person;
+use super::world::{self, Draft, World};
+use super::{begin, commit, read};
+use crate::authorize::authorize;
+use crate::namespaces::ReadChanges;
+use crate::organizations::ReadChain;
+use crate::scratch::{NOW, on_each_engine};
+use crate::{Caller, Error, Store};
+use keyvawlt_ledger::canon::Canon as _;
+use keyvawlt_ledger::chain::{
+    Body, Intended, Invite, KeyRotate, MemberJoin, Questions as _, WrapRef, invite_key_id, join_statement, permission, role,
+};
+use keyvawlt_ledger::{Code, Domain, IdentityId, InviteId, Signed, bundle};
+
+const CODE: InviteId = InviteId([5; 16]);
+const HOUR: u64 = 3600 * 1000;
+
+/// An invite to the directory, whose key it carries.
+async fn invite(store: &Store, world: &mut World, request: u8) -> Caller {
+    let keys = Person::named("the invite");
+    let directory = world::ns("directory");
+    let (sign_pk, auth_pk) = (keys.sign.verifying_key().to_bytes(), keys.auth.verifying_key().to_bytes());
+    let key_id = invite_key_id(&sign_pk, &auth_pk, &[9; 1216]);
+    let entry = world.replica.head().ns(&directory).unwrap();
+    let wrap = world.wrap(directory, 1, entry.nk_commit, &(IdentityId(CODE.0), key_id));
+    let body = Invite {
+        invite_id: CODE,
+        sign_pk,
+        auth_pk,
+        kem_pk: [9; bundle::KEM_PK_LEN],
+        role: role::MEMBER,
+        access: vec![Intended { ns_id: directory, permissions: permission::READ, expires_ms: 0 }],
+        expires_ms: NOW + HOUR,
+        member_expires_ms: 0,
+        mailed: false,
+        prewraps: vec![WrapRef { ns_id: directory, epoch: 1, wrap_hash: wrap.hash() }],
+    };
+    let mut draft = Draft::default();
+    draft.wraps.push(wrap.to_bytes());
+    world.says(&mut draft, Body::Invite(body));
+    commit(store, world, world.owner.account(), draft, request).await.unwrap();
+    Caller::Invite { org_id: world.org(), invite_id: CODE }
+}
+
+/// The newcomer's join, by the invite's key.
+fn join(world: &mut World, newcomer: &Person) -> Draft {
+    let directory = world::ns("directory");
+    let entry = world.replica.head().ns(&directory).unwrap();
+    let statement = join_statement(&world.org(), &CODE, &newcomer.key_id);
+    let owner = std::mem::replace(&mut world.owner, newcomer.clone());
+    let wrap = world.wrap(directory, 1, entry.nk_commit, &(newcomer.id, newcomer.key_id));
+    let body = MemberJoin {
+        bundle: newcomer.bundle.clone(),
+        invite_id: CODE,
+        join_sig: Signed::make(&Person::named("the invite").sign, Domain::InviteJoin, statement).sig,
+        wraps: vec![WrapRef { ns_id: directory, epoch: 1, wrap_hash: wrap.hash() }],
+    };
+    let mut draft = Draft::default();
+    draft.wraps.push(wrap.to_bytes());
+    world.says(&mut draft, Body::MemberJoin(body));
+    world.owner = owner;
+    draft
+}
+
+#[tokio::test]
+async fn the_bearer_of_an_invite_reads_the_chain_and_its_wraps_and_joins() {
+    on_each_engine(async |store| {
+        let (mut world, _) = begin(store).await;
+        let bearer = invite(store, &mut world, 3).await;
+        let asked = ReadChanges { held: vec![], ..world.cold("directory") };
+        let changes = read(store, bearer, asked).await.unwrap();
+        assert_eq!((changes.links.len(), changes.namespaces.len(), changes.wraps.len()), (6, 0, 1));
+        let other = read(store, bearer, world.cold("production")).await.unwrap_err();
+        assert!(matches!(other, Error::Forbidden));
+
+        let nina = Person::named("nina");
+        let draft = join(&mut world, &nina);
+        commit(store, &world, bearer, draft, 1).await.unwrap();
+        let changes = read(store, nina.account(), world.cold("directory")).await.unwrap();
+        let mut reader = World::reader(&world);
+        reader.takes(&changes);
+        assert_eq!(changes.wraps.len(), 1);
+
+        // Used up.
+        let tx = store.read().await.unwrap();
+        let again = authorize(&tx, bearer, ReadChain { org: world.org(), from_seq: 0, page_bytes: 1000 }).await.unwrap_err();
+        assert!(matches!(again.error, Error::Forbidden));
+        tx.commit().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_bearer_of_an_invite_does_nothing_but_join() {
+    on_each_engine(async |store| {
+        let (mut world, _) = begin(store).await;
+        let bearer = invite(store, &mut world, 3).await;
+        let mut draft = Draft::default();
+        let mut writing = world.clone();
+        writing.writes(&mut draft, "production", &["x"]);
+        assert!(matches!(commit(store, &world, bearer, draft, 1).await.unwrap_err(), Error::Forbidden));
+        let mut draft = join(&mut world.clone(), &Person::named("nina"));
+        draft.links.push(draft.links[0].clone());
+        let error = commit(store, &world, bearer, draft, 1).await.unwrap_err();
+        assert!(matches!(&error, Error::Fault(fault) if fault.code == Code::Authority), "{error:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn new_keys_need_fences_and_end_the_old_ones() {
+    on_each_engine(async |store| {
+        let (mut world, _) = begin(store).await;
+        let next = Person::renewed("olga");
+        let heads = [world.head("directory"), world.head("production")];
+        let mut draft = Draft::default();
+        let wraps = ["directory", "production"].map(|name| {
+            let entry = world.replica.head().ns(&world::ns(name)).unwrap();
+            let mut wrap = world.wrap(world::ns(name), entry.epoch, entry.nk_commit, &(next.id, next.key_id));
+            wrap.granter_key_id = next.key_id;
+            draft.wraps.push(wrap.to_bytes());
+            WrapRef { ns_id: world::ns(name), epoch: entry.epoch, wrap_hash: wrap.hash() }
+        });
+        let body = KeyRotate { bundle: next.bundle.clone(), wraps: wraps.to_vec(), fences: heads.to_vec(), compromised: false };
+        world.says(&mut draft, Body::KeyRotate(body));
+        let before = world.owner.account();
+        commit(store, &world, before, draft, 3).await.unwrap();
+        assert!(matches!(read(store, before, world.cold("production")).await.unwrap_err(), Error::Forbidden));
+        let changes = read(store, next.account(), world.cold("production")).await.unwrap();
+        World::reader(&world).takes(&changes);
+        assert_eq!(changes.wraps.len(), 1);
+    })
+    .await;
+}
