@@ -94,11 +94,18 @@ pub async fn commit(permit: Permit<'_, Commit>, request: &RequestKey) -> Result<
     let mut rows = Rows::of(id);
     let ts_ms = rows.settle(tx, Rows::chain).await?.map_or(0, |chain| chain.last_ts_ms);
     let mut chain = Chain { tx, rows, tip, ts_ms, heads: Heads::of(id), accepted: vec![], wraps: vec![] };
-    let Batch { links, manifest_links, wraps, objects } = batch;
-    chain.extend(links, wraps).await?;
-    let manifests = manifests::extend(&mut chain, manifest_links, objects).await?;
-    save::move_head(tx, &chain, head).await?;
-    finish(chain, manifests, &caller, request, &[]).await
+    match judge(&mut chain, batch).await {
+        Ok(manifests) => {
+            save::move_head(tx, &chain, head).await?;
+            finish(chain, manifests, &caller, request, &[]).await
+        }
+        // What moved it may have been this very request, sent twice at once.
+        Err(conflict @ Error::Conflict { .. }) => match answered(tx, &caller, request).await? {
+            Some(_) => Ok(()),
+            None => Err(conflict),
+        },
+        Err(error) => Err(error),
+    }
 }
 
 /// Creates an organization by its first batch; returns its id.
@@ -112,15 +119,19 @@ pub async fn create(permit: Permit<'_, Create>, request: &RequestKey) -> Result<
     let id = org_id_of(genesis.payload())?;
     let heads = Heads::of(id);
     let mut chain = Chain { tx, rows: Rows::of_new(id), tip: Tip::before_genesis(id), ts_ms: 0, heads, accepted: vec![], wraps: vec![] };
-    let Batch { links, manifest_links, wraps, objects } = batch;
-    chain.extend(links, wraps).await?;
+    let manifests = judge(&mut chain, batch).await?;
     if chain.rows.chain().and_then(|chain| chain.directory).is_none() {
         return Err(Error::invalid("batch.links", "an organization begins with its genesis and its directory"));
     }
-    let manifests = manifests::extend(&mut chain, manifest_links, objects).await?;
     save::insert_org(tx, &chain).await?;
     finish(chain, manifests, &caller, request, &id.0).await?;
     Ok(id)
+}
+
+async fn judge(chain: &mut Chain<'_>, batch: Batch) -> Result<BTreeMap<NsId, manifests::Manifest>> {
+    let Batch { links, manifest_links, wraps, objects } = batch;
+    chain.extend(links, wraps).await?;
+    manifests::extend(chain, manifest_links, objects).await
 }
 
 async fn finish(

@@ -6,9 +6,10 @@ mod world;
 
 use super::{Commit, Create, ListAuditEvents, ReadChain, RequestKey, answered, list_audit_events, read_chain};
 use crate::authorize::authorize;
-use crate::namespaces::{Changes, ReadChanges, ReadVersion, read_changes, read_version};
+use crate::namespaces::{Changes, ReadChanges, ReadVersion, Unchanged, read_changes, read_version};
 use crate::scratch::on_each_engine;
 use crate::{Caller, Error, Result, Store};
+use keyvawlt_ledger::assertion::Subject;
 use keyvawlt_ledger::chain::{Access, Body, Checkpoint, InviteRevoke, View as _, permission, role};
 use keyvawlt_ledger::manifest::ObjectKind;
 use keyvawlt_ledger::{Code, OrgId};
@@ -310,6 +311,36 @@ async fn a_fence_names_the_newest_head() {
         stale.says(&mut draft, Body::Access(lowering));
         let error = commit(store, &stale, stale.owner.account(), draft, 5).await.unwrap_err();
         assert!(matches!(error, Error::Conflict { current: Some(2), .. }), "{error:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nothing_is_remembered_until_something_changes_or_a_minute_has_passed() {
+    on_each_engine(async |store| {
+        let (mut world, machine) = begin(store).await;
+        let remembered = Unchanged::default();
+        let (subject, asked) = (Subject::Identity(machine.id, machine.key_id), world.warm("production"));
+        assert_eq!(remembered.look(store, subject, &asked).await.unwrap(), None);
+        let changes = read(store, machine.caller(), asked.clone()).await.unwrap();
+        remembered.remember(store, subject, &asked, "ci".to_owned(), &changes);
+        assert_eq!(remembered.look(store, subject, &asked).await.unwrap().unwrap().next_seq, world.replica.tip().next_seq());
+        // Others, and other questions, are not answered by it.
+        let other = Subject::Identity(world.owner.id, world.owner.key_id);
+        assert_eq!(remembered.look(store, other, &asked).await.unwrap(), None);
+        assert_eq!(remembered.look(store, subject, &world.cold("production")).await.unwrap(), None);
+
+        let mut draft = Draft::default();
+        world.writes(&mut draft, "production", &["d"]);
+        commit(store, &world, world.owner.account(), draft, 3).await.unwrap();
+        assert_eq!(remembered.look(store, subject, &asked).await.unwrap(), None);
+
+        let asked = world.warm("production");
+        let changes = read(store, machine.caller(), asked.clone()).await.unwrap();
+        remembered.remember(store, subject, &asked, "ci".to_owned(), &changes);
+        assert!(remembered.look(store, subject, &asked).await.unwrap().is_some());
+        store.clock().advance_ms(60_000);
+        assert_eq!(remembered.look(store, subject, &asked).await.unwrap(), None);
     })
     .await;
 }
