@@ -155,7 +155,8 @@ async fn browsers_call_from_the_configured_origin_only() {
 fn every_rpc_is_open_or_has_a_policy() {
     let files = prost_types::FileDescriptorSet::decode(DESCRIPTORS).unwrap();
     let own = files.file.iter().filter(|file| file.package() == "keyvawlt.v1");
-    let rpcs: BTreeSet<&str> = own.flat_map(|file| &file.service).flat_map(|service| &service.method).map(|rpc| rpc.name()).collect();
+    let rpcs: BTreeSet<&str> =
+        own.flat_map(|file| &file.service).flat_map(|service| &service.method).map(prost_types::MethodDescriptorProto::name).collect();
     let deeds = Deed::all();
     let known = deeds.iter().flat_map(|deed| deed.rpcs()).chain(&OPEN_RPCS).copied().collect::<BTreeSet<_>>();
     assert_eq!(rpcs, known);

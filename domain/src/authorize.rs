@@ -1,7 +1,7 @@
 //! The one door: every operation on a tenant's rows takes a [`Permit`], and only [`authorize`] makes one.
 //!
 //! A permit borrows the transaction it was given in, and carries what was read to give it. Absent and forbidden answer alike. The few
-//! functions without a caller (the worker's) say why, at [`Tx::without_permit`]; a test holds the list of their reasons.
+//! functions without a caller (the worker's) say why, at `Tx::without_permit`; a test holds the list of their reasons.
 
 use crate::audit::Event;
 use crate::caller::Caller;

@@ -117,7 +117,7 @@ async fn the_servers_state_is_the_clients_state() {
         let (mut world, _) = begin(store).await;
         let claimed = world.replica.head().state_hash();
         let mut draft = Draft::default();
-        world.says(&mut draft, Body::Checkpoint(Checkpoint { state_hash: Some(claimed) }));
+        world.says(&mut draft, &Body::Checkpoint(Checkpoint { state_hash: Some(claimed) }));
         commit(store, &world, world.owner.account(), draft, 3).await.unwrap();
     })
     .await;
@@ -229,7 +229,7 @@ async fn nobody_commits_the_statements_of_somebody_else() {
     on_each_engine(async |store| {
         let (mut world, machine) = begin(store).await;
         let mut draft = Draft::default();
-        world.says(&mut draft, Body::Checkpoint(Checkpoint { state_hash: None }));
+        world.says(&mut draft, &Body::Checkpoint(Checkpoint { state_hash: None }));
         let error = commit(store, &world, machine.caller(), draft, 3).await.unwrap_err();
         assert!(matches!(&error, Error::Fault(fault) if fault.code == Code::Authority), "{error:?}");
     })
@@ -278,7 +278,7 @@ async fn a_lower_role_may_neither_invite_nor_see_what_happened() {
         let mut draft = Draft::default();
         let mut machines = world.clone();
         machines.owner = machine.clone();
-        machines.says_unchecked(&mut draft, Body::InviteRevoke(InviteRevoke { invite_id: keyvawlt_ledger::InviteId([1; 16]) }));
+        machines.says_unchecked(&mut draft, &Body::InviteRevoke(InviteRevoke { invite_id: keyvawlt_ledger::InviteId([1; 16]) }));
         assert!(matches!(commit(store, &world, machine.caller(), draft, 9).await.unwrap_err(), Error::Forbidden));
     })
     .await;
@@ -308,7 +308,7 @@ async fn a_fence_names_the_newest_head() {
             abandon: false,
         };
         let mut draft = Draft::default();
-        stale.says(&mut draft, Body::Access(lowering));
+        stale.says(&mut draft, &Body::Access(lowering));
         let error = commit(store, &stale, stale.owner.account(), draft, 5).await.unwrap_err();
         assert!(matches!(error, Error::Conflict { current: Some(2), .. }), "{error:?}");
     })

@@ -39,7 +39,7 @@ async fn invite(store: &Store, world: &mut World, request: u8) -> Caller {
     };
     let mut draft = Draft::default();
     draft.wraps.push(wrap.to_bytes());
-    world.says(&mut draft, Body::Invite(body));
+    world.says(&mut draft, &Body::Invite(body));
     commit(store, world, world.owner.account(), draft, request).await.unwrap();
     Caller::Invite { org_id: world.org(), invite_id: CODE }
 }
@@ -59,7 +59,7 @@ fn join(world: &mut World, newcomer: &Person) -> Draft {
     };
     let mut draft = Draft::default();
     draft.wraps.push(wrap.to_bytes());
-    world.says(&mut draft, Body::MemberJoin(body));
+    world.says(&mut draft, &Body::MemberJoin(body));
     world.owner = owner;
     draft
 }
@@ -124,7 +124,7 @@ async fn new_keys_need_fences_and_end_the_old_ones() {
             WrapRef { ns_id: world::ns(name), epoch: entry.epoch, wrap_hash: wrap.hash() }
         });
         let body = KeyRotate { bundle: next.bundle.clone(), wraps: wraps.to_vec(), fences: heads.to_vec(), compromised: false };
-        world.says(&mut draft, Body::KeyRotate(body));
+        world.says(&mut draft, &Body::KeyRotate(body));
         let before = world.owner.account();
         commit(store, &world, before, draft, 3).await.unwrap();
         assert!(matches!(read(store, before, world.cold("production")).await.unwrap_err(), Error::Forbidden));

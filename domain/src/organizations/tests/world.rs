@@ -129,7 +129,7 @@ impl World {
             names: Seal { epoch: 1, sealed: Blob(vec![5; 100]) },
         };
         draft.wraps.push(wrap.to_bytes());
-        self.says(draft, Body::NamespaceCreate(body));
+        self.says(draft, &Body::NamespaceCreate(body));
     }
 
     pub(super) fn adds(&mut self, draft: &mut Draft, person: &Person) {
@@ -139,7 +139,7 @@ impl World {
     pub(super) fn adds_as(&mut self, draft: &mut Draft, person: &Person, as_role: u8) {
         let expires_ms = if person.kind == kind::MACHINE { NOW + YEAR } else { 0 };
         let body = MemberAdd { bundle: person.bundle.clone(), role: as_role, expires_ms, verified: verified::WORDS };
-        self.says(draft, Body::MemberAdd(body));
+        self.says(draft, &Body::MemberAdd(body));
     }
 
     pub(super) fn gives(&mut self, draft: &mut Draft, name: &str, person: &Person, permissions: u8) {
@@ -155,11 +155,11 @@ impl World {
             abandon: false,
         };
         draft.wraps.push(wrap.to_bytes());
-        self.says(draft, Body::Access(body));
+        self.says(draft, &Body::Access(body));
     }
 
     pub(super) fn removes(&mut self, draft: &mut Draft, person: &Person) {
-        self.says(draft, Body::MemberRemove(MemberRemove { identity_id: person.id, fences: vec![], abandon: false }));
+        self.says(draft, &Body::MemberRemove(MemberRemove { identity_id: person.id, fences: vec![], abandon: false }));
     }
 
     /// A new key, wrapped for all who read.
@@ -180,7 +180,7 @@ impl World {
             reason: 2,
         };
         draft.wraps.extend(wraps.iter().map(Wrap::to_bytes));
-        self.says(draft, Body::NamespaceEpoch(body));
+        self.says(draft, &Body::NamespaceEpoch(body));
     }
 
     pub(super) fn writes(&mut self, draft: &mut Draft, name: &str, secrets: &[&str]) {
@@ -247,14 +247,14 @@ impl World {
         Signed::make(&self.owner.sign, Domain::Manifest, link.to_bytes())
     }
 
-    pub(super) fn says(&mut self, draft: &mut Draft, body: Body) {
-        let signed = self.link_by(&self.owner, &body);
+    pub(super) fn says(&mut self, draft: &mut Draft, body: &Body) {
+        let signed = self.link_by(&self.owner, body);
         self.append(&signed);
         draft.links.push(signed);
     }
 
-    pub(super) fn says_unchecked(&mut self, draft: &mut Draft, body: Body) {
-        draft.links.push(self.link_by(&self.owner, &body));
+    pub(super) fn says_unchecked(&mut self, draft: &mut Draft, body: &Body) {
+        draft.links.push(self.link_by(&self.owner, body));
     }
 
     pub(super) fn spare_wrap(&self, name: &str) -> Vec<u8> {
@@ -319,12 +319,11 @@ impl World {
         for delivered in &changes.wraps {
             let wrap = Wrap::from_bytes(&delivered.record).unwrap();
             let (entry, access) = (self.replica.head().ns(&wrap.ns_id), self.replica.head().access(&wrap.ns_id, &wrap.recipient_id));
-            match access.unwrap().wrap {
-                Some(granted) => assert_eq!(granted.wrap_hash, wrap.hash()),
-                None => {
-                    let set = entry.unwrap().wraps;
-                    verify_in_root(wrap.hash(), delivered.index, delivered.count, &delivered.path, &set.root).unwrap();
-                }
+            if let Some(granted) = access.unwrap().wrap {
+                assert_eq!(granted.wrap_hash, wrap.hash());
+            } else {
+                let set = entry.unwrap().wraps;
+                verify_in_root(wrap.hash(), delivered.index, delivered.count, &delivered.path, &set.root).unwrap();
             }
         }
     }
