@@ -20,5 +20,5 @@ pub use entry::{AccessEntry, ChainEntry, Entry, EpochEntry, Fence, Granted, Invi
 pub use invites::{invite_key_id, join_statement};
 pub use link::*;
 pub use needs::WrapNeed;
-pub use replica::Replica;
+pub use replica::{Replica, Snapshot};
 pub use view::{Draft, Questions, View, ends_sooner, is_live, outlasts};
