@@ -338,7 +338,7 @@ fn check_giver<V: View>(draft: &Draft<V>, step: &Step, body: &Access, before: Op
     }
     let right = |bits| draft.right_ends(&body.ns_id, &step.link.author_id, bits, step.ts());
     // An owner without `manage` hands out `manage`, which comes without a key, or takes access away.
-    let keeps_end = old & permission::READ == 0 || !outlasts(body.expires_ms, old_end);
+    let keeps_end = body.permissions & old & permission::READ == 0 || !outlasts(body.expires_ms, old_end);
     let without_key = body.wrap.is_none() && body.permissions & !(old | permission::MANAGE) == 0 && keeps_end;
     let mut ends = match right(permission::MANAGE) {
         Some(ends) => ends,

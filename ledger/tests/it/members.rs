@@ -1,7 +1,7 @@
 //! Types 1, 2, 4, 5, 6, 7 and 14: who belongs, with which role, until when, with which keys.
 
 use crate::people::{Person, id};
-use crate::world::{ALL, DAY, HOUR, MANAGE, READ, WRITE, World, policy, seal};
+use crate::world::{ALL, DAY, HOUR, MANAGE, READ, WRITE, World, policy};
 use keyvawlt_ledger::chain::{
     Access, KeyReset, KeyRotate, MemberAdd, MemberRemove, MemberSet, NamespaceCreate, Policy, PolicySet, Questions, class, role, verified,
 };
@@ -374,5 +374,4 @@ fn recovery_acts_as_owner_for_members_keys_and_access_only() {
     world.refuses(Code::Authority, &recovery, world.invite("i", role::MEMBER));
     world.refuses(Code::Authority, &recovery, world.root(class::STAGING));
     world.refuses(Code::Authority, &recovery, PolicySet { policy: policy() });
-    let _ = seal(1);
 }
