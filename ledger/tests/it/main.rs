@@ -7,5 +7,8 @@ mod members;
 mod namespaces;
 mod order;
 mod people;
+mod properties;
+
+mod weak_keys;
 mod world;
 mod writing;
