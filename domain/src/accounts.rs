@@ -211,3 +211,6 @@ fn check_size(field: &'static str, bytes: &[u8], limit: usize) -> Result<()> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

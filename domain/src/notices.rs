@@ -200,3 +200,6 @@ fn is_due(now_ms: u64) -> Condition {
         .add(secret::Column::ExpiresAt.lte(column(now_ms + AHEAD_MS)))
         .add(secret::Column::ExpiresAt.gt(column(now_ms.saturating_sub(BEHIND_MS))))
 }
+
+#[cfg(test)]
+mod tests;
