@@ -178,7 +178,6 @@ fn prewraps<V: View>(draft: &mut Draft<V>, step: &Step, body: &Invite, key_id: K
     }
     let mut needs = Vec::new();
     for wrap in &body.prewraps {
-        draft.record_lapses(&wrap.ns_id, step.ts());
         let ns = open_ns(draft, &wrap.ns_id)?;
         let reads = body.access.iter().any(|intended| intended.ns_id == wrap.ns_id && intended.permissions & permission::READ != 0);
         if !reads || wrap.epoch != ns.epoch || needs.iter().any(|need: &WrapNeed| need.ns_id == wrap.ns_id) {

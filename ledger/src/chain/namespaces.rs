@@ -80,7 +80,6 @@ fn create_root<V: View>(draft: &mut Draft<V>, step: &Step, body: &NamespaceCreat
 
 fn create_child<V: View>(draft: &mut Draft<V>, step: &Step, body: &NamespaceCreate, parent: &NsId) -> Result<Vec<WrapNeed>, Fault> {
     let above = open_ns(draft, parent)?;
-    draft.record_lapses(parent, step.ts());
     if above.class == class::DIRECTORY || body.class != above.class || draft.lineage(parent).len() >= limits::MAX_LEVELS {
         return Err(forbidden("a guarded folder has its environment's class, and lies at most two levels below it"));
     }
@@ -123,8 +122,7 @@ fn count_namespace<V: View>(draft: &mut Draft<V>, body: &NamespaceCreate) -> Res
 
 pub(super) fn set<V: View>(draft: &mut Draft<V>, step: &Step, body: &NamespaceSet) -> Result<Vec<WrapNeed>, Fault> {
     let author = author(draft, step)?;
-    let mut ns = draft.known_ns(&body.ns_id)?;
-    draft.record_lapses(&body.ns_id, step.ts());
+    let ns = draft.known_ns(&body.ns_id)?;
     let (at, wanted) = match &ns.parent {
         None => (body.ns_id, permission::MANAGE),
         Some(parent) => (*parent, ALL),
@@ -132,7 +130,14 @@ pub(super) fn set<V: View>(draft: &mut Draft<V>, step: &Step, body: &NamespaceSe
     if draft.permissions(&at, &step.link.author_id, step.ts()) & wanted != wanted || ns.class == class::DIRECTORY {
         return Err(forbidden("changing a namespace needs manage on it, a guarded folder's manage and write on its parent"));
     }
-    ns.owed = draft.known_ns(&body.ns_id)?.owed;
+    if let Some(class) = body.class {
+        if author.role != role::OWNER || ns.parent.is_some() || !(class::DEVELOPMENT..=class::PRODUCTION).contains(&class) {
+            return Err(forbidden("the class of an environment is an owner's to change, never from or to the directory's"));
+        }
+        reclassify(draft, &body.ns_id, class, step.ts())?;
+        recheck_machines(draft, &body.ns_id)?;
+    }
+    let mut ns = draft.known_ns(&body.ns_id)?;
     if let Some(names) = &body.names {
         if draft.is_owed(&body.ns_id, step.ts()) {
             return Err(Fault::new(Code::Owed, "names are not sealed under a key that must change"));
@@ -142,20 +147,10 @@ pub(super) fn set<V: View>(draft: &mut Draft<V>, step: &Step, body: &NamespaceSe
         }
         ns.names = names.clone();
     }
-    if let Some(class) = body.class {
-        if author.role != role::OWNER || ns.parent.is_some() || !(class::DEVELOPMENT..=class::PRODUCTION).contains(&class) {
-            return Err(forbidden("the class of an environment is an owner's to change, never from or to the directory's"));
-        }
-        reclassify(draft, &body.ns_id, class, step.ts())?;
-        ns.class = class;
-    }
     if let Some(archived) = body.archived {
         ns.archived = archived;
     }
     draft.put_ns(&body.ns_id, ns);
-    if body.class.is_some() {
-        recheck_machines(draft, &body.ns_id)?;
-    }
     Ok(vec![])
 }
 
@@ -289,7 +284,7 @@ pub(super) fn access<V: View>(draft: &mut Draft<V>, step: &Step, body: &Access) 
     if body.permissions != 0 {
         open_ns(draft, &body.ns_id)?;
     }
-    draft.record_lapses(&body.ns_id, step.ts());
+    draft.record_lapse(&body.ns_id, &body.identity_id, step.ts());
     let before = draft.access(&body.ns_id, &body.identity_id);
     check_giver(draft, step, body, before.as_ref())?;
     let needs = check_receiver(draft, step, body, before.as_ref(), &ns)?;

@@ -167,13 +167,15 @@ pub trait Questions: View {
 
     /// Read access in a namespace that has lapsed by `ts` and is not yet recorded as a loss.
     fn lapsed_readers(&self, ns: &NsId, ts_ms: u64) -> Vec<IdentityId> {
-        let lapsed = |id: &IdentityId| {
-            self.access(ns, id).is_some_and(|access| {
-                access.permissions & permission::READ != 0
-                    && (!is_live(access.expires_ms, ts_ms) || self.member(id).is_none_or(|member| !is_live(member.expires_ms, ts_ms)))
-            })
-        };
-        self.holders(ns).into_iter().filter(lapsed).collect()
+        self.holders(ns).into_iter().filter(|id| self.has_lapsed(ns, id, ts_ms)).collect()
+    }
+
+    /// Whether an identity's read access here has lapsed by `ts`, by its own end or the membership's.
+    fn has_lapsed(&self, ns: &NsId, id: &IdentityId, ts_ms: u64) -> bool {
+        self.access(ns, id).is_some_and(|access| {
+            access.permissions & permission::READ != 0
+                && (!is_live(access.expires_ms, ts_ms) || self.member(id).is_none_or(|member| !is_live(member.expires_ms, ts_ms)))
+        })
     }
 
     /// Open invites that carried a namespace's current key and have lapsed by `ts`.
@@ -288,11 +290,19 @@ impl<'v, V: View> Draft<'v, V> {
     /// Records what has lapsed wherever an identity holds access, before its membership or keys change.
     pub(super) fn record_lapses_of(&mut self, id: &IdentityId, ts_ms: u64) {
         for ns in self.held_by(id) {
-            self.record_lapses(&ns, ts_ms);
+            self.record_lapse(&ns, id, ts_ms);
         }
     }
 
-    /// Records what has lapsed in a namespace as losses, before anything else touches it.
+    /// Records one identity's lapsed access as a loss, before a link touches it.
+    pub(super) fn record_lapse(&mut self, ns: &NsId, id: &IdentityId, ts_ms: u64) {
+        if self.has_lapsed(ns, id, ts_ms) {
+            self.drop_access(ns, id);
+            self.owe(ns, Some(id), ts_ms);
+        }
+    }
+
+    /// Records all that has lapsed in a namespace as losses, before its key changes.
     pub(super) fn record_lapses(&mut self, ns: &NsId, ts_ms: u64) {
         for reader in self.lapsed_readers(ns, ts_ms) {
             self.drop_access(ns, &reader);
