@@ -49,7 +49,7 @@ fn grown() -> World {
         if world.links.len() >= LINKS {
             break;
         }
-        if world.links.len() % 64 == 0 {
+        if world.links.len().is_multiple_of(64) {
             world.accepts(&owner, world.checkpoint());
         } else if n % 8 == 0 {
             people.push(world.adds(&format!("person {n}"), role::MEMBER));

@@ -255,7 +255,7 @@ fn a_newer_epoch_voids_carried_keys_and_makes_the_folders_below_owed() {
 
 #[test]
 fn a_join_that_waits_for_confirmation_gives_nothing_before_it() {
-    let mut world = World::begins_with(Policy { require_admin_confirm: true, ..policy() });
+    let mut world = World::begins_with(&Policy { require_admin_confirm: true, ..policy() });
     let owner = world.owner.clone();
     let admin = world.adds("admin", role::ADMIN);
     let development = world.environment("development", class::DEVELOPMENT);
@@ -275,7 +275,7 @@ fn a_join_that_waits_for_confirmation_gives_nothing_before_it() {
 /// TV19
 #[test]
 fn a_mailed_code_needs_the_policy_and_marks_the_member() {
-    let mut world = World::begins_with(Policy { allow_unverified: true, ..policy() });
+    let mut world = World::begins_with(&Policy { allow_unverified: true, ..policy() });
     let owner = world.owner.clone();
     world.accepts(&owner, Invite { mailed: true, ..world.invite("i", role::MEMBER) });
     world.accepts(&guest(), world.join("i", &guest()));

@@ -2,13 +2,17 @@
 
 mod access;
 mod invites;
+mod logins;
 mod manifests;
 mod members;
 mod namespaces;
 mod order;
 mod people;
 mod properties;
-
+mod story;
+mod vector_checks;
+mod vectors;
 mod weak_keys;
 mod world;
+mod wraps;
 mod writing;

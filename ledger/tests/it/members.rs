@@ -57,7 +57,7 @@ fn admins_change_remove_and_reset_members_and_only_owners_touch_high_roles() {
             let manages = matches!(*author_role, role::OWNER | role::ADMIN);
             let touches = *author_role == role::OWNER || !needs_owner(*victim_role);
             let acts_as_owner = *author_role == role::RECOVERY;
-            let mut tries = |may: bool, body: crate::world::Say| {
+            let tries = |may: bool, body: crate::world::Say| {
                 if may {
                     world.clone().accepts(author, body.0);
                 } else {

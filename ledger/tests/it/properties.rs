@@ -1,14 +1,12 @@
 //! What holds for any bytes, any bit, any order.
 
-use crate::people::Person;
-use crate::world::{ALL, DAY, READ, WRITE, World, sign};
+use crate::story::{story, until};
+use crate::world::sign;
 use crate::writing::sign_manifest;
 use keyvawlt_ledger::bundle::Bundle;
 use keyvawlt_ledger::canon::{Blob, Canon};
 use keyvawlt_ledger::cbor::{self, Value};
-use keyvawlt_ledger::chain::{
-    Body, Checkpoint, Entry, Key, Link, NamespaceCreate, Policy, Questions, Replica, Tip, View, apply, class, role, state_hash,
-};
+use keyvawlt_ledger::chain::{Body, Checkpoint, Entry, Key, Link, NamespaceCreate, Policy, Replica, Tip, View, apply, class, state_hash};
 use keyvawlt_ledger::manifest::{Leaf, ManifestLink};
 use keyvawlt_ledger::merkle::Frontier;
 use keyvawlt_ledger::wrap::Wrap;
@@ -16,7 +14,6 @@ use keyvawlt_ledger::{Domain, Hash, NsId, Signed, account, assertion, facts, nam
 use proptest::prelude::*;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::OnceLock;
 
 fn any_value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
@@ -33,53 +30,6 @@ fn any_value() -> impl Strategy<Value = Value> {
             prop::collection::btree_map(any::<u64>(), inner, 0..8).prop_map(|map| Value::Map(map.into_iter().collect())),
         ]
     })
-}
-
-/// A day in the life: every kind of link, with writes between.
-fn story() -> &'static World {
-    static STORY: OnceLock<World> = OnceLock::new();
-    STORY.get_or_init(|| {
-        let mut world = World::begins();
-        let owner = world.owner.clone();
-        let production = world.environment("production", class::PRODUCTION);
-        let development = world.environment("development", class::DEVELOPMENT);
-        let folder = world.folder("folder", &production);
-        let (bob, eve) = (world.adds("bob", role::MEMBER), world.adds("eve", role::ADMIN));
-        let robot = world.adds("robot", role::MACHINE);
-        world.gives(&production, &bob, WRITE);
-        world.gives_until(&folder, &eve, ALL, world.now + DAY);
-        world.gives(&development, &robot, READ);
-        world.writes(&bob, &production, vec![world.fresh(&production, "a", 0)]);
-        world.writes(&bob, &production, vec![world.fresh(&production, "b", 0), world.next_version(&production, "a")]);
-        world.accepts(&owner, world.invite_to("i", role::MEMBER, &development, READ, true));
-        world.accepts(&owner, world.invite("unused", role::MEMBER));
-        world.accepts(&owner, World::revocation("unused"));
-        let guest = Person::named("guest");
-        world.accepts(&guest, world.join("i", &guest));
-        world.accepts(&owner, world.checkpoint());
-        world.accepts(&owner, world.epoch(&development));
-        world.accepts(&bob, world.rotation(&bob, &bob.renewed()));
-        world.accepts(&owner, world.reset(&guest, &guest.renewed()));
-        world.waits(2 * DAY);
-        world.accepts(&owner, world.setting(&eve));
-        world.accepts(&owner, world.removal(&bob));
-        world.accepts(&owner, world.epoch(&production));
-        world.accepts(&owner, world.epoch(&folder));
-        world.accepts(&owner, keyvawlt_ledger::chain::NamespaceSet { archived: Some(true), ..World::change(&development) });
-        world.accepts(&owner, keyvawlt_ledger::chain::PolicySet { policy: crate::world::policy() });
-        world.writes(&owner, &production, vec![world.deletion(&production, "b")]);
-        world.accepts(&owner, world.checkpoint());
-        let kinds: BTreeSet<u8> = world.links.iter().map(|link| Link::from_bytes(link.payload()).unwrap().kind).collect();
-        assert_eq!(kinds.len(), 15, "the story has every kind of link");
-        world
-    })
-}
-
-/// The story's chain up to some link.
-fn until(seq: usize) -> Replica {
-    let mut replica = Replica::new(story().org_id());
-    story().links.iter().take(seq).for_each(|link| drop(replica.append(link, story().now).unwrap()));
-    replica
 }
 
 fn entries(replica: &Replica) -> BTreeMap<Key, Entry> {

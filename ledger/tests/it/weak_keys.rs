@@ -22,7 +22,7 @@ const P: [u8; 32] = {
 
 /// All points of small order, by adding one of order eight to itself.
 fn small_order() -> Vec<[u8; 32]> {
-    let generator = VerifyingKey::from_bytes(&ORDER_EIGHT).unwrap().to_edwards();
+    let generator = VerifyingKey::from_bytes(&ORDER_EIGHT).expect("a point of the curve").to_edwards();
     let mut point = generator;
     let mut points = Vec::new();
     for _ in 0..8 {
@@ -81,7 +81,7 @@ fn every_key_the_curve_calls_weak_is_refused_and_sound_ones_are_not() {
     }
     for first in 0..=255 {
         for top in [0, 0x7f, 0x80, 0xff] {
-            let mut key = [if top & 0x7f == 0 { 0 } else { 0xff }; 32];
+            let mut key = [if matches!(top, 0 | 0x80) { 0 } else { 0xff }; 32];
             (key[0], key[31]) = (first, top);
             let sound =
                 VerifyingKey::from_bytes(&key).is_ok_and(|point| !point.is_weak() && point.to_edwards().compress().to_bytes() == key);

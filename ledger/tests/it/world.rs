@@ -51,18 +51,17 @@ pub struct World {
     /// Olga, who made it.
     pub owner: Person,
     pub directory: NsId,
-    drawn: u64,
 }
 
 impl World {
     /// Olga's organization: genesis and directory.
     pub fn begins() -> Self {
-        Self::begins_with(policy())
+        Self::begins_with(&policy())
     }
 
-    pub fn begins_with(policy: Policy) -> Self {
+    pub fn begins_with(policy: &Policy) -> Self {
         let owner = Person::named("olga");
-        let (signed, org_id) = genesis(&owner, &policy, START);
+        let (signed, org_id) = genesis(&owner, policy, START);
         let mut world = Self {
             replica: Replica::new(org_id),
             links: vec![],
@@ -70,7 +69,6 @@ impl World {
             now: START,
             owner: owner.clone(),
             directory: NsId(id("directory")),
-            drawn: 0,
         };
         world.takes(&signed).expect("the genesis is accepted");
         let directory = NamespaceCreate { ns_id: world.directory, ..world.root(class::DIRECTORY) };
@@ -84,12 +82,6 @@ impl World {
 
     pub fn waits(&mut self, ms: u64) {
         self.now += ms;
-    }
-
-    /// Sixteen or more bytes that were not drawn before.
-    pub fn draws<const N: usize>(&mut self) -> [u8; N] {
-        self.drawn += 1;
-        bytes(&format!("drawn {}", self.drawn))
     }
 
     // Links
