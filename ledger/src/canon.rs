@@ -1,4 +1,4 @@
-//! Typed records over [`cbor`](crate::cbor): closed schemas, one field order, unknown or missing fields refused.
+//! Typed records over [`cbor`]: closed schemas, one field order, unknown or missing fields refused.
 //!
 //! `record!` writes a struct as a map with numbered keys, `row!` as an array. An optional field is an array of zero or one element.
 

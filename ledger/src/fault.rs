@@ -41,7 +41,7 @@ codes! {
     Clock = "E_CLOCK",
     /// The author is not an active member with this key, or the role does not allow it.
     Authority = "E_AUTHORITY",
-    /// The writer of a manifest may not write there.
+    /// The author of a manifest link is not an active member with this key.
     Author = "E_AUTHOR",
     /// A write beyond a fence is anchored before it.
     Fence = "E_FENCE",

@@ -18,7 +18,7 @@ record! {
         3 => seq: u64,
         /// MTH over all earlier link hashes.
         4 => history: Hash,
-        /// One of [`kind`].
+        /// The number of one of [`Body`]'s types.
         5 => kind: u8,
         /// Who signs.
         6 => author_id: IdentityId,
