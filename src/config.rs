@@ -155,9 +155,7 @@ impl Config {
             (Some(url), _) => Ok(url.clone()),
             (None, Some(file)) => match std::fs::read_to_string(file) {
                 Ok(text) => Ok(text.trim().to_owned()),
-                Err(error) => {
-                    Err(ConfigError(format!("store.url_file: {} cannot be read: {error}", file.display())))
-                }
+                Err(error) => Err(ConfigError(format!("store.url_file: {} cannot be read: {error}", file.display()))),
             },
             (None, None) => Ok(format!("sqlite://{}", self.data.join("vault.db").display())),
         }

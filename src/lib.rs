@@ -76,15 +76,14 @@ impl Server {
         let random = Random::System;
         let store = Store::open(&config.store_url()?, clock, random.clone()).await?;
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        let mut running =
-            Running { addr: None, origins: Vec::new(), worker: None, outbox: None, store, tasks, stop };
-        if config.role.works() {
-            running.start_worker(config, &random)?;
+        let mut running = Running { addr: None, origins: Vec::new(), worker: None, outbox: None, store, tasks, stop };
+        match running.start_roles(config, random).await {
+            Ok(()) => Ok(running),
+            Err(error) => {
+                running.stop().await;
+                Err(error)
+            }
         }
-        if config.role.answers() {
-            running.start_api(config, random).await?;
-        }
-        Ok(running)
     }
 }
 
@@ -118,13 +117,22 @@ impl Running {
         in_time
     }
 
+    async fn start_roles(&mut self, config: &Config, random: Random) -> Result<(), StartError> {
+        if config.role.answers() {
+            self.start_api(config, random.clone()).await?;
+        }
+        if config.role.works() {
+            self.start_worker(config, &random)?;
+        }
+        Ok(())
+    }
+
     fn start_worker(&mut self, config: &Config, random: &Random) -> Result<(), StartError> {
         let mailer = config.worker.mailer(&config.data)?;
         self.outbox = mailer.outbox().cloned();
         let name = format!("{}-{:x}", std::process::id(), u64::from_be_bytes(random.bytes()));
         let concurrency = config.worker.concurrency;
-        self.worker =
-            Some(Worker::start(self.store.clone(), mailer, name, concurrency, &self.tasks, &self.stop));
+        self.worker = Some(Worker::start(self.store.clone(), mailer, name, concurrency, &self.tasks, &self.stop));
         Ok(())
     }
 

@@ -5,8 +5,7 @@ use tracing_subscriber::EnvFilter;
 
 /// Starts logging; once per process.
 pub fn start(settings: &LogSettings) -> Result<(), ConfigError> {
-    let filter =
-        EnvFilter::try_new(&settings.level).map_err(|error| ConfigError(format!("log.level: {error}")))?;
+    let filter = EnvFilter::try_new(&settings.level).map_err(|error| ConfigError(format!("log.level: {error}")))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match settings.format {
         LogFormat::Text => log.with_target(false).try_init(),
