@@ -181,14 +181,14 @@ async fn write_file(folder: &Path, id: &str, message: &[u8]) -> Result<(), Maile
 
 /// `host`, `host:port`, `[v6]` or `[v6]:port`.
 fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
-    let (host, port) = if let Some(rest) = authority.strip_prefix('[') {
-        let (host, rest) = rest.split_once(']')?;
-        (host, rest.strip_prefix(':').map(str::parse).or(if rest.is_empty() { None } else { return None }))
-    } else {
-        match authority.split_once(':') {
+    let (host, port) = match authority.strip_prefix('[').map(|rest| rest.split_once(']')) {
+        Some(None) => return None,
+        Some(Some((host, ""))) => (host, None),
+        Some(Some((host, port))) => (host, Some(port.strip_prefix(':')?.parse())),
+        None => match authority.split_once(':') {
             Some((host, port)) => (host, Some(port.parse())),
             None => (authority, None),
-        }
+        },
     };
     let named = !host.is_empty() && !host.contains(['/', '@', '?']);
     named.then_some((host, port.transpose().ok()?))
