@@ -1,5 +1,7 @@
 //! Mails from the change that causes them to the one who reads them.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use ed25519_dalek::SigningKey;
 use keyvawlt_domain::accounts::{self, NewAccount, Slot, SlotKind};
 use keyvawlt_domain::jobs::{AccountId, IdentityId};
