@@ -2,7 +2,7 @@
 
 use keyvawlt_schema::MigrateError;
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
-use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
+use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr, RuntimeErr};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -43,6 +43,9 @@ pub enum OpenError {
     /// A newer program was here.
     #[error("the database was written by a newer version of KeyVawlt: run that version or a later one (unknown here: {})", .0.join(", "))]
     Newer(Vec<String>),
+    /// Nothing answers.
+    #[error("the database does not answer: check store.url, and that the database runs")]
+    Unreachable,
     /// The database refuses.
     #[error("the database cannot be used: {0}")]
     Database(#[from] DbErr),
@@ -140,12 +143,21 @@ fn is_read_only(error: &DbErr) -> bool {
 }
 
 async fn open_postgres(url: &str) -> Result<Connections, OpenError> {
-    let single = Database::connect(postgres(url, 1)).await?;
+    let single = Database::connect(postgres(url, 1)).await.map_err(unreachable)?;
     let migrated = keyvawlt_schema::migrate(&single).await;
     single.close().await?;
     migrated?;
     let pool = Database::connect(postgres(url, POSTGRES_CONNECTIONS)).await?;
     Ok(Connections { reader: pool.clone(), writer: pool })
+}
+
+/// The pool tries until its time is over, and then knows no reason.
+fn unreachable(error: DbErr) -> OpenError {
+    match error {
+        DbErr::Conn(RuntimeErr::SqlxError(source)) if matches!(*source, sea_orm::sqlx::Error::PoolTimedOut) => OpenError::Unreachable,
+        DbErr::ConnectionAcquire(_) => OpenError::Unreachable,
+        other => other.into(),
+    }
 }
 
 fn postgres(url: &str, connections: u32) -> ConnectOptions {
