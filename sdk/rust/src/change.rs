@@ -1,0 +1,371 @@
+//! Making a change: links and manifest links are signed on a copy of the verified state, judged there by the same rules the server will apply,
+//! and sent as one batch. When somebody else was first, the change is made again from the new state.
+
+use crate::error::{Error, Result};
+use crate::random::{self, rng};
+use crate::space::{Space, Stop, unverified};
+use crate::sync::statements;
+use crate::vault::Vault;
+use crate::wire::rpc;
+use bytes::Bytes;
+use keyvawlt_crypto::{Key, nk, wraps};
+use keyvawlt_ledger::bundle::Bundle;
+use keyvawlt_ledger::canon::{Blob, Canon};
+use keyvawlt_ledger::chain::{Body, Checkpoint, Head, Link, NamespaceEpoch, Questions, Replica, Seal, View, WrapSet, permission};
+use keyvawlt_ledger::limits::CHECKPOINT_INTERVAL;
+use keyvawlt_ledger::manifest::{Anchor, Leaf, ManifestLink, ObjectKind};
+use keyvawlt_ledger::wrap::{self, Wrap};
+use keyvawlt_ledger::{Code, Domain, FORMAT, Fault, Hash, IdentityId, NsId, SecretId, Signed};
+use keyvawlt_proto::v1;
+use std::collections::BTreeMap;
+
+/// How often a change is made anew because somebody else was first.
+const REBASES: u32 = 8;
+
+/// A change in the making.
+pub(crate) struct Change<'v> {
+    vault: &'v Vault,
+    pub(crate) replica: Replica,
+    spaces: BTreeMap<NsId, Space>,
+    wraps: BTreeMap<NsId, Wrap>,
+    links: Vec<Signed>,
+    manifest_links: Vec<Signed>,
+    records: Vec<Wrap>,
+    objects: Vec<v1::SecretObject>,
+    /// Keys drawn for this change; they are held only once it is committed.
+    made: BTreeMap<(NsId, u64), Key>,
+}
+
+/// What a finished change sends and becomes.
+pub(crate) struct Staged {
+    replica: Replica,
+    spaces: BTreeMap<NsId, Space>,
+    wraps: BTreeMap<NsId, Wrap>,
+    made: BTreeMap<(NsId, u64), Key>,
+    batch: v1::Batch,
+}
+
+/// An object to send with a leaf.
+pub(crate) struct NewObject {
+    pub(crate) secret_id: SecretId,
+    pub(crate) version: u64,
+    pub(crate) kind: ObjectKind,
+    pub(crate) data: Vec<u8>,
+}
+
+impl Vault {
+    /// Makes a change and commits it; makes it again, from what is then true, when somebody else was first.
+    pub(crate) async fn change<T>(&mut self, mut make: impl FnMut(&mut Change) -> Result<T>) -> Result<T> {
+        let mut tries = 0;
+        loop {
+            self.sync().await?;
+            let mut change = Change::on(self);
+            change.heartbeat()?;
+            let made = make(&mut change)?;
+            let staged = change.finish();
+            match self.commit(staged).await {
+                Err(Error::Conflict { why }) if tries < REBASES => {
+                    tries += 1;
+                    tracing::debug!(tries, why, "somebody else was first");
+                    tokio::time::sleep(std::time::Duration::from_millis(random::below(50 << tries))).await;
+                }
+                outcome => return outcome.map(|()| made),
+            }
+        }
+    }
+
+    async fn commit(&mut self, staged: Staged) -> Result<()> {
+        if staged.batch.links.is_empty() && staged.batch.manifest_links.is_empty() {
+            return Ok(());
+        }
+        let request = v1::CommitRequest {
+            org_id: Bytes::copy_from_slice(&self.org_id.0),
+            request_id: Bytes::copy_from_slice(&random::bytes::<16>()),
+            batch: Some(staged.batch),
+        };
+        self.session.call(async |client, token| rpc::commit(client, Some(token), request.clone()).await).await?;
+        (self.replica, self.wraps) = (staged.replica, staged.wraps);
+        self.spaces.extend(staged.spaces);
+        for ((ns, epoch), key) in &staged.made {
+            self.keyring.keep(ns, *epoch, key);
+        }
+        self.save()
+    }
+}
+
+impl<'v> Change<'v> {
+    pub(crate) fn on(vault: &'v Vault) -> Self {
+        Self {
+            vault,
+            replica: vault.replica.clone(),
+            spaces: BTreeMap::new(),
+            wraps: vault.wraps.clone(),
+            links: vec![],
+            manifest_links: vec![],
+            records: vec![],
+            objects: vec![],
+            made: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn vault(&self) -> &'v Vault {
+        self.vault
+    }
+
+    /// The time of the next statement: now, but never before the last; within skew of the server that is what it accepts.
+    pub(crate) fn ts_ms(&self) -> u64 {
+        let last = self.replica.head().chain().map_or(0, |chain| chain.last_ts_ms);
+        self.vault.now_ms().max(last)
+    }
+
+    /// Signs an organization link with the wraps it carries.
+    pub(crate) fn link(&mut self, body: &Body, wraps: Vec<Wrap>) -> Result<Hash> {
+        let tip = self.replica.tip();
+        let link = Link {
+            v: FORMAT,
+            org_id: tip.org_id,
+            seq: tip.next_seq(),
+            history: tip.history.root(),
+            kind: body.kind(),
+            author_id: self.vault.identity.id(),
+            author_key_id: self.vault.identity.key_id(),
+            ts_ms: self.ts_ms(),
+            body: body.to_value(),
+            seen: vec![],
+        };
+        let signed = self.vault.identity.sign(Domain::OrgLink, link.to_bytes());
+        self.push_link(signed, wraps)
+    }
+
+    /// Takes in a signed link, judged as everybody will judge it.
+    pub(crate) fn push_link(&mut self, signed: Signed, wraps: Vec<Wrap>) -> Result<Hash> {
+        let applied = self.replica.append(&signed, self.vault.now_ms()).map_err(Error::Refused)?;
+        self.links.push(signed);
+        self.records.extend(wraps);
+        Ok(applied.hash)
+    }
+
+    /// Signs a manifest link that writes leaves, anchored in the newest link of this change.
+    pub(crate) fn write(&mut self, ns_id: NsId, ops: Vec<Leaf>, objects: Vec<NewObject>, with: Vec<Head>) -> Result<()> {
+        let ns = self.replica.head().known_ns(&ns_id).map_err(Error::Refused)?;
+        let anchor_seq = self.replica.tip().next_seq().saturating_sub(1);
+        let anchor = Anchor { seq: anchor_seq, link_hash: self.replica.tip().link_hash };
+        let ts_ms = self.ts_ms().max(self.space(&ns_id)?.tip.ts_ms);
+        let space = self.space(&ns_id)?;
+        let (root, count) = space.root_with(&ops).map_err(Error::Refused)?;
+        let link = ManifestLink {
+            v: FORMAT,
+            org_id: space.tip.org_id,
+            ns_id,
+            mseq: space.tip.mseq + 1,
+            history: space.tip.history.root(),
+            author_id: self.vault.identity.id(),
+            author_key_id: self.vault.identity.key_id(),
+            ts_ms,
+            anchor,
+            epoch: ns.epoch,
+            ops,
+            root,
+            count,
+            with,
+        };
+        let signed = self.vault.identity.sign(Domain::Manifest, link.to_bytes());
+        let now = self.vault.now_ms();
+        let mut space = self.space(&ns_id)?.clone();
+        space.append(&self.replica, &signed, now).map_err(|stop| match stop {
+            Stop::Fault(fault) => Error::Refused(fault),
+            Stop::Replay => Error::Refused(Fault::new(Code::Rollback, "the namespace's anchor is not known here")),
+        })?;
+        for object in &objects {
+            space.put_object(object.secret_id, object.kind, object.data.clone()).map_err(Error::Refused)?;
+        }
+        space.check_complete().map_err(unverified)?;
+        self.spaces.insert(ns_id, space);
+        self.manifest_links.push(signed);
+        self.objects.extend(objects.into_iter().map(|object| wire_object(ns_id, object)));
+        Ok(())
+    }
+
+    /// The namespace as this change has it so far.
+    pub(crate) fn space(&mut self, ns_id: &NsId) -> Result<&Space> {
+        if !self.spaces.contains_key(ns_id) {
+            let space = match self.vault.spaces.get(ns_id) {
+                Some(space) => space.clone(),
+                None => {
+                    let ns = self.replica.head().known_ns(ns_id).map_err(Error::Refused)?;
+                    Space::new(self.replica.tip().org_id, *ns_id, ns.create_hash)
+                }
+            };
+            self.spaces.insert(*ns_id, space);
+        }
+        self.spaces.get(ns_id).ok_or_else(|| Error::not_found("namespace", ns_id.to_string()))
+    }
+
+    /// The manifest head a fence names now.
+    pub(crate) fn fence(&mut self, ns_id: &NsId) -> Result<Head> {
+        let held = self.vault.spaces.contains_key(ns_id);
+        let seen = self.replica.head().ns(ns_id).and_then(|ns| ns.seen);
+        let tip = self.space(ns_id)?.tip.clone();
+        if !held && tip.mseq == 0 && seen.is_some() {
+            return Err(Error::Refused(Fault::new(Code::Fence, "fencing a namespace needs to read it: ask one of its readers")));
+        }
+        Ok(Head { ns_id: *ns_id, mseq: tip.mseq, mhash: tip.mhash })
+    }
+
+    /// Wraps a namespace's current key for a member, by the bundle the chain names.
+    pub(crate) fn wrap_for(&self, ns_id: &NsId, epoch: u64, key: &Key, id: &IdentityId) -> Result<Wrap> {
+        let member = self.replica.head().member(id).ok_or_else(|| Error::not_found("member", id.to_string()))?;
+        let signed = self.replica.bundle(&member.key_id).ok_or_else(|| unverified(Fault::new(Code::KeySubst, "the member's keys are missing")))?;
+        let (bundle, key_id) = Bundle::verify(signed).map_err(unverified)?;
+        if key_id != member.key_id {
+            return Err(unverified(Fault::new(Code::KeySubst, "the member's keys are not those the chain names")));
+        }
+        self.wrap_to(ns_id, epoch, key, &wraps::Recipient::of(&bundle, key_id))
+    }
+
+    /// Wraps a key for a recipient whose keys are already verified.
+    pub(crate) fn wrap_to(&self, ns_id: &NsId, epoch: u64, key: &Key, recipient: &wraps::Recipient) -> Result<Wrap> {
+        let granter = wraps::Granter { id: self.vault.identity.id(), key_id: self.vault.identity.key_id() };
+        let org_id = self.replica.tip().org_id;
+        let commit = nk::commit(&org_id, ns_id, epoch, key);
+        wraps::wrap_nk(key, &org_id, ns_id, epoch, recipient, &granter, &commit, &mut rng()).map_err(Error::Refused)
+    }
+
+    /// A namespace's key: drawn in this change, or held already.
+    pub(crate) fn key(&self, ns_id: &NsId, epoch: u64) -> Result<Key> {
+        match self.made.get(&(*ns_id, epoch)) {
+            Some(key) => Ok(key.clone()),
+            None => self.vault.key_of(ns_id, epoch).map_err(unverified),
+        }
+    }
+
+    /// Draws the first key of a namespace.
+    pub(crate) fn first_key(&mut self, ns_id: &NsId) -> Key {
+        let key = Key::random(&mut rng());
+        self.made.insert((*ns_id, 1), key.clone());
+        key
+    }
+
+    /// Remembers a wrap this identity made for itself.
+    pub(crate) fn hold(&mut self, wrap: &Wrap) {
+        self.wraps.insert(wrap.ns_id, wrap.clone());
+    }
+
+    /// Makes the owed epochs of a namespace and its ancestors, parents first, as far as this identity may.
+    pub(crate) fn settle(&mut self, ns_id: &NsId) -> Result<Vec<NsId>> {
+        let mut lineage = self.replica.head().lineage(ns_id);
+        lineage.reverse();
+        let mut made = Vec::new();
+        for id in lineage {
+            let now = self.ts_ms();
+            let writes = self.replica.head().permissions(&id, &self.vault.identity.id(), now) & permission::WRITE != 0;
+            if writes && self.replica.head().is_owed(&id, now) {
+                self.epoch(&id, REASON_LOSS)?;
+                made.push(id);
+            }
+        }
+        Ok(made)
+    }
+
+    /// Gives a namespace a new key.
+    pub(crate) fn epoch(&mut self, ns_id: &NsId, reason: u8) -> Result<()> {
+        let ns = self.replica.head().known_ns(ns_id).map_err(Error::Refused)?;
+        let org_id = self.replica.tip().org_id;
+        let old = self.key(ns_id, ns.epoch)?;
+        let (key, epoch) = (Key::random(&mut rng()), ns.epoch + 1);
+        let previous = Seal { epoch: ns.epoch, sealed: Blob(nk::seal_previous(&key, &org_id, ns_id, epoch, ns.epoch, &old, &mut rng())) };
+        let parent_seal = match &ns.parent {
+            None => None,
+            Some(parent) => Some(self.seal_under_parent(ns_id, epoch, parent, &key)?),
+        };
+        let readers = self.live_readers(ns_id);
+        let records = readers.iter().map(|id| self.wrap_for(ns_id, epoch, &key, id)).collect::<Result<Vec<_>>>()?;
+        let own = records.iter().find(|wrap| wrap.recipient_id == self.vault.identity.id()).cloned();
+        let body = NamespaceEpoch {
+            ns_id: *ns_id,
+            epoch,
+            nk_commit: nk::commit(&org_id, ns_id, epoch, &key),
+            previous,
+            parent_seal,
+            wraps: WrapSet { root: wrap::root(&records).map_err(Error::Refused)?, count: records.len() as u64 },
+            fence: self.fence(ns_id)?,
+            reason,
+        };
+        self.link(&Body::NamespaceEpoch(body), records)?;
+        self.made.insert((*ns_id, epoch), key);
+        if let Some(own) = own {
+            self.hold(&own);
+        }
+        Ok(())
+    }
+
+    /// A key sealed under the parent's newest key.
+    pub(crate) fn seal_under_parent(&self, ns_id: &NsId, epoch: u64, parent: &NsId, key: &Key) -> Result<Seal> {
+        let parent_epoch = self.replica.head().known_ns(parent).map_err(Error::Refused)?.epoch;
+        let above = self.key(parent, parent_epoch)?;
+        let org_id = self.replica.tip().org_id;
+        Ok(Seal { epoch: parent_epoch, sealed: Blob(nk::seal_parent(&above, &org_id, ns_id, epoch, parent, parent_epoch, key, &mut rng())) })
+    }
+
+    /// Who will hold the next key of a namespace: its direct readers as the rules see them once lapses are recorded.
+    fn live_readers(&self, ns_id: &NsId) -> Vec<IdentityId> {
+        self.replica.head().direct_readers(ns_id, self.ts_ms())
+    }
+
+    /// Every 64 links somebody vouches for the state.
+    fn heartbeat(&mut self) -> Result<()> {
+        let last = self.replica.head().chain().map_or(0, |chain| chain.last_checkpoint);
+        if self.replica.tip().next_seq().saturating_sub(last) < CHECKPOINT_INTERVAL {
+            return Ok(());
+        }
+        self.checkpoint()
+    }
+
+    /// Vouches for the state now. Manifest links are anchored in the newest link, so it comes before them.
+    pub(crate) fn checkpoint(&mut self) -> Result<()> {
+        let state_hash = Some(self.replica.head().state_hash());
+        self.link(&Body::Checkpoint(Checkpoint { state_hash }), vec![]).map(|_| ())
+    }
+
+    pub(crate) fn finish(self) -> Staged {
+        let batch = v1::Batch {
+            links: statements(&self.links),
+            manifest_links: statements(&self.manifest_links),
+            wraps: self.records.iter().map(|wrap| wrap.to_bytes().into()).collect(),
+            objects: self.objects,
+        };
+        Staged { replica: self.replica, spaces: self.spaces, wraps: self.wraps, made: self.made, batch }
+    }
+}
+
+impl Staged {
+    /// The batch alone, for an organization that does not exist yet.
+    pub(crate) fn into_batch(self) -> v1::Batch {
+        self.batch
+    }
+}
+
+/// Why a key changes.
+pub(crate) const REASON_LOSS: u8 = 2;
+
+fn wire_object(ns_id: NsId, object: NewObject) -> v1::SecretObject {
+    let kind = match object.kind {
+        ObjectKind::Payload => v1::ObjectKind::Payload,
+        ObjectKind::Dek => v1::ObjectKind::Dek,
+        ObjectKind::Name => v1::ObjectKind::Name,
+        ObjectKind::Facts => v1::ObjectKind::Facts,
+    };
+    v1::SecretObject {
+        ns_id: Bytes::copy_from_slice(&ns_id.0),
+        secret_id: Bytes::copy_from_slice(&object.secret_id.0),
+        version: object.version,
+        kind: kind.into(),
+        data: object.data.into(),
+    }
+}
+
+/// A sealed pair `[epoch, sealed]` as a link's field.
+pub(crate) fn seal_of(object: &[u8]) -> Result<Seal> {
+    Seal::from_bytes(object).map_err(Error::Refused)
+}
+

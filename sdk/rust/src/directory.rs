@@ -1,0 +1,67 @@
+//! The directory: display names of the organization, its people, machines and environments, sealed for all its people.
+//!
+//! Entries are secrets named `organization`, `people/<id>`, `invites/<id>`, `machines/<id>`, `environments/<id>`, `worklists/<seq>`.
+
+use crate::change::Change;
+use crate::error::{Error, Result};
+use crate::secrets::{SecretWrite, write_some};
+use crate::vault::Vault;
+use keyvawlt_ledger::chain::{Questions, permission};
+use keyvawlt_ledger::{IdentityId, InviteId, NsId};
+use std::collections::BTreeMap;
+
+/// The organization's own name.
+pub(crate) const ORGANIZATION: &str = "organization";
+
+pub(crate) fn environment_key(ns: &NsId) -> String {
+    format!("environments/{ns}")
+}
+
+pub(crate) fn person_key(id: &IdentityId) -> String {
+    format!("people/{id}")
+}
+
+pub(crate) fn machine_key(id: &IdentityId) -> String {
+    format!("machines/{id}")
+}
+
+pub(crate) fn invite_key(id: &InviteId) -> String {
+    format!("invites/{id}")
+}
+
+pub(crate) fn worklist_key(seq: u64, part: usize) -> String {
+    format!("worklists/{seq:012}-{part:04}")
+}
+
+/// Writes entries as part of a change, as far as the author may: a name that cannot be noted is no reason to fail.
+pub(crate) fn note(change: &mut Change, entries: &[(String, String)]) -> Result<()> {
+    let Some(directory) = change.replica.head().chain().and_then(|chain| chain.directory) else { return Ok(()) };
+    let now = change.ts_ms();
+    if change.replica.head().permissions(&directory, &change.vault().identity.id(), now) & permission::WRITE == 0 {
+        return Ok(());
+    }
+    let writes: Vec<SecretWrite> = entries.iter().map(|(name, value)| SecretWrite::new(name.as_str(), value.as_bytes())).collect();
+    write_some(change, &directory, &writes).map(|_| ())
+}
+
+impl Vault {
+    /// The organization's name, as its directory says.
+    pub fn name(&self) -> Result<String> {
+        Ok(self.directory()?.remove(ORGANIZATION).unwrap_or_else(|| self.org_id.to_string()))
+    }
+
+    /// All entries of the directory; empty for identities that do not read it.
+    pub(crate) fn directory(&self) -> Result<BTreeMap<String, String>> {
+        let Some(directory) = self.replica.head().chain().and_then(|chain| chain.directory) else { return Ok(BTreeMap::new()) };
+        if !self.spaces.contains_key(&directory) {
+            return Ok(BTreeMap::new());
+        }
+        let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+        Ok(self.read_all(&directory)?.into_iter().map(|secret| (secret.info.name, text(&secret.value))).collect())
+    }
+
+    /// The directory's namespace.
+    pub(crate) fn directory_id(&self) -> Result<NsId> {
+        self.replica.head().chain().and_then(|chain| chain.directory).ok_or_else(|| Error::not_found("directory", self.org_id.to_string()))
+    }
+}

@@ -1,0 +1,137 @@
+//! Projects and environments, by the names sealed under their own keys.
+
+use crate::change::{Change, seal_of};
+use crate::directory;
+use crate::error::{Error, Result};
+use crate::random::{self, rng};
+use crate::space::unverified;
+use crate::vault::Vault;
+use keyvawlt_crypto::nk::{self, NsNames};
+use keyvawlt_ledger::canon::Canon;
+use keyvawlt_ledger::chain::{Body, NamespaceCreate, Questions, WrapSet, class};
+use keyvawlt_ledger::wrap;
+use keyvawlt_ledger::{NsId, names};
+
+/// An environment this identity reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Environment {
+    /// Its id.
+    pub ns_id: NsId,
+    /// Its project.
+    pub project: String,
+    /// Its name.
+    pub name: String,
+    /// 1 development, 2 staging, 3 production.
+    pub class: u8,
+    /// What this identity may do there.
+    pub permissions: u8,
+    /// Its key must change before the next write.
+    pub owed: bool,
+}
+
+impl Vault {
+    /// The environments this identity reads, by project and name.
+    pub fn environments(&self) -> Result<Vec<Environment>> {
+        let state = self.replica.head();
+        let mut environments = Vec::new();
+        for ns_id in self.spaces.keys() {
+            let Some(ns) = state.ns(ns_id).filter(|ns| ns.class != class::DIRECTORY && !ns.archived) else { continue };
+            let names = self.names_of(ns_id)?;
+            if ns.parent.is_none() {
+                environments.push(Environment {
+                    ns_id: *ns_id,
+                    project: names.project,
+                    name: names.environment,
+                    class: ns.class,
+                    permissions: self.permissions(ns_id, &self.identity.id()),
+                    owed: state.is_owed(ns_id, self.now_ms()),
+                });
+            }
+        }
+        environments.sort_by(|a, b| (&a.project, a.class, &a.name).cmp(&(&b.project, b.class, &b.name)));
+        Ok(environments)
+    }
+
+    /// One environment by name.
+    pub fn environment(&self, project: &str, name: &str) -> Result<Environment> {
+        let found = self.environments()?.into_iter().find(|environment| environment.project == project && environment.name == name);
+        found.ok_or_else(|| Error::not_found("environment", format!("{project}/{name}")))
+    }
+
+    /// Creates a project with its environments, each with its class.
+    pub async fn create_project(&mut self, project: &str, environments: &[(&str, u8)]) -> Result<Vec<NsId>> {
+        check_segment("project", project)?;
+        for (name, _) in environments {
+            check_segment("environment", name)?;
+        }
+        self.change(|change| {
+            if change.vault().environments()?.iter().any(|environment| environment.project == project) {
+                return Err(Error::invalid("project", format!("{project} exists already")));
+            }
+            create_environments(change, project, environments)
+        })
+        .await
+    }
+
+    /// Adds an environment to a project.
+    pub async fn create_environment(&mut self, project: &str, name: &str, class: u8) -> Result<NsId> {
+        check_segment("environment", name)?;
+        self.change(|change| {
+            let environments = change.vault().environments()?;
+            if environments.iter().any(|environment| environment.project == project && environment.name == name) {
+                return Err(Error::invalid("environment", format!("{project}/{name} exists already")));
+            }
+            let made = create_environments(change, project, &[(name, class)])?;
+            made.first().copied().ok_or_else(|| Error::not_found("environment", name))
+        })
+        .await
+    }
+
+    /// What a namespace is called.
+    pub(crate) fn names_of(&self, ns_id: &NsId) -> Result<NsNames> {
+        let sealed = self.replica.head().known_ns(ns_id).map_err(unverified)?.names;
+        let key = self.key_of(ns_id, sealed.epoch).map_err(unverified)?;
+        nk::open_ns_names(&key, &self.org_id, ns_id, &sealed.to_bytes()).map_err(unverified)
+    }
+}
+
+fn create_environments(change: &mut Change, project: &str, environments: &[(&str, u8)]) -> Result<Vec<NsId>> {
+    let mut made = Vec::new();
+    let mut display = Vec::new();
+    for (name, class) in environments {
+        let ns_names = NsNames { project: project.to_owned(), environment: (*name).to_owned(), prefix: String::new() };
+        let ns_id = create_root(change, *class, &ns_names)?;
+        display.push((directory::environment_key(&ns_id), format!("{project}/{name}")));
+        made.push(ns_id);
+    }
+    directory::note(change, &display)?;
+    Ok(made)
+}
+
+/// A root namespace with its first key, wrapped for its author.
+pub(crate) fn create_root(change: &mut Change, class: u8, ns_names: &NsNames) -> Result<NsId> {
+    let ns_id = NsId(random::bytes());
+    let org_id = change.replica.tip().org_id;
+    let key = change.first_key(&ns_id);
+    let own = change.wrap_for(&ns_id, 1, &key, &change.vault().identity.id())?;
+    let body = NamespaceCreate {
+        ns_id,
+        parent: None,
+        class,
+        nk_commit: nk::commit(&org_id, &ns_id, 1, &key),
+        parent_seal: None,
+        wraps: WrapSet { root: wrap::root(std::slice::from_ref(&own)).map_err(Error::Refused)?, count: 1 },
+        names: seal_of(&nk::seal_ns_names(&key, &org_id, &ns_id, 1, ns_names, &mut rng()))?,
+    };
+    change.link(&Body::NamespaceCreate(body), vec![own.clone()])?;
+    change.hold(&own);
+    Ok(ns_id)
+}
+
+/// Names of projects and environments are single segments: they stand before secrets in addresses.
+fn check_segment(field: &'static str, name: &str) -> Result<()> {
+    if name.contains('/') {
+        return Err(Error::invalid(field, "its name must not contain '/'"));
+    }
+    names::check(name).map_err(|fault| Error::invalid(field, fault.why))
+}

@@ -1,0 +1,71 @@
+//! Machines: agents, CI jobs, services. Admitted with few rights that end, and a token that is shown once.
+
+use crate::change::Change;
+use crate::directory;
+use crate::error::{Error, Result};
+use crate::members::give;
+use crate::organization::check_name;
+use crate::random::rng;
+use crate::session::Session;
+use crate::state::StateDir;
+use crate::vault::Vault;
+use crate::wire::Client;
+use keyvawlt_crypto::{Identity, MachineToken};
+use keyvawlt_ledger::NsId;
+use keyvawlt_ledger::assertion::{self, Subject};
+use keyvawlt_ledger::bundle::kind;
+use keyvawlt_ledger::chain::{Body, MemberAdd, role, verified};
+
+/// A machine to admit.
+#[derive(Clone, Debug)]
+pub struct NewMachine {
+    /// How people will see it.
+    pub name: String,
+    /// What it may do where: read or write, never manage.
+    pub access: Vec<(NsId, u8)>,
+    /// How long, milliseconds; machines always expire.
+    pub ttl_ms: u64,
+}
+
+impl Vault {
+    /// Admits a machine whose keys are made here. The token is the only copy of its seed.
+    pub async fn create_machine(&mut self, new: &NewMachine) -> Result<MachineToken> {
+        check_name(&new.name)?;
+        if new.access.is_empty() {
+            return Err(Error::invalid("access", "a machine needs access to at least one environment"));
+        }
+        self.change(|change| admit(change, new)).await
+    }
+}
+
+impl Client {
+    /// Opens an organization as the machine whose token this is.
+    pub async fn machine(&self, token: &MachineToken, state: &StateDir) -> Result<Vault> {
+        if token.origin != self.origin() {
+            return Err(Error::invalid("token", format!("it is for the server {}", token.origin)));
+        }
+        let identity = token.identity();
+        let auth = identity.auth_key().clone();
+        let subject = Subject::Identity(identity.id(), identity.key_id());
+        let session = Session::new(self.clone(), subject, move |subject, origin, now_s, jti| assertion::make(subject, origin, now_s, jti, &auth));
+        let state = state.below(&format!("machine-{}", identity.id()))?;
+        Vault::open(session, identity, token.org_id, &state, Some((token.seq, token.link_hash))).await
+    }
+}
+
+fn admit(change: &mut Change, new: &NewMachine) -> Result<MachineToken> {
+    let now = change.ts_ms();
+    let identity = Identity::make(kind::MACHINE, now, &mut rng());
+    let expires_ms = now + new.ttl_ms;
+    let body = MemberAdd { bundle: identity.signed_bundle().clone(), role: role::MACHINE, expires_ms, verified: verified::MADE };
+    change.link(&Body::MemberAdd(body), vec![])?;
+    for (ns_id, permissions) in &new.access {
+        give(change, &identity.id(), ns_id, *permissions, expires_ms)?;
+    }
+    // The token pins a state that its holder can start from.
+    change.checkpoint()?;
+    let (seq, link_hash) = (change.replica.tip().next_seq() - 1, change.replica.tip().link_hash);
+    directory::note(change, &[(directory::machine_key(&identity.id()), new.name.clone())])?;
+    let origin = change.vault().session.client().origin().to_owned();
+    Ok(MachineToken::new(&identity, change.replica.tip().org_id, seq, link_hash, origin))
+}

@@ -1,0 +1,275 @@
+//! Members: who they are, what they may do, giving and taking access, and removal with its list of what must be rotated.
+
+use crate::change::Change;
+use crate::directory::{self, worklist_key};
+use crate::error::{Error, Result};
+use crate::vault::Vault;
+use keyvawlt_crypto::safety_words;
+use keyvawlt_ledger::chain::{Access, Body, Head, Key, MemberRemove, MemberSet, Questions, View, is_live, permission, role};
+use keyvawlt_ledger::{IdentityId, KeyId, NsId, SecretId};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Items of one stored part of a work list: each is under 200 bytes, a value at most 64 KiB.
+const ITEMS_PER_PART: usize = 300;
+
+/// A member, as the verified chain has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberInfo {
+    /// The identity.
+    pub id: IdentityId,
+    /// The identity's keys.
+    pub key_id: KeyId,
+    /// The directory's name for it, or its id.
+    pub name: String,
+    /// The role.
+    pub role: u8,
+    /// Until when; 0 for ever.
+    pub expires_ms: u64,
+    /// Waits for confirmation.
+    pub pending: bool,
+    /// How the keys were verified.
+    pub verified: u8,
+    /// To compare by voice.
+    pub words: [&'static str; 10],
+    /// Explicit access: where, what, until when.
+    pub access: Vec<(NsId, u8, u64)>,
+    /// Access that was intended by the invite and not given yet.
+    pub intended: Vec<(NsId, u8, u64)>,
+}
+
+/// A secret to rotate at its provider, since somebody who could read it has gone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RotateItem {
+    /// The project.
+    pub project: String,
+    /// The environment.
+    pub environment: String,
+    /// The secret.
+    pub name: String,
+    /// The namespace, hexadecimal.
+    pub ns_id: String,
+    /// The secret's id, hexadecimal.
+    pub secret_id: String,
+    /// The newest version that was readable.
+    pub version: u64,
+    /// Who could read it.
+    pub because_of: String,
+}
+
+/// What a removal did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Removal {
+    /// Namespaces that got a new key in the same change.
+    pub rekeyed: Vec<NsId>,
+    /// What the removed member could decrypt: to be rotated.
+    pub worklist: Vec<RotateItem>,
+}
+
+impl Vault {
+    /// The present members.
+    pub fn members(&self) -> Result<Vec<MemberInfo>> {
+        let names = self.display_names()?;
+        let state = self.replica.head();
+        let invites = self.invites()?;
+        let mut members = Vec::new();
+        for id in state.scan(b"member/").iter().filter_map(Key::last_id).map(IdentityId) {
+            let Some(member) = state.member(&id).filter(|member| member.role != role::REMOVED) else { continue };
+            let access = state.held_by(&id).into_iter().filter_map(|ns| state.access(&ns, &id).map(|access| (ns, access.permissions, access.expires_ms)));
+            members.push(MemberInfo {
+                id,
+                key_id: member.key_id,
+                name: names.get(&id).cloned().unwrap_or_else(|| id.to_string()),
+                role: member.role,
+                expires_ms: member.expires_ms,
+                pending: member.pending,
+                verified: member.verified,
+                words: safety_words(&member.key_id),
+                access: access.collect(),
+                intended: invites.iter().filter(|invite| invite.used_by == Some(id)).flat_map(|invite| invite.intended.clone()).collect(),
+            });
+        }
+        Ok(members)
+    }
+
+    /// A member by display name, or by the beginning of the id.
+    pub fn member(&self, name: &str) -> Result<MemberInfo> {
+        let members = self.members()?;
+        let named: Vec<&MemberInfo> = members.iter().filter(|member| member.name == name).collect();
+        let by_id = || members.iter().filter(|member| name.len() >= 6 && member.id.to_string().starts_with(name)).collect::<Vec<_>>();
+        let found = if named.is_empty() { by_id() } else { named };
+        match found.as_slice() {
+            [one] => Ok((*one).clone()),
+            [] => Err(Error::not_found("member", name)),
+            _ => Err(Error::invalid("member", format!("{name} is not unique: use the id"))),
+        }
+    }
+
+    /// Gives access to one namespace; with read, the key is wrapped for the receiver.
+    pub async fn grant(&mut self, id: &IdentityId, ns_id: &NsId, permissions: u8, expires_ms: u64) -> Result<()> {
+        self.change(|change| give(change, id, ns_id, permissions, expires_ms)).await
+    }
+
+    /// Gives what a joined member's invite intended.
+    pub async fn grant_intended(&mut self, id: &IdentityId) -> Result<usize> {
+        self.change(|change| {
+            let vault = change.vault();
+            let intended: Vec<_> = vault.invites()?.into_iter().filter(|invite| invite.used_by == Some(*id)).flat_map(|invite| invite.intended).collect();
+            let now = change.ts_ms();
+            let mut given = 0;
+            for (ns_id, permissions, expires_ms) in intended {
+                if change.replica.head().permissions(&ns_id, id, now) & permissions != permissions {
+                    give(change, id, &ns_id, permissions, expires_ms)?;
+                    given += 1;
+                }
+            }
+            Ok(given)
+        })
+        .await
+    }
+
+    /// Confirms a pending join after its words were compared.
+    pub async fn confirm_member(&mut self, id: &IdentityId) -> Result<()> {
+        self.change(|change| {
+            let member = change.replica.head().member(id).ok_or_else(|| Error::not_found("member", id.to_string()))?;
+            let body = MemberSet { identity_id: *id, role: member.role, expires_ms: member.expires_ms, confirm: true };
+            change.link(&Body::MemberSet(body), vec![]).map(|_| ())
+        })
+        .await
+    }
+
+    /// Takes an identity's access to one namespace, and gives that namespace a new key.
+    pub async fn revoke(&mut self, id: &IdentityId, ns_id: &NsId) -> Result<Removal> {
+        let stored = self.change(|change| {
+            let list = readable_by(change.vault(), id, Some(ns_id))?;
+            let access = change.replica.head().access(ns_id, id).ok_or_else(|| Error::not_found("access", id.to_string()))?;
+            let fences = if access.permissions & permission::WRITE == 0 { vec![] } else { fence_all(change, change.replica.head().family(ns_id))? };
+            let body = Access { ns_id: *ns_id, identity_id: *id, permissions: 0, expires_ms: 0, wrap: None, fences, abandon: false };
+            change.link(&Body::Access(body), vec![])?;
+            finish_loss(change, list)
+        });
+        stored.await
+    }
+
+    /// Removes a member: access, keys, and the list of what must be rotated, in one change.
+    pub async fn remove_member(&mut self, id: &IdentityId) -> Result<Removal> {
+        self.change(|change| {
+            let list = readable_by(change.vault(), id, None)?;
+            let fences = fence_all(change, written_by(change, id))?;
+            let body = MemberRemove { identity_id: *id, fences, abandon: false };
+            change.link(&Body::MemberRemove(body), vec![])?;
+            finish_loss(change, list)
+        })
+        .await
+    }
+
+    /// What still has to be rotated because somebody lost access: everything noted whose version has not moved on.
+    pub fn worklist(&self) -> Result<Vec<RotateItem>> {
+        let mut open = Vec::new();
+        for (name, value) in self.directory()? {
+            if !name.starts_with("worklists/") {
+                continue;
+            }
+            let items: Vec<RotateItem> = serde_json::from_str(&value).map_err(|error| Error::invalid("work list", error.to_string()))?;
+            open.extend(items.into_iter().filter(|item| !self.is_rotated(item)));
+        }
+        Ok(open)
+    }
+
+    /// A newer version, or a deletion, settles an item.
+    fn is_rotated(&self, item: &RotateItem) -> bool {
+        let leaf = item.ns_id.parse::<NsId>().ok().zip(item.secret_id.parse::<SecretId>().ok());
+        let leaf = leaf.and_then(|(ns, secret)| self.spaces.get(&ns)?.leaf(&secret));
+        leaf.is_some_and(|leaf| leaf.version > item.version || leaf.is_deleted())
+    }
+
+    /// Display names of identities: noted for people and machines, or given by the invite they came with.
+    pub(crate) fn display_names(&self) -> Result<BTreeMap<IdentityId, String>> {
+        let entries = self.directory()?;
+        let mut names = BTreeMap::new();
+        for invite in self.invites()? {
+            if let Some(id) = invite.used_by {
+                names.insert(id, invite.name);
+            }
+        }
+        for (key, name) in entries {
+            let id = key.strip_prefix("people/").or_else(|| key.strip_prefix("machines/")).and_then(|id| id.parse().ok());
+            names.extend(id.map(|id: IdentityId| (id, name)));
+        }
+        Ok(names)
+    }
+}
+
+/// One Access link, with its wrap where the receiver does not hold the key yet.
+pub(crate) fn give(change: &mut Change, id: &IdentityId, ns_id: &NsId, permissions: u8, expires_ms: u64) -> Result<()> {
+    if permissions == 0 {
+        return Err(Error::invalid("permissions", "use revoke to take access"));
+    }
+    change.settle(ns_id)?;
+    let now = change.ts_ms();
+    let state = change.replica.head();
+    let epoch = state.known_ns(ns_id).map_err(Error::Refused)?.epoch;
+    let live = state.access(ns_id, id).filter(|access| is_live(access.expires_ms, now));
+    let old = live.map_or(0, |access| access.permissions);
+    let needs_wrap = permissions & permission::READ != 0 && old & permission::READ == 0;
+    let record = if needs_wrap { Some(change.wrap_for(ns_id, epoch, &change.key(ns_id, epoch)?, id)?) } else { None };
+    let loses_write = old & !permissions & permission::WRITE != 0;
+    let fences = if loses_write { fence_all(change, change.replica.head().family(ns_id))? } else { vec![] };
+    let wrap = record.as_ref().map(keyvawlt_ledger::wrap::Wrap::hash);
+    let body = Access { ns_id: *ns_id, identity_id: *id, permissions, expires_ms, wrap, fences, abandon: false };
+    change.link(&Body::Access(body), record.into_iter().collect()).map(|_| ())
+}
+
+/// After a loss of access: new keys where this identity can make them, and the list noted for all admins.
+fn finish_loss(change: &mut Change, list: Vec<RotateItem>) -> Result<Removal> {
+    let seq = change.replica.tip().next_seq() - 1;
+    let mut rekeyed = Vec::new();
+    let held: Vec<NsId> = change.vault().spaces.keys().copied().collect();
+    for ns_id in held {
+        rekeyed.extend(change.settle(&ns_id)?);
+    }
+    let parts = list.chunks(ITEMS_PER_PART).enumerate();
+    let parts = parts.map(|(part, items)| serde_json::to_string(items).map(|text| (worklist_key(seq, part), text)));
+    let parts = parts.collect::<Result<Vec<_>, _>>().map_err(|error| Error::invalid("work list", error.to_string()))?;
+    if !parts.is_empty() {
+        directory::note(change, &parts)?;
+    }
+    Ok(Removal { rekeyed, worklist: list })
+}
+
+/// Every live secret an identity can read now, in the namespaces this identity reads too.
+fn readable_by(vault: &Vault, id: &IdentityId, only: Option<&NsId>) -> Result<Vec<RotateItem>> {
+    let who = vault.display_names()?.remove(id).unwrap_or_else(|| id.to_string());
+    let mut items = Vec::new();
+    for environment in vault.environments()? {
+        for secret in vault.list(&environment.ns_id)? {
+            let in_scope = only.is_none_or(|ns| vault.replica.head().lineage(&secret.ns_id).contains(ns));
+            if !in_scope || vault.permissions(&secret.ns_id, id) & permission::READ == 0 {
+                continue;
+            }
+            items.push(RotateItem {
+                project: environment.project.clone(),
+                environment: environment.name.clone(),
+                name: secret.name,
+                ns_id: secret.ns_id.to_string(),
+                secret_id: secret.secret_id.to_string(),
+                version: secret.version,
+                because_of: who.clone(),
+            });
+        }
+    }
+    Ok(items)
+}
+
+/// Where an identity may write, below that, and where it wrote last.
+fn written_by(change: &Change, id: &IdentityId) -> BTreeSet<NsId> {
+    let state = change.replica.head();
+    let writes = |ns: &NsId| state.access(ns, id).is_some_and(|access| access.permissions & permission::WRITE != 0);
+    let mut written: BTreeSet<NsId> = state.held_by(id).into_iter().filter(writes).flat_map(|ns| state.family(&ns)).collect();
+    written.extend(change.vault().spaces.iter().filter(|(_, space)| space.tip.author == Some(*id)).map(|(ns, _)| *ns));
+    written
+}
+
+fn fence_all(change: &mut Change, namespaces: impl IntoIterator<Item = NsId>) -> Result<Vec<Head>> {
+    namespaces.into_iter().map(|ns| change.fence(&ns)).collect()
+}

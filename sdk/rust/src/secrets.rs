@@ -1,0 +1,454 @@
+//! Secrets: listing, reading, writing, deleting, restoring, going back. Everything is answered from verified state; only old values are fetched.
+
+use crate::change::{Change, NewObject};
+use crate::error::{Error, Result};
+use crate::random::{self, rng};
+use crate::space::{Objects, Space, VersionRow, unverified};
+use crate::vault::Vault;
+use crate::wire::rpc;
+use bytes::Bytes;
+use keyvawlt_crypto::secret::{Payload, open_name, open_version, seal_name, seal_version};
+use keyvawlt_crypto::{Zeroizing, nk};
+use keyvawlt_ledger::canon::Canon;
+use keyvawlt_ledger::chain::{Questions, permission};
+use keyvawlt_ledger::facts::{self, Facts};
+use keyvawlt_ledger::limits::MAX_OPS;
+use keyvawlt_ledger::manifest::{DELETED, Leaf, ObjectKind, object_hash};
+use keyvawlt_ledger::{Code, Fault, Hash, IdentityId, NsId, SecretId, names};
+use keyvawlt_proto::v1;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A secret, as listed: no value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretInfo {
+    /// The full name.
+    pub name: String,
+    /// The namespace that holds it.
+    pub ns_id: NsId,
+    /// Its id there.
+    pub secret_id: SecretId,
+    /// The newest version.
+    pub version: u64,
+    /// When it was written, epoch milliseconds.
+    pub updated_ms: u64,
+    /// By whom.
+    pub author: IdentityId,
+    /// What the server was told.
+    pub facts: Option<Facts>,
+    /// The newest version is a deletion.
+    pub deleted: bool,
+}
+
+/// An opened secret.
+#[derive(Clone, Debug)]
+pub struct Secret {
+    /// What a listing shows.
+    pub info: SecretInfo,
+    /// The value.
+    pub value: Zeroizing<Vec<u8>>,
+    /// A note for people.
+    pub note: String,
+}
+
+/// One version in a history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VersionInfo {
+    /// The version.
+    pub version: u64,
+    /// When, epoch milliseconds.
+    pub at_ms: u64,
+    /// By whom.
+    pub author: IdentityId,
+    /// It is a deletion.
+    pub deleted: bool,
+}
+
+/// Facts to tell the server; it and its mails can read them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FactsInput {
+    /// When the key stops working, epoch milliseconds.
+    pub expires_ms: Option<u64>,
+    /// How often it should be replaced, milliseconds.
+    pub rotate_every_ms: Option<u64>,
+    /// What mails may call it.
+    pub label: Option<String>,
+    /// Whose API it opens.
+    pub provider: Option<String>,
+    /// Who is responsible.
+    pub owner: Option<String>,
+}
+
+/// A value to write.
+#[derive(Clone, Debug)]
+pub struct SecretWrite {
+    /// The full name.
+    pub name: String,
+    /// The value.
+    pub value: Zeroizing<Vec<u8>>,
+    /// A note; `None` keeps the present one.
+    pub note: Option<String>,
+    /// Facts; `None` keeps the present ones, except that an expiry ends with the version it was told for.
+    pub facts: Option<FactsInput>,
+    /// Refuse unless this is the newest version; 0 for "must be new".
+    pub if_version: Option<u64>,
+}
+
+impl SecretWrite {
+    /// Just a name and a value.
+    pub fn new(name: impl Into<String>, value: impl Into<Vec<u8>>) -> Self {
+        Self { name: name.into(), value: Zeroizing::new(value.into()), note: None, facts: None, if_version: None }
+    }
+}
+
+/// A secret found by name.
+struct Found<'a> {
+    name: String,
+    leaf: &'a Leaf,
+    objects: &'a Objects,
+    space: &'a Space,
+}
+
+impl Vault {
+    /// The live secrets of an environment, in order of their names.
+    pub fn list(&self, environment: &NsId) -> Result<Vec<SecretInfo>> {
+        self.index(environment)?.values().filter(|found| !found.leaf.is_deleted()).map(info).collect()
+    }
+
+    /// The deleted secrets of an environment.
+    pub fn list_deleted(&self, environment: &NsId) -> Result<Vec<SecretInfo>> {
+        self.index(environment)?.values().filter(|found| found.leaf.is_deleted()).map(info).collect()
+    }
+
+    /// Opens one secret.
+    pub fn read(&self, environment: &NsId, name: &str) -> Result<Secret> {
+        let index = self.index(environment)?;
+        let found = index.get(name).filter(|found| !found.leaf.is_deleted()).ok_or_else(|| Error::not_found("secret", name))?;
+        self.open_found(found)
+    }
+
+    /// Opens every secret of an environment.
+    pub fn read_all(&self, environment: &NsId) -> Result<Vec<Secret>> {
+        self.index(environment)?.values().filter(|found| !found.leaf.is_deleted()).map(|found| self.open_found(found)).collect()
+    }
+
+    /// Opens an earlier version; its sealed value is fetched, and checked against the history this client has verified.
+    pub async fn read_version(&self, environment: &NsId, name: &str, version: u64) -> Result<Secret> {
+        let (ns_id, row) = self.version_row(environment, name, version)?;
+        let leaf = &row.leaf;
+        if leaf.is_deleted() {
+            return Err(Error::not_found("version", format!("{name}@{version}")));
+        }
+        let request = v1::ReadVersionRequest {
+            org_id: Bytes::copy_from_slice(&self.org_id.0),
+            ns_id: Bytes::copy_from_slice(&ns_id.0),
+            secret_id: Bytes::copy_from_slice(&leaf.secret_id.0),
+            version,
+        };
+        let answer = self.session.call(async |client, token| rpc::read_version(client, Some(token), request.clone()).await).await?;
+        let same = |kind, object: &[u8]| object_hash(kind, object) == leaf.hash_of(kind);
+        if !same(ObjectKind::Payload, &answer.payload) || !same(ObjectKind::Dek, &answer.dek) {
+            return Err(unverified(Fault::new(Code::Root, "the version is not the one its signed leaf names")));
+        }
+        let key = self.key_of(&ns_id, leaf.epoch).map_err(unverified)?;
+        let payload =
+            open_version(&key, &self.org_id, &ns_id, &leaf.secret_id, version, leaf.epoch, &answer.payload, &answer.dek).map_err(unverified)?;
+        let info = SecretInfo {
+            name: name.to_owned(),
+            ns_id,
+            secret_id: leaf.secret_id,
+            version,
+            updated_ms: row.ts_ms,
+            author: row.author,
+            facts: None,
+            deleted: false,
+        };
+        Ok(Secret { info, value: payload.value, note: payload.note })
+    }
+
+    /// A secret's versions, newest first.
+    pub fn history(&self, environment: &NsId, name: &str) -> Result<Vec<VersionInfo>> {
+        let index = self.index(environment)?;
+        let found = index.get(name).ok_or_else(|| Error::not_found("secret", name))?;
+        let version = |row: &VersionRow| VersionInfo {
+            version: row.leaf.version,
+            at_ms: row.ts_ms,
+            author: row.author,
+            deleted: row.leaf.is_deleted(),
+        };
+        Ok(found.space.versions(&found.leaf.secret_id).iter().rev().map(version).collect())
+    }
+
+    /// Writes values, new or as new versions, in one change per thousand. Returns the versions written.
+    pub async fn write(&mut self, environment: &NsId, writes: &[SecretWrite]) -> Result<Vec<u64>> {
+        let distinct: BTreeSet<&str> = writes.iter().map(|write| write.name.as_str()).collect();
+        if distinct.len() != writes.len() {
+            return Err(Error::invalid("name", "a name is written twice"));
+        }
+        for write in writes {
+            names::check(&write.name).map_err(|fault| Error::invalid("name", format!("{}: {}", write.name, fault.why)))?;
+        }
+        let mut versions = Vec::new();
+        for some in writes.chunks(MAX_OPS) {
+            versions.extend(self.change(|change| write_some(change, environment, some)).await?);
+        }
+        Ok(versions)
+    }
+
+    /// Deletes secrets; their versions stay, and can be restored.
+    pub async fn delete(&mut self, environment: &NsId, names: &[String]) -> Result<()> {
+        self.change(|change| delete_some(change, environment, names)).await
+    }
+
+    /// Brings a deleted secret back with its last value.
+    pub async fn restore(&mut self, environment: &NsId, name: &str) -> Result<u64> {
+        self.sync().await?;
+        let history = self.history(environment, name)?;
+        if !history.first().is_some_and(|newest| newest.deleted) {
+            return Err(Error::invalid("name", format!("{name} is not deleted")));
+        }
+        let last = history.iter().find(|version| !version.deleted).ok_or_else(|| Error::not_found("version", name))?.version;
+        self.rollback(environment, name, last).await
+    }
+
+    /// Writes an earlier version's value as the newest version.
+    pub async fn rollback(&mut self, environment: &NsId, name: &str, to: u64) -> Result<u64> {
+        self.sync().await?;
+        let newest = self.history(environment, name)?.first().map_or(0, |newest| newest.version);
+        let old = self.read_version(environment, name, to).await?;
+        let write = SecretWrite { name: name.to_owned(), value: old.value, note: Some(old.note), facts: None, if_version: Some(newest) };
+        let versions = self.write(environment, &[write]).await?;
+        versions.first().copied().ok_or_else(|| Error::not_found("version", name))
+    }
+
+    /// All secrets of an environment and its guarded folders by full name.
+    fn index(&self, environment: &NsId) -> Result<BTreeMap<String, Found<'_>>> {
+        let mut index = BTreeMap::new();
+        let state = self.replica.head();
+        let family: Vec<NsId> = state.family(environment).into_iter().filter(|ns| self.spaces.contains_key(ns)).collect();
+        if family.is_empty() {
+            return Err(Error::Forbidden);
+        }
+        // Children come after their parents: under a guarded prefix the child's leaf, live or deleted, takes the name.
+        for ns_id in family {
+            let archived = state.lineage(&ns_id).iter().filter_map(|ns| state.ns(ns)).any(|ns| ns.archived);
+            let Some(space) = self.spaces.get(&ns_id).filter(|_| !archived) else { continue };
+            let prefix = self.names_of(&ns_id)?.prefix;
+            for (name, leaf, objects) in self.named(space, &prefix)? {
+                index.insert(name.clone(), Found { name, leaf, objects, space });
+            }
+        }
+        Ok(index)
+    }
+
+    /// One namespace's secrets by full name; a name that two live leaves claim is an error for all.
+    fn named<'a>(&self, space: &'a Space, prefix: &str) -> Result<Vec<(String, &'a Leaf, &'a Objects)>> {
+        let mut by_name: BTreeMap<String, (&Leaf, &Objects)> = BTreeMap::new();
+        let ns_id = space.tip.ns_id;
+        for (leaf, objects) in space.entries().filter(|(leaf, _)| !leaf.is_draft()) {
+            let epoch = nk::epoch_of(&objects.name).map_err(unverified)?;
+            let key = self.key_of(&ns_id, epoch).map_err(unverified)?;
+            let relative = open_name(&key, &self.org_id, &ns_id, &leaf.secret_id, &objects.name).map_err(unverified)?;
+            let name = names::join(prefix, &relative).map_err(unverified)?;
+            match by_name.get(&name) {
+                Some((other, _)) if !other.is_deleted() && !leaf.is_deleted() => {
+                    return Err(unverified(Fault::new(Code::Name, format!("two secrets claim the name {name}"))));
+                }
+                // A live leaf takes the name from deleted ones; of those the youngest speaks.
+                Some((other, _)) if !other.is_deleted() || (leaf.is_deleted() && other.index > leaf.index) => {}
+                _ => {
+                    by_name.insert(name, (leaf, objects));
+                }
+            }
+        }
+        Ok(by_name.into_iter().map(|(name, (leaf, objects))| (name, leaf, objects)).collect())
+    }
+
+    fn open_found(&self, found: &Found) -> Result<Secret> {
+        let (ns_id, leaf) = (found.space.tip.ns_id, found.leaf);
+        let key = self.key_of(&ns_id, leaf.epoch).map_err(unverified)?;
+        let (payload, dek) = (&found.objects.payload, &found.objects.dek);
+        let payload = open_version(&key, &self.org_id, &ns_id, &leaf.secret_id, leaf.version, leaf.epoch, payload, dek).map_err(unverified)?;
+        let prefix = self.names_of(&ns_id)?.prefix;
+        if names::join(&prefix, &payload.name).map_err(unverified)? != found.name {
+            return Err(unverified(Fault::new(Code::Name, "the value's name is not the listed one")));
+        }
+        Ok(Secret { info: info(found)?, value: payload.value, note: payload.note })
+    }
+
+    fn version_row(&self, environment: &NsId, name: &str, version: u64) -> Result<(NsId, VersionRow)> {
+        let index = self.index(environment)?;
+        let found = index.get(name).ok_or_else(|| Error::not_found("secret", name))?;
+        let row = found.space.versions(&found.leaf.secret_id).iter().find(|row| row.leaf.version == version);
+        row.map(|row| (found.space.tip.ns_id, row.clone())).ok_or_else(|| Error::not_found("version", format!("{name}@{version}")))
+    }
+}
+
+fn info(found: &Found) -> Result<SecretInfo> {
+    let newest = found.space.versions(&found.leaf.secret_id).last().ok_or_else(|| unverified(Fault::new(Code::Root, "a leaf without history")))?;
+    Ok(SecretInfo {
+        name: found.name.clone(),
+        ns_id: found.space.tip.ns_id,
+        secret_id: found.leaf.secret_id,
+        version: found.leaf.version,
+        updated_ms: newest.ts_ms,
+        author: newest.author,
+        facts: facts::read(&found.objects.facts).map_err(unverified)?,
+        deleted: found.leaf.is_deleted(),
+    })
+}
+
+/// The namespace a name belongs to: the guarded part with the longest fitting prefix, else the environment.
+fn home_of(vault: &Vault, environment: &NsId, name: &str) -> Result<(NsId, String)> {
+    let state = vault.replica.head();
+    let mut home = None;
+    for ns_id in state.family(environment) {
+        if !vault.spaces.contains_key(&ns_id) || state.ns(&ns_id).is_none_or(|ns| ns.archived) {
+            continue;
+        }
+        let prefix = vault.names_of(&ns_id)?.prefix;
+        let fits = if prefix.is_empty() || prefix.ends_with('/') { name.starts_with(&prefix) } else { name == prefix };
+        if fits && home.as_ref().is_none_or(|(_, longest): &(NsId, String)| prefix.len() >= longest.len()) {
+            home = Some((ns_id, prefix));
+        }
+    }
+    home.ok_or(Error::Forbidden)
+}
+
+pub(crate) fn write_some(change: &mut Change, environment: &NsId, writes: &[SecretWrite]) -> Result<Vec<u64>> {
+    let vault = change.vault();
+    let index = vault.index(environment)?;
+    let mut by_home: BTreeMap<NsId, (Vec<Leaf>, Vec<NewObject>)> = BTreeMap::new();
+    let mut versions = Vec::with_capacity(writes.len());
+    let mut homes = BTreeSet::new();
+    for write in writes {
+        homes.insert(home_of(vault, environment, &write.name)?.0);
+    }
+    for home in &homes {
+        if vault.permissions(home, &vault.identity.id()) & permission::WRITE == 0 {
+            return Err(Error::Forbidden);
+        }
+        change.settle(home)?;
+    }
+    for write in writes {
+        let (home, prefix) = home_of(vault, environment, &write.name)?;
+        let before = index.get(&write.name).filter(|found| found.space.tip.ns_id == home);
+        let version = before.map_or(0, |found| found.leaf.version);
+        let live = before.filter(|found| !found.leaf.is_deleted()).map_or(0, |found| found.leaf.version);
+        if write.if_version.is_some_and(|wanted| wanted != version && wanted != live) {
+            return Err(Error::Conflict { why: format!("{} is at version {version}", write.name) });
+        }
+        let added = by_home.get(&home).map_or(0, |(leaves, _)| leaves.iter().filter(|leaf| leaf.version == 1).count() as u64);
+        let (leaf, objects) = seal_write(change, &home, &prefix, write, before, added)?;
+        versions.push(leaf.version);
+        let entry = by_home.entry(home).or_default();
+        entry.0.push(leaf);
+        entry.1.extend(objects);
+    }
+    for (home, (leaves, objects)) in by_home {
+        change.write(home, leaves, objects, vec![])?;
+    }
+    Ok(versions)
+}
+
+/// Seals one value as the next version of its secret.
+fn seal_write(change: &mut Change, home: &NsId, prefix: &str, write: &SecretWrite, before: Option<&Found>, added: u64) -> Result<(Leaf, Vec<NewObject>)> {
+    let org_id = change.vault().org_id;
+    let epoch = change.replica.head().known_ns(home).map_err(Error::Refused)?.epoch;
+    let key = change.key(home, epoch)?;
+    let tip = change.space(home)?.tip.clone();
+    let (secret_id, version, index) =
+        before.map_or_else(|| (SecretId(random::bytes()), 1, tip.count + added), |found| (found.leaf.secret_id, found.leaf.version + 1, found.leaf.index));
+    let relative = write.name.strip_prefix(prefix).unwrap_or_default();
+    let old = before.filter(|found| !found.leaf.is_deleted()).map(|found| change.vault().open_found(found)).transpose()?;
+    let mut payload = Payload::new(relative, write.value.to_vec());
+    payload.note = write.note.clone().or_else(|| old.as_ref().map(|old| old.note.clone())).unwrap_or_default();
+    let sealed = seal_version(&key, &org_id, home, &secret_id, version, epoch, &payload, &mut rng())
+        .map_err(|fault| Error::invalid("value", fault.why))?;
+    let facts = facts_object(write.facts.as_ref(), old.as_ref().and_then(|old| old.info.facts.as_ref()))?;
+    let mut objects = vec![
+        NewObject { secret_id, version, kind: ObjectKind::Payload, data: sealed.payload },
+        NewObject { secret_id, version, kind: ObjectKind::Dek, data: sealed.dek },
+        NewObject { secret_id, version, kind: ObjectKind::Facts, data: facts },
+    ];
+    let name_hash = match before {
+        // An unchanged name keeps its object.
+        Some(found) => found.leaf.name_hash,
+        None => {
+            let name = seal_name(&key, &org_id, home, &secret_id, epoch, relative, &mut rng()).map_err(|fault| Error::invalid("name", fault.why))?;
+            let name_hash = object_hash(ObjectKind::Name, &name);
+            objects.push(NewObject { secret_id, version, kind: ObjectKind::Name, data: name });
+            name_hash
+        }
+    };
+    let hash_of = |kind| objects.iter().find(|object: &&NewObject| object.kind == kind).map_or(Hash::ZERO, |object| object_hash(kind, &object.data));
+    let leaf = Leaf {
+        index,
+        secret_id,
+        version,
+        epoch,
+        flags: 0,
+        mseq: tip.mseq + 1,
+        payload_hash: hash_of(ObjectKind::Payload),
+        dek_hash: hash_of(ObjectKind::Dek),
+        name_hash,
+        facts_hash: hash_of(ObjectKind::Facts),
+    };
+    Ok((leaf, objects))
+}
+
+/// The facts of the next version: as told, else what still holds of the last ones.
+fn facts_object(told: Option<&FactsInput>, before: Option<&Facts>) -> Result<Vec<u8>> {
+    let next = match (told, before) {
+        (Some(told), _) if *told == FactsInput::default() => None,
+        (Some(told), before) => Some(Facts {
+            salt: random::bytes(),
+            expires_ms: told.expires_ms,
+            rotate_every_ms: told.rotate_every_ms.or(before.and_then(|facts| facts.rotate_every_ms)),
+            grace_ms: before.and_then(|facts| facts.grace_ms),
+            label: told.label.clone().or_else(|| before.and_then(|facts| facts.label.clone())),
+            provider: told.provider.clone().or_else(|| before.and_then(|facts| facts.provider.clone())),
+            owner: told.owner.clone().or_else(|| before.and_then(|facts| facts.owner.clone())),
+            monitor: before.and_then(|facts| facts.monitor.clone()),
+        }),
+        (None, Some(before)) => Some(Facts { salt: random::bytes(), expires_ms: None, ..before.clone() }),
+        (None, None) => None,
+    };
+    let object = next.map_or_else(facts::none, |facts| facts.to_bytes());
+    facts::read(&object).map_err(|fault| Error::invalid("facts", fault.why))?;
+    Ok(object)
+}
+
+fn delete_some(change: &mut Change, environment: &NsId, names: &[String]) -> Result<()> {
+    let vault = change.vault();
+    let index = vault.index(environment)?;
+    let mut by_home: BTreeMap<NsId, Vec<Leaf>> = BTreeMap::new();
+    for name in names {
+        let found = index.get(name).filter(|found| !found.leaf.is_deleted()).ok_or_else(|| Error::not_found("secret", name.as_str()))?;
+        by_home.entry(found.space.tip.ns_id).or_default().push(found.leaf.clone());
+    }
+    for (home, leaves) in by_home {
+        if vault.permissions(&home, &vault.identity.id()) & permission::WRITE == 0 {
+            return Err(Error::Forbidden);
+        }
+        let ns = change.replica.head().known_ns(&home).map_err(Error::Refused)?;
+        let mseq = change.space(&home)?.tip.mseq + 1;
+        let mut objects = Vec::new();
+        let deleted = leaves.into_iter().map(|leaf| {
+            // A deleted key needs no reminder.
+            objects.push(NewObject { secret_id: leaf.secret_id, version: leaf.version + 1, kind: ObjectKind::Facts, data: facts::none() });
+            Leaf {
+                version: leaf.version + 1,
+                epoch: ns.epoch,
+                flags: DELETED,
+                mseq,
+                payload_hash: Hash::ZERO,
+                dek_hash: Hash::ZERO,
+                facts_hash: object_hash(ObjectKind::Facts, &facts::none()),
+                ..leaf
+            }
+        });
+        let deleted = deleted.collect();
+        change.write(home, deleted, objects, vec![])?;
+    }
+    Ok(())
+}

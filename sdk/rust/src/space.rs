@@ -1,0 +1,271 @@
+//! One namespace as this client has verified it: every manifest link from the first, the leaves they add up to, and the sealed objects.
+
+use crate::error::{Error, Result};
+use keyvawlt_ledger::canon::{Blob, Canon};
+use keyvawlt_ledger::chain::{Head, Replica};
+use keyvawlt_ledger::manifest::{Anchored, Leaf, Leaves, ManifestLink, ManifestTip, ObjectKind, object_hash, verify};
+use keyvawlt_ledger::merkle::{Frontier, Tree};
+use keyvawlt_ledger::{Code, Fault, Hash, IdentityId, NsId, OrgId, SecretId, Signed, row};
+use std::collections::BTreeMap;
+
+/// The sealed objects of a secret's newest version, and its facts.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Objects {
+    pub(crate) payload: Vec<u8>,
+    pub(crate) dek: Vec<u8>,
+    pub(crate) name: Vec<u8>,
+    pub(crate) facts: Vec<u8>,
+}
+
+row! {
+    /// One version in a secret's history.
+    pub struct VersionRow {
+        /// The leaf as that link wrote it.
+        leaf: Leaf,
+        /// When.
+        ts_ms: u64,
+        /// By whom.
+        author: IdentityId,
+    }
+}
+
+/// Current leaves by secret.
+#[derive(Clone, Debug, Default)]
+struct LeafMap(BTreeMap<SecretId, Leaf>);
+
+impl Leaves for LeafMap {
+    fn leaf(&self, id: &SecretId) -> Option<Leaf> {
+        self.0.get(id).cloned()
+    }
+}
+
+/// Why a manifest link could not be taken in.
+pub(crate) enum Stop {
+    /// It is anchored before the states this replica knows.
+    Replay,
+    /// It does not verify.
+    Fault(Fault),
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Self {
+        Stop::Fault(fault)
+    }
+}
+
+/// A verified namespace.
+#[derive(Clone, Debug)]
+pub(crate) struct Space {
+    pub(crate) tip: ManifestTip,
+    tree: Tree,
+    leaves: LeafMap,
+    objects: BTreeMap<SecretId, Objects>,
+    history: BTreeMap<SecretId, Vec<VersionRow>>,
+    /// Heads of other namespaces that changes here belong with.
+    pub(crate) parts: Vec<Head>,
+}
+
+impl Space {
+    /// Before the first manifest link.
+    pub(crate) fn new(org_id: OrgId, ns_id: NsId, create_hash: Hash) -> Self {
+        let tip = ManifestTip::before_first(org_id, ns_id, create_hash);
+        Self { tip, tree: Tree::default(), leaves: LeafMap::default(), objects: BTreeMap::new(), history: BTreeMap::new(), parts: vec![] }
+    }
+
+    /// Verifies the next manifest link and takes it in.
+    pub(crate) fn append(&mut self, replica: &Replica, signed: &Signed, now_ms: u64) -> Result<(), Stop> {
+        let anchor = ManifestLink::from_bytes(signed.payload())?.anchor;
+        let Some((link_hash, ts_ms)) = replica.link(anchor.seq) else {
+            if anchor.seq < replica.base() {
+                return Err(Stop::Replay);
+            }
+            return Err(Fault::new(Code::Rollback, "a write is anchored in a link the server withholds").into());
+        };
+        let Some(state) = replica.at(anchor.seq) else { return Err(Stop::Replay) };
+        let anchored = Anchored { state: &state, link_hash, ts_ms, fences: replica.fences(&self.tip.ns_id) };
+        let applied = verify(&anchored, &self.tip, &self.leaves, &mut self.tree, signed, now_ms)?;
+        for leaf in &applied.link.ops {
+            let row = VersionRow { leaf: leaf.clone(), ts_ms: applied.link.ts_ms, author: applied.link.author_id };
+            let history = self.history.entry(leaf.secret_id).or_default();
+            match history.last_mut().filter(|last| last.leaf.version == leaf.version) {
+                // New facts of the same version.
+                Some(last) => last.leaf = leaf.clone(),
+                None => history.push(row),
+            }
+            if leaf.is_deleted() && let Some(objects) = self.objects.get_mut(&leaf.secret_id) {
+                (objects.payload, objects.dek) = (vec![], vec![]);
+            }
+            self.leaves.0.insert(leaf.secret_id, leaf.clone());
+        }
+        self.parts.extend(applied.link.with.iter().cloned());
+        self.tip = applied.tip;
+        Ok(())
+    }
+
+    /// Takes in an object, if it is the one its leaf names.
+    pub(crate) fn put_object(&mut self, id: SecretId, kind: ObjectKind, data: Vec<u8>) -> Result<(), Fault> {
+        let named = self.leaves.0.get(&id).is_some_and(|leaf| leaf.hash_of(kind) == object_hash(kind, &data));
+        if !named {
+            return Err(Fault::new(Code::Root, "an object is not the one its signed leaf names"));
+        }
+        let objects = self.objects.entry(id).or_default();
+        match kind {
+            ObjectKind::Payload => objects.payload = data,
+            ObjectKind::Dek => objects.dek = data,
+            ObjectKind::Name => objects.name = data,
+            ObjectKind::Facts => objects.facts = data,
+        }
+        Ok(())
+    }
+
+    /// Every object that a leaf names is here, and is the one it names.
+    pub(crate) fn check_complete(&self) -> Result<(), Fault> {
+        let missing = || Fault::new(Code::Root, "the server withholds an object that a signed leaf names");
+        for leaf in self.leaves.0.values() {
+            let objects = self.objects.get(&leaf.secret_id).ok_or_else(missing)?;
+            let mut held = vec![(ObjectKind::Name, &objects.name), (ObjectKind::Facts, &objects.facts)];
+            if !leaf.is_deleted() {
+                held.extend([(ObjectKind::Payload, &objects.payload), (ObjectKind::Dek, &objects.dek)]);
+            }
+            if held.iter().any(|(kind, object)| object.is_empty() || object_hash(*kind, object) != leaf.hash_of(*kind)) {
+                return Err(missing());
+            }
+        }
+        Ok(())
+    }
+
+    /// The manifest contains every head that the organization's chain vouches for.
+    pub(crate) fn check_heads(&self, replica: &Replica, seen: Option<&Head>) -> Result<(), Fault> {
+        let newest = replica.fences(&self.tip.ns_id).iter().map(|fence| (fence.mseq, fence.mhash)).chain(seen.map(|head| (head.mseq, head.mhash)));
+        for (mseq, mhash) in newest {
+            if mseq > self.tip.mseq || (mseq == self.tip.mseq && mhash != self.tip.mhash) {
+                return Err(Fault::new(Code::Rollback, "the server shows an older manifest than the organization's chain vouches for"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The current leaf of a secret.
+    pub(crate) fn leaf(&self, id: &SecretId) -> Option<&Leaf> {
+        self.leaves.0.get(id)
+    }
+
+    /// All current leaves with their objects.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&Leaf, &Objects)> {
+        self.leaves.0.values().filter_map(|leaf| Some((leaf, self.objects.get(&leaf.secret_id)?)))
+    }
+
+    /// A secret's versions, oldest first.
+    pub(crate) fn versions(&self, id: &SecretId) -> &[VersionRow] {
+        self.history.get(id).map_or(&[], Vec::as_slice)
+    }
+
+    /// The root this tree would have with these leaves written; the tree stays as it is.
+    pub(crate) fn root_with(&self, ops: &[Leaf]) -> Result<(Hash, u64), Fault> {
+        let mut tree = self.tree.clone();
+        for leaf in ops {
+            if leaf.index < self.tip.count {
+                tree.set(leaf.index, leaf.tree_hash())?;
+            } else {
+                tree.push(leaf.tree_hash());
+            }
+        }
+        Ok((tree.root(), tree.size()))
+    }
+
+    pub(crate) fn to_stored(&self) -> StoredSpace {
+        let secret = |leaf: &Leaf| {
+            let objects = self.objects.get(&leaf.secret_id).cloned().unwrap_or_default();
+            StoredSecret {
+                leaf: leaf.clone(),
+                payload: Blob(objects.payload),
+                dek: Blob(objects.dek),
+                name: Blob(objects.name),
+                facts: Blob(objects.facts),
+                history: self.versions(&leaf.secret_id).to_vec(),
+            }
+        };
+        StoredSpace {
+            ns_id: self.tip.ns_id,
+            mseq: self.tip.mseq,
+            mhash: self.tip.mhash,
+            history: self.tip.history.clone(),
+            anchor_seq: self.tip.anchor_seq,
+            ts_ms: self.tip.ts_ms,
+            author: self.tip.author,
+            secrets: self.leaves.0.values().map(secret).collect(),
+        }
+    }
+
+    pub(crate) fn from_stored(org_id: OrgId, stored: StoredSpace) -> Self {
+        let mut space = Self::new(org_id, stored.ns_id, stored.mhash);
+        let mut secrets = stored.secrets;
+        secrets.sort_by_key(|secret| secret.leaf.index);
+        space.tree = Tree::from_leaves(secrets.iter().map(|secret| secret.leaf.tree_hash()));
+        let live = secrets.iter().filter(|secret| !secret.leaf.is_deleted()).count() as u64;
+        space.tip = ManifestTip {
+            org_id,
+            ns_id: stored.ns_id,
+            mseq: stored.mseq,
+            mhash: stored.mhash,
+            history: stored.history,
+            anchor_seq: stored.anchor_seq,
+            ts_ms: stored.ts_ms,
+            count: secrets.len() as u64,
+            live,
+            author: stored.author,
+        };
+        for secret in secrets {
+            let id = secret.leaf.secret_id;
+            space.leaves.0.insert(id, secret.leaf);
+            space.history.insert(id, secret.history);
+            space.objects.insert(id, Objects { payload: secret.payload.0, dek: secret.dek.0, name: secret.name.0, facts: secret.facts.0 });
+        }
+        space
+    }
+}
+
+row! {
+    /// A namespace in this machine's cache: ciphertext and verified metadata.
+    pub struct StoredSpace {
+        /// The namespace.
+        ns_id: NsId,
+        /// The newest manifest link.
+        mseq: u64,
+        /// Its hash.
+        mhash: Hash,
+        /// The history.
+        history: Frontier,
+        /// The newest anchor.
+        anchor_seq: u64,
+        /// Time of the newest link.
+        ts_ms: u64,
+        /// Author of the newest link.
+        author: Option<IdentityId>,
+        /// All secrets.
+        secrets: Vec<StoredSecret>,
+    }
+}
+
+row! {
+    /// A secret in the cache.
+    pub struct StoredSecret {
+        /// The current leaf.
+        leaf: Leaf,
+        /// The sealed value.
+        payload: Blob,
+        /// The sealed key.
+        dek: Blob,
+        /// The sealed name.
+        name: Blob,
+        /// The facts.
+        facts: Blob,
+        /// All versions.
+        history: Vec<VersionRow>,
+    }
+}
+
+/// A refusal of what the server delivered.
+pub(crate) fn unverified(fault: Fault) -> Error {
+    Error::Verification(fault)
+}

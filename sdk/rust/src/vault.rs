@@ -1,0 +1,146 @@
+//! One organization as one identity sees it: the verified chain, the namespaces it reads, and what this machine remembers of both.
+
+use crate::error::{Error, Result};
+use crate::keyring::Keyring;
+use crate::session::Session;
+use crate::space::{Space, StoredSpace};
+use crate::state::{Lock, StateDir};
+use keyvawlt_crypto::Identity;
+use keyvawlt_ledger::canon::{Blob, Canon};
+use keyvawlt_ledger::chain::{Member, Questions, Replica};
+use keyvawlt_ledger::wrap::Wrap;
+use keyvawlt_ledger::{Hash, IdentityId, KeyId, NsId, OrgId, row};
+use std::collections::BTreeMap;
+
+/// Rises with the layout of the remembered state.
+const STORED_FORMAT: u64 = 1;
+
+/// An open organization.
+#[derive(Debug)]
+pub struct Vault {
+    pub(crate) session: Session,
+    pub(crate) identity: Identity,
+    pub(crate) org_id: OrgId,
+    pub(crate) replica: Replica,
+    pub(crate) spaces: BTreeMap<NsId, Space>,
+    pub(crate) wraps: BTreeMap<NsId, Wrap>,
+    pub(crate) keyring: Keyring,
+    /// A link this identity knows of from outside the server: its token or invite.
+    pub(crate) anchor: Option<(u64, Hash)>,
+    state: StateDir,
+    _lock: Lock,
+}
+
+row! {
+    /// What is remembered between runs: ciphertext and verified metadata.
+    pub struct Stored {
+        /// [`STORED_FORMAT`].
+        format: u64,
+        /// The identity's keys this was verified for.
+        key_id: KeyId,
+        /// The chain.
+        replica: Blob,
+        /// The namespaces.
+        spaces: Vec<StoredSpace>,
+        /// The current wraps.
+        wraps: Vec<Wrap>,
+    }
+}
+
+impl Vault {
+    /// Opens an organization: what is remembered, then what is new, verified.
+    pub(crate) async fn open(session: Session, identity: Identity, org_id: OrgId, state: &StateDir, anchor: Option<(u64, Hash)>) -> Result<Self> {
+        let mut vault = Self::remembered(session, identity, org_id, state, anchor).await?;
+        vault.sync().await?;
+        Ok(vault)
+    }
+
+    /// Only what is remembered, under the lock.
+    pub(crate) async fn remembered(session: Session, identity: Identity, org_id: OrgId, state: &StateDir, anchor: Option<(u64, Hash)>) -> Result<Self> {
+        let lock = state.lock(&org_id.to_string()).await?;
+        let mut vault = Self {
+            session,
+            identity,
+            org_id,
+            replica: Replica::new(org_id),
+            spaces: BTreeMap::new(),
+            wraps: BTreeMap::new(),
+            keyring: Keyring::default(),
+            anchor,
+            state: state.clone(),
+            _lock: lock,
+        };
+        vault.load()?;
+        Ok(vault)
+    }
+
+    /// The organization's id.
+    pub fn org_id(&self) -> OrgId {
+        self.org_id
+    }
+
+    /// Who is looking.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The verified chain.
+    pub fn chain(&self) -> &Replica {
+        &self.replica
+    }
+
+    /// This identity's membership, as of the verified chain.
+    pub fn membership(&self) -> Option<Member> {
+        self.replica.head().active_member(&self.identity.id(), self.now_ms())
+    }
+
+    /// The clock.
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.session.client().clock().now_ms()
+    }
+
+    /// What an identity may do in a namespace now.
+    pub(crate) fn permissions(&self, ns: &NsId, id: &IdentityId) -> u8 {
+        self.replica.head().permissions(ns, id, self.now_ms())
+    }
+
+    /// Remembers what has been verified.
+    pub(crate) fn save(&self) -> Result<()> {
+        let stored = Stored {
+            format: STORED_FORMAT,
+            key_id: self.identity.key_id(),
+            replica: Blob(self.replica.to_bytes()),
+            spaces: self.spaces.values().map(Space::to_stored).collect(),
+            wraps: self.wraps.values().cloned().collect(),
+        };
+        self.state.write(&file_name(&self.org_id), &stored.to_bytes())
+    }
+
+    fn load(&mut self) -> Result<()> {
+        let name = file_name(&self.org_id);
+        let Some(bytes) = self.state.read(&name)? else { return Ok(()) };
+        let damaged = |why: String| Error::Storage {
+            path: self.state.path().join(&name),
+            why: format!(
+                "what this machine remembers of the organization is damaged ({why}). It protects against a server that goes back in time, so it is not \
+                 ignored: restore it, or compare `keyvawlt status` with a colleague's, then move the file away to verify everything from the beginning"
+            ),
+        };
+        let stored = Stored::from_bytes(&bytes).map_err(|fault| damaged(fault.to_string()))?;
+        if stored.format != STORED_FORMAT || stored.key_id != self.identity.key_id() {
+            return Err(damaged("it belongs to another version or identity".to_owned()));
+        }
+        let replica = Replica::from_bytes(&stored.replica.0).map_err(|fault| damaged(fault.to_string()))?;
+        if replica.tip().org_id != self.org_id {
+            return Err(damaged("it belongs to another organization".to_owned()));
+        }
+        self.replica = replica;
+        self.spaces = stored.spaces.into_iter().map(|space| (space.ns_id, Space::from_stored(self.org_id, space))).collect();
+        self.wraps = stored.wraps.into_iter().map(|wrap| (wrap.ns_id, wrap)).collect();
+        Ok(())
+    }
+}
+
+fn file_name(org_id: &OrgId) -> String {
+    format!("{org_id}.vault")
+}
