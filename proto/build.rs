@@ -13,11 +13,10 @@ const FILES: [&str; 6] = [
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=keyvawlt");
-    let descriptors = protox::Compiler::new(["."])?.include_imports(true).include_source_info(true).open_files(FILES)?.file_descriptor_set();
+    let descriptors =
+        protox::Compiler::new(["."])?.include_imports(true).include_source_info(true).open_files(FILES)?.file_descriptor_set();
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("keyvawlt.bin"), prost::Message::encode_to_vec(&descriptors))?;
-    tonic_prost_build::configure()
-        .bytes(".keyvawlt.v1")
-        .compile_fds(descriptors)?;
+    tonic_prost_build::configure().bytes(".keyvawlt.v1").compile_fds(descriptors)?;
     Ok(())
 }

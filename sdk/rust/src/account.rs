@@ -17,6 +17,7 @@ use keyvawlt_ledger::assertion::Subject;
 use keyvawlt_ledger::bundle::kind;
 use keyvawlt_ledger::{AccountId, Code, Fault, OrgId, Signed, SlotId};
 use keyvawlt_proto::v1;
+use std::sync::Arc;
 
 /// The file in which a device remembers which account data it has seen.
 const PIN_FILE: &str = "account.pin";
@@ -29,7 +30,7 @@ pub struct Account {
     secret_key: Option<SecretKey>,
     ak: Key,
     blob: AccountBlob,
-    identity: Identity,
+    identity: Arc<Identity>,
     email: String,
     email_verified: bool,
 }
@@ -68,8 +69,16 @@ impl Client {
         rpc::sign_up(self, None, request).await?;
         let kit = kit::text(&account_id, email, self.origin(), &secret_key);
         let session = Session::by_slot(self.clone(), Subject::Slot(account_id, slot.slot_id()), slot);
-        let account =
-            Account { session, account_id, secret_key: Some(secret_key.clone()), ak, blob, identity, email: email.to_owned(), email_verified: false };
+        let account = Account {
+            session,
+            account_id,
+            secret_key: Some(secret_key.clone()),
+            ak,
+            blob,
+            identity: Arc::new(identity),
+            email: email.to_owned(),
+            email_verified: false,
+        };
         Ok(NewAccount { account, secret_key, kit })
     }
 
@@ -83,19 +92,29 @@ impl Client {
     /// Unlocks with an enrolled device's key.
     pub async fn unlock_device(&self, device: &DeviceKey, pins: Option<&StateDir>) -> Result<Account> {
         if device.origin != self.origin() {
-            return Err(Error::invalid("address", format!("this device is enrolled at {}: log in again for another server", device.origin)));
+            return Err(Error::invalid(
+                "address",
+                format!("this device is enrolled at {}: log in again for another server", device.origin),
+            ));
         }
         Account::unlock(self, device.account_id, device.slot_key(), device.slot_id, Some(device.secret_key.clone()), pins).await
     }
 }
 
 impl Account {
-    async fn unlock(client: &Client, account_id: AccountId, slot: SlotKey, slot_id: SlotId, secret_key: Option<SecretKey>, pins: Option<&StateDir>) -> Result<Self> {
+    async fn unlock(
+        client: &Client,
+        account_id: AccountId,
+        slot: SlotKey,
+        slot_id: SlotId,
+        secret_key: Option<SecretKey>,
+        pins: Option<&StateDir>,
+    ) -> Result<Self> {
         let session = Session::by_slot(client.clone(), Subject::Slot(account_id, slot_id), slot.clone());
         let read = session.call(async |client, token| rpc::read_account(client, Some(token), v1::ReadAccountRequest {}).await).await?;
         let ak = open_account_key(&slot, &account_id, &slot_id, &read.sealed_account_key).map_err(Error::Verification)?;
         let blob = AccountBlob::open(&ak, &account_id, read.generation, &read.blob).map_err(Error::Verification)?;
-        let identity = blob.identity().map_err(Error::Verification)?;
+        let identity = Arc::new(blob.identity().map_err(Error::Verification)?);
         if let Some(pins) = pins {
             check_pin(pins, &account_id, blob.generation)?;
         }
@@ -148,7 +167,8 @@ impl Account {
 
     /// Enrols this device: a slot whose key stays here.
     pub async fn enrol_device(&self) -> Result<DeviceKey> {
-        let secret_key = self.secret_key.clone().ok_or_else(|| Error::invalid("Secret Key", "unlock with password and Secret Key first"))?;
+        let secret_key =
+            self.secret_key.clone().ok_or_else(|| Error::invalid("Secret Key", "unlock with password and Secret Key first"))?;
         let key = Key::random(&mut rng());
         let slot = SlotKey::device(key.clone());
         let slot_id = slot.slot_id();
@@ -216,7 +236,8 @@ impl Account {
 /// A server cannot take a device back to older account data.
 fn check_pin(pins: &StateDir, account_id: &AccountId, generation: u64) -> Result<()> {
     let Some(bytes) = pins.read(PIN_FILE)? else { return Ok(()) };
-    let damaged = || Error::Storage { path: pins.path().join(PIN_FILE), why: "the file is damaged: move it away and log in again".to_owned() };
+    let damaged =
+        || Error::Storage { path: pins.path().join(PIN_FILE), why: "the file is damaged: move it away and log in again".to_owned() };
     let text = String::from_utf8(bytes).map_err(|_| damaged())?;
     let (account, pinned) = text.trim().split_once(' ').ok_or_else(damaged)?;
     let pinned: u64 = pinned.parse().map_err(|_| damaged())?;

@@ -215,7 +215,8 @@ impl<'v> Change<'v> {
     /// Wraps a namespace's current key for a member, by the bundle the chain names.
     pub(crate) fn wrap_for(&self, ns_id: &NsId, epoch: u64, key: &Key, id: &IdentityId) -> Result<Wrap> {
         let member = self.replica.head().member(id).ok_or_else(|| Error::not_found("member", id.to_string()))?;
-        let signed = self.replica.bundle(&member.key_id).ok_or_else(|| unverified(Fault::new(Code::KeySubst, "the member's keys are missing")))?;
+        let signed =
+            self.replica.bundle(&member.key_id).ok_or_else(|| unverified(Fault::new(Code::KeySubst, "the member's keys are missing")))?;
         let (bundle, key_id) = Bundle::verify(signed).map_err(unverified)?;
         if key_id != member.key_id {
             return Err(unverified(Fault::new(Code::KeySubst, "the member's keys are not those the chain names")));
@@ -304,7 +305,10 @@ impl<'v> Change<'v> {
         let parent_epoch = self.replica.head().known_ns(parent).map_err(Error::Refused)?.epoch;
         let above = self.key(parent, parent_epoch)?;
         let org_id = self.replica.tip().org_id;
-        Ok(Seal { epoch: parent_epoch, sealed: Blob(nk::seal_parent(&above, &org_id, ns_id, epoch, parent, parent_epoch, key, &mut rng())) })
+        Ok(Seal {
+            epoch: parent_epoch,
+            sealed: Blob(nk::seal_parent(&above, &org_id, ns_id, epoch, parent, parent_epoch, key, &mut rng())),
+        })
     }
 
     /// Who will hold the next key of a namespace: its direct readers as the rules see them once lapses are recorded.
@@ -368,4 +372,3 @@ fn wire_object(ns_id: NsId, object: NewObject) -> v1::SecretObject {
 pub(crate) fn seal_of(object: &[u8]) -> Result<Seal> {
     Seal::from_bytes(object).map_err(Error::Refused)
 }
-

@@ -17,7 +17,9 @@ use keyvawlt_crypto::wraps::{Granter, Recipient, unwrap_nk, wrap_nk};
 use keyvawlt_crypto::{Identity, InviteCode, safety_words};
 use keyvawlt_ledger::assertion::{self, Subject};
 use keyvawlt_ledger::canon::Canon;
-use keyvawlt_ledger::chain::{Body, Intended, Invite, InviteEntry, InviteRevoke, Link, MemberJoin, Questions, Replica, WrapRef, class, permission, role};
+use keyvawlt_ledger::chain::{
+    Body, Intended, Invite, InviteEntry, InviteRevoke, Link, MemberJoin, Questions, Replica, WrapRef, class, permission, role,
+};
 use keyvawlt_ledger::limits::MAX_PREWRAP_MS;
 use keyvawlt_ledger::wrap::Wrap;
 use keyvawlt_ledger::{Code, Domain, FORMAT, Fault, IdentityId, InviteId, NsId, Signed};
@@ -82,7 +84,15 @@ impl Vault {
             let entry = state.invite(&id)?;
             let name = names.get(&directory::invite_key(&id)).cloned().unwrap_or_else(|| id.to_string());
             let intended = entry.access.iter().map(|intended| (intended.ns_id, intended.permissions, intended.expires_ms)).collect();
-            Some(InviteInfo { id, name, role: entry.role, expires_ms: entry.expires_ms, used_by: entry.used_by, revoked: entry.state == 2, intended })
+            Some(InviteInfo {
+                id,
+                name,
+                role: entry.role,
+                expires_ms: entry.expires_ms,
+                used_by: entry.used_by,
+                revoked: entry.state == 2,
+                intended,
+            })
         };
         Ok(ids.into_iter().filter_map(info).collect())
     }
@@ -98,7 +108,11 @@ fn make_invite(change: &mut Change, new: &NewInvite) -> Result<InviteCode> {
     let mut access = Vec::new();
     let mut carried = Vec::new();
     if new.role != role::MACHINE {
-        let bits = if matches!(new.role, role::OWNER | role::ADMIN) { permission::READ | permission::WRITE | permission::MANAGE } else { permission::READ };
+        let bits = if matches!(new.role, role::OWNER | role::ADMIN) {
+            permission::READ | permission::WRITE | permission::MANAGE
+        } else {
+            permission::READ
+        };
         access.push(Intended { ns_id: directory, permissions: bits, expires_ms: new.member_expires_ms });
         carried.push(directory);
     }
@@ -174,7 +188,11 @@ impl Invitation {
         let mut tries = 0;
         loop {
             let replica = self.read_chain().await?;
-            if replica.head().member(&identity.id()).is_some_and(|member| member.key_id == identity.key_id() && member.role != role::REMOVED) {
+            if replica
+                .head()
+                .member(&identity.id())
+                .is_some_and(|member| member.key_id == identity.key_id() && member.role != role::REMOVED)
+            {
                 // An earlier try went through although its answer was lost.
                 return Ok(());
             }
@@ -183,7 +201,12 @@ impl Invitation {
             let request = v1::CommitRequest {
                 org_id: Bytes::copy_from_slice(&self.code.org_id.0),
                 request_id: Bytes::copy_from_slice(&random::bytes::<16>()),
-                batch: Some(v1::Batch { links: statements(&[link]), manifest_links: vec![], wraps: wraps.iter().map(|wrap| wrap.to_bytes().into()).collect(), objects: vec![] }),
+                batch: Some(v1::Batch {
+                    links: statements(&[link]),
+                    manifest_links: vec![],
+                    wraps: wraps.iter().map(|wrap| wrap.to_bytes().into()).collect(),
+                    objects: vec![],
+                }),
             };
             match self.session.call(async |client, token| rpc::commit(client, Some(token), request.clone()).await).await {
                 Err(Error::Conflict { .. }) if tries < 8 => tries += 1,
@@ -220,7 +243,10 @@ impl Invitation {
         if then.member(&self.code.inviter_id).is_none_or(|inviter| inviter.key_id != self.code.inviter_key_id) {
             return Err(unverified(Fault::new(Code::KeySubst, "the inviter's keys on the chain are not those in the code")));
         }
-        let invite = replica.head().invite(&self.code.invite_id).ok_or_else(|| unverified(Fault::new(Code::Invite, "the chain has no such invite")))?;
+        let invite = replica
+            .head()
+            .invite(&self.code.invite_id)
+            .ok_or_else(|| unverified(Fault::new(Code::Invite, "the chain has no such invite")))?;
         self.keys.check_against(&invite.key_id).map_err(unverified)?;
         match invite.state {
             0 => Ok(*invite),

@@ -79,7 +79,8 @@ impl Vault {
         let mut at = self.replica.head().known_ns(ns_id)?.epoch;
         let mut key = self.current_key(ns_id)?;
         while at > epoch {
-            let previous = self.epoch_entry(ns_id, at)?.previous.ok_or_else(|| Fault::new(Code::NkCommit, "an earlier key was not passed on"))?;
+            let previous =
+                self.epoch_entry(ns_id, at)?.previous.ok_or_else(|| Fault::new(Code::NkCommit, "an earlier key was not passed on"))?;
             if previous.epoch >= at {
                 return Err(Fault::new(Code::NkCommit, "a key is sealed under an earlier one"));
             }

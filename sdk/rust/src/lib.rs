@@ -30,7 +30,7 @@ pub use account::{Account, NewAccount};
 pub use clock::Clock;
 pub use environments::Environment;
 pub use error::{Error, Result};
-pub use invites::{InviteInfo, Invitation, NewInvite};
+pub use invites::{Invitation, InviteInfo, NewInvite};
 pub use keyvawlt_crypto::account::{RecoveryCode, SecretKey};
 pub use keyvawlt_crypto::device::DeviceKey;
 pub use keyvawlt_crypto::{InviteCode, MachineToken, safety_words};

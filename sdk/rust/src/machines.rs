@@ -47,9 +47,10 @@ impl Client {
         let identity = token.identity();
         let auth = identity.auth_key().clone();
         let subject = Subject::Identity(identity.id(), identity.key_id());
-        let session = Session::new(self.clone(), subject, move |subject, origin, now_s, jti| assertion::make(subject, origin, now_s, jti, &auth));
+        let session =
+            Session::new(self.clone(), subject, move |subject, origin, now_s, jti| assertion::make(subject, origin, now_s, jti, &auth));
         let state = state.below(&format!("machine-{}", identity.id()))?;
-        Vault::open(session, identity, token.org_id, &state, Some((token.seq, token.link_hash))).await
+        Vault::open(session, std::sync::Arc::new(identity), token.org_id, &state, Some((token.seq, token.link_hash))).await
     }
 }
 

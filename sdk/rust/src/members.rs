@@ -75,7 +75,10 @@ impl Vault {
         let mut members = Vec::new();
         for id in state.scan(b"member/").iter().filter_map(Key::last_id).map(IdentityId) {
             let Some(member) = state.member(&id).filter(|member| member.role != role::REMOVED) else { continue };
-            let access = state.held_by(&id).into_iter().filter_map(|ns| state.access(&ns, &id).map(|access| (ns, access.permissions, access.expires_ms)));
+            let access = state
+                .held_by(&id)
+                .into_iter()
+                .filter_map(|ns| state.access(&ns, &id).map(|access| (ns, access.permissions, access.expires_ms)));
             members.push(MemberInfo {
                 id,
                 key_id: member.key_id,
@@ -114,7 +117,8 @@ impl Vault {
     pub async fn grant_intended(&mut self, id: &IdentityId) -> Result<usize> {
         self.change(|change| {
             let vault = change.vault();
-            let intended: Vec<_> = vault.invites()?.into_iter().filter(|invite| invite.used_by == Some(*id)).flat_map(|invite| invite.intended).collect();
+            let intended: Vec<_> =
+                vault.invites()?.into_iter().filter(|invite| invite.used_by == Some(*id)).flat_map(|invite| invite.intended).collect();
             let now = change.ts_ms();
             let mut given = 0;
             for (ns_id, permissions, expires_ms) in intended {
@@ -132,7 +136,7 @@ impl Vault {
     pub async fn confirm_member(&mut self, id: &IdentityId) -> Result<()> {
         self.change(|change| {
             let member = change.replica.head().member(id).ok_or_else(|| Error::not_found("member", id.to_string()))?;
-            let body = MemberSet { identity_id: *id, role: member.role, expires_ms: member.expires_ms, confirm: true };
+            let body = MemberSet { identity_id: *id, role: member.role, expires_ms: member.expires_ms, confirm: true, fences: vec![] };
             change.link(&Body::MemberSet(body), vec![]).map(|_| ())
         })
         .await
@@ -143,7 +147,8 @@ impl Vault {
         let stored = self.change(|change| {
             let list = readable_by(change.vault(), id, Some(ns_id))?;
             let access = change.replica.head().access(ns_id, id).ok_or_else(|| Error::not_found("access", id.to_string()))?;
-            let fences = if access.permissions & permission::WRITE == 0 { vec![] } else { fence_all(change, change.replica.head().family(ns_id))? };
+            let fences =
+                if access.permissions & permission::WRITE == 0 { vec![] } else { fence_all(change, change.replica.head().family(ns_id))? };
             let body = Access { ns_id: *ns_id, identity_id: *id, permissions: 0, expires_ms: 0, wrap: None, fences, abandon: false };
             change.link(&Body::Access(body), vec![])?;
             finish_loss(change, list)

@@ -16,10 +16,11 @@ use keyvawlt_ledger::canon::Canon;
 use keyvawlt_ledger::chain::{Body, Genesis, Link, Policy, class, org_id_of};
 use keyvawlt_ledger::{Domain, FORMAT, OrgId, SUITE, merkle};
 use keyvawlt_proto::v1;
+use std::sync::Arc;
 
 impl Vault {
     /// Founds an organization named `name`.
-    pub(crate) async fn found(session: Session, identity: Identity, name: &str, state: &StateDir) -> Result<Self> {
+    pub(crate) async fn found(session: Session, identity: Arc<Identity>, name: &str, state: &StateDir) -> Result<Self> {
         check_name(name)?;
         let now = session.client().clock().now_ms();
         let origin = session.client().origin().to_owned();
@@ -33,11 +34,19 @@ impl Vault {
             create_root(&mut change, class::DIRECTORY, &names)?;
             change.finish()
         };
-        let request = v1::CreateOrganizationRequest { request_id: Bytes::copy_from_slice(&random::bytes::<16>()), batch: Some(staged.into_batch()) };
+        let request =
+            v1::CreateOrganizationRequest { request_id: Bytes::copy_from_slice(&random::bytes::<16>()), batch: Some(staged.into_batch()) };
         vault.session.call(async |client, token| rpc::create_organization(client, Some(token), request.clone()).await).await?;
         vault.sync().await?;
         let own = vault.identity.id();
-        vault.change(|change| directory::note(change, &[(directory::ORGANIZATION.to_owned(), name.to_owned()), (directory::person_key(&own), "founder".to_owned())])).await?;
+        vault
+            .change(|change| {
+                directory::note(
+                    change,
+                    &[(directory::ORGANIZATION.to_owned(), name.to_owned()), (directory::person_key(&own), "founder".to_owned())],
+                )
+            })
+            .await?;
         Ok(vault)
     }
 
@@ -88,4 +97,3 @@ pub(crate) fn check_name(name: &str) -> Result<()> {
     }
     Ok(())
 }
-

@@ -1,6 +1,7 @@
 //! The client's randomness: the operating system's, through one generator per thread.
 
 use keyvawlt_crypto::CryptoRng;
+use rand::Rng;
 
 /// The generator everything here draws from.
 pub(crate) fn rng() -> impl CryptoRng {

@@ -150,8 +150,8 @@ impl Vault {
             return Err(unverified(Fault::new(Code::Root, "the version is not the one its signed leaf names")));
         }
         let key = self.key_of(&ns_id, leaf.epoch).map_err(unverified)?;
-        let payload =
-            open_version(&key, &self.org_id, &ns_id, &leaf.secret_id, version, leaf.epoch, &answer.payload, &answer.dek).map_err(unverified)?;
+        let payload = open_version(&key, &self.org_id, &ns_id, &leaf.secret_id, version, leaf.epoch, &answer.payload, &answer.dek)
+            .map_err(unverified)?;
         let info = SecretInfo {
             name: name.to_owned(),
             ns_id,
@@ -267,7 +267,8 @@ impl Vault {
         let (ns_id, leaf) = (found.space.tip.ns_id, found.leaf);
         let key = self.key_of(&ns_id, leaf.epoch).map_err(unverified)?;
         let (payload, dek) = (&found.objects.payload, &found.objects.dek);
-        let payload = open_version(&key, &self.org_id, &ns_id, &leaf.secret_id, leaf.version, leaf.epoch, payload, dek).map_err(unverified)?;
+        let payload =
+            open_version(&key, &self.org_id, &ns_id, &leaf.secret_id, leaf.version, leaf.epoch, payload, dek).map_err(unverified)?;
         let prefix = self.names_of(&ns_id)?.prefix;
         if names::join(&prefix, &payload.name).map_err(unverified)? != found.name {
             return Err(unverified(Fault::new(Code::Name, "the value's name is not the listed one")));
@@ -284,7 +285,8 @@ impl Vault {
 }
 
 fn info(found: &Found) -> Result<SecretInfo> {
-    let newest = found.space.versions(&found.leaf.secret_id).last().ok_or_else(|| unverified(Fault::new(Code::Root, "a leaf without history")))?;
+    let newest =
+        found.space.versions(&found.leaf.secret_id).last().ok_or_else(|| unverified(Fault::new(Code::Root, "a leaf without history")))?;
     Ok(SecretInfo {
         name: found.name.clone(),
         ns_id: found.space.tip.ns_id,
@@ -351,13 +353,22 @@ pub(crate) fn write_some(change: &mut Change, environment: &NsId, writes: &[Secr
 }
 
 /// Seals one value as the next version of its secret.
-fn seal_write(change: &mut Change, home: &NsId, prefix: &str, write: &SecretWrite, before: Option<&Found>, added: u64) -> Result<(Leaf, Vec<NewObject>)> {
+fn seal_write(
+    change: &mut Change,
+    home: &NsId,
+    prefix: &str,
+    write: &SecretWrite,
+    before: Option<&Found>,
+    added: u64,
+) -> Result<(Leaf, Vec<NewObject>)> {
     let org_id = change.vault().org_id;
     let epoch = change.replica.head().known_ns(home).map_err(Error::Refused)?.epoch;
     let key = change.key(home, epoch)?;
     let tip = change.space(home)?.tip.clone();
-    let (secret_id, version, index) =
-        before.map_or_else(|| (SecretId(random::bytes()), 1, tip.count + added), |found| (found.leaf.secret_id, found.leaf.version + 1, found.leaf.index));
+    let (secret_id, version, index) = before.map_or_else(
+        || (SecretId(random::bytes()), 1, tip.count + added),
+        |found| (found.leaf.secret_id, found.leaf.version + 1, found.leaf.index),
+    );
     let relative = write.name.strip_prefix(prefix).unwrap_or_default();
     let old = before.filter(|found| !found.leaf.is_deleted()).map(|found| change.vault().open_found(found)).transpose()?;
     let mut payload = Payload::new(relative, write.value.to_vec());
@@ -374,13 +385,15 @@ fn seal_write(change: &mut Change, home: &NsId, prefix: &str, write: &SecretWrit
         // An unchanged name keeps its object.
         Some(found) => found.leaf.name_hash,
         None => {
-            let name = seal_name(&key, &org_id, home, &secret_id, epoch, relative, &mut rng()).map_err(|fault| Error::invalid("name", fault.why))?;
+            let name = seal_name(&key, &org_id, home, &secret_id, epoch, relative, &mut rng())
+                .map_err(|fault| Error::invalid("name", fault.why))?;
             let name_hash = object_hash(ObjectKind::Name, &name);
             objects.push(NewObject { secret_id, version, kind: ObjectKind::Name, data: name });
             name_hash
         }
     };
-    let hash_of = |kind| objects.iter().find(|object: &&NewObject| object.kind == kind).map_or(Hash::ZERO, |object| object_hash(kind, &object.data));
+    let hash_of =
+        |kind| objects.iter().find(|object: &&NewObject| object.kind == kind).map_or(Hash::ZERO, |object| object_hash(kind, &object.data));
     let leaf = Leaf {
         index,
         secret_id,

@@ -33,7 +33,11 @@ impl fmt::Debug for Session {
 
 impl Session {
     /// A session that logs in when it is first needed. `sign` makes an assertion with the subject's key.
-    pub(crate) fn new(client: Client, subject: Subject, sign: impl Fn(Subject, &str, u64, [u8; 16]) -> Result<String, Fault> + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(
+        client: Client,
+        subject: Subject,
+        sign: impl Fn(Subject, &str, u64, [u8; 16]) -> Result<String, Fault> + Send + Sync + 'static,
+    ) -> Self {
         Self { client, subject, signer: Arc::new(sign), token: Arc::default() }
     }
 
@@ -80,4 +84,3 @@ impl Session {
         }
     }
 }
-

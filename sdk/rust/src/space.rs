@@ -92,7 +92,9 @@ impl Space {
                 Some(last) => last.leaf = leaf.clone(),
                 None => history.push(row),
             }
-            if leaf.is_deleted() && let Some(objects) = self.objects.get_mut(&leaf.secret_id) {
+            if leaf.is_deleted()
+                && let Some(objects) = self.objects.get_mut(&leaf.secret_id)
+            {
                 (objects.payload, objects.dek) = (vec![], vec![]);
             }
             self.leaves.0.insert(leaf.secret_id, leaf.clone());
@@ -136,7 +138,9 @@ impl Space {
 
     /// The manifest contains every head that the organization's chain vouches for.
     pub(crate) fn check_heads(&self, replica: &Replica, seen: Option<&Head>) -> Result<(), Fault> {
-        let newest = replica.fences(&self.tip.ns_id).iter().map(|fence| (fence.mseq, fence.mhash)).chain(seen.map(|head| (head.mseq, head.mhash)));
+        self.tip.check_fences(replica.fences(&self.tip.ns_id))?;
+        let newest =
+            replica.fences(&self.tip.ns_id).iter().map(|fence| (fence.mseq, fence.mhash)).chain(seen.map(|head| (head.mseq, head.mhash)));
         for (mseq, mhash) in newest {
             if mseq > self.tip.mseq || (mseq == self.tip.mseq && mhash != self.tip.mhash) {
                 return Err(Fault::new(Code::Rollback, "the server shows an older manifest than the organization's chain vouches for"));

@@ -78,7 +78,8 @@ impl StateDir {
     /// Waits for the lock of a name, so that two processes never work on the same pins.
     pub(crate) async fn lock(&self, name: &str) -> Result<Lock> {
         let path = self.path.join(format!("{name}.lock"));
-        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(|error| storage(&path, &error))?;
+        let file =
+            OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(|error| storage(&path, &error))?;
         let mut waited = Duration::ZERO;
         loop {
             match file.try_lock() {

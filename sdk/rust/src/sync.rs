@@ -171,7 +171,11 @@ impl Vault {
         }
         let pinned = self.replica.tip();
         let contains = pinned.next_seq().checked_sub(1).is_none_or(|seq| replica.link(seq).map(|(hash, _)| hash) == Some(pinned.link_hash));
-        if contains { Ok(replica) } else { Err(unverified(Fault::new(Code::Rollback, "the chain does not contain what this machine has seen"))) }
+        if contains {
+            Ok(replica)
+        } else {
+            Err(unverified(Fault::new(Code::Rollback, "the chain does not contain what this machine has seen")))
+        }
     }
 }
 

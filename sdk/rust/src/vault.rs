@@ -5,12 +5,14 @@ use crate::keyring::Keyring;
 use crate::session::Session;
 use crate::space::{Space, StoredSpace};
 use crate::state::{Lock, StateDir};
+use crate::wire::rpc;
 use keyvawlt_crypto::Identity;
 use keyvawlt_ledger::canon::{Blob, Canon};
 use keyvawlt_ledger::chain::{Member, Questions, Replica};
 use keyvawlt_ledger::wrap::Wrap;
 use keyvawlt_ledger::{Hash, IdentityId, KeyId, NsId, OrgId, row};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Rises with the layout of the remembered state.
 const STORED_FORMAT: u64 = 1;
@@ -19,7 +21,7 @@ const STORED_FORMAT: u64 = 1;
 #[derive(Debug)]
 pub struct Vault {
     pub(crate) session: Session,
-    pub(crate) identity: Identity,
+    pub(crate) identity: Arc<Identity>,
     pub(crate) org_id: OrgId,
     pub(crate) replica: Replica,
     pub(crate) spaces: BTreeMap<NsId, Space>,
@@ -49,14 +51,26 @@ row! {
 
 impl Vault {
     /// Opens an organization: what is remembered, then what is new, verified.
-    pub(crate) async fn open(session: Session, identity: Identity, org_id: OrgId, state: &StateDir, anchor: Option<(u64, Hash)>) -> Result<Self> {
+    pub(crate) async fn open(
+        session: Session,
+        identity: Arc<Identity>,
+        org_id: OrgId,
+        state: &StateDir,
+        anchor: Option<(u64, Hash)>,
+    ) -> Result<Self> {
         let mut vault = Self::remembered(session, identity, org_id, state, anchor).await?;
         vault.sync().await?;
         Ok(vault)
     }
 
     /// Only what is remembered, under the lock.
-    pub(crate) async fn remembered(session: Session, identity: Identity, org_id: OrgId, state: &StateDir, anchor: Option<(u64, Hash)>) -> Result<Self> {
+    pub(crate) async fn remembered(
+        session: Session,
+        identity: Arc<Identity>,
+        org_id: OrgId,
+        state: &StateDir,
+        anchor: Option<(u64, Hash)>,
+    ) -> Result<Self> {
         let lock = state.lock(&org_id.to_string()).await?;
         let mut vault = Self {
             session,
@@ -92,6 +106,17 @@ impl Vault {
     /// This identity's membership, as of the verified chain.
     pub fn membership(&self) -> Option<Member> {
         self.replica.head().active_member(&self.identity.id(), self.now_ms())
+    }
+
+    /// The newest audit events, for owners, admins and auditors; `page_token` comes from the last page.
+    pub async fn audit_events(&self, page_token: &str) -> Result<(Vec<keyvawlt_proto::v1::AuditEvent>, String)> {
+        let request = keyvawlt_proto::v1::ListAuditEventsRequest {
+            org_id: self.org_id.0.to_vec().into(),
+            page_size: 0,
+            page_token: page_token.to_owned(),
+        };
+        let answer = self.session.call(async |client, token| rpc::list_audit_events(client, Some(token), request.clone()).await).await?;
+        Ok((answer.events, answer.next_page_token))
     }
 
     /// The clock.

@@ -92,7 +92,8 @@ impl Client {
 
     /// Asks who the server is, and compares clocks.
     pub async fn check(&self) -> Result<v1::GetServerInfoResponse> {
-        let call = |channel, request| async move { v1::server_service_client::ServerServiceClient::new(channel).get_server_info(request).await };
+        let call =
+            |channel, request| async move { v1::server_service_client::ServerServiceClient::new(channel).get_server_info(request).await };
         let info = self.call(None, v1::GetServerInfoRequest {}, call).await?;
         let difference = info.now_ms.abs_diff(self.clock().now_ms());
         if difference > MAX_CLOCK_DIFFERENCE_MS {
@@ -153,7 +154,9 @@ impl Client {
 
 fn check_server(metadata: &MetadataMap) -> Result<()> {
     let header = metadata.get(SERVER_HEADER).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let field = |name: &str| header.split(';').filter_map(|part| part.trim().strip_prefix(name)).find_map(|value| value.strip_prefix('=')?.parse::<u32>().ok());
+    let field = |name: &str| {
+        header.split(';').filter_map(|part| part.trim().strip_prefix(name)).find_map(|value| value.strip_prefix('=')?.parse::<u32>().ok())
+    };
     match (field("protocol"), field("min")) {
         (Some(speaks), _) if speaks < MIN_PROTOCOL => Err(Error::Upgrade { why: "the server is too old for this client".to_owned() }),
         (_, Some(least)) if least > PROTOCOL => Err(Error::Upgrade { why: "this client is too old for the server".to_owned() }),
@@ -166,7 +169,11 @@ macro_rules! rpc {
     ($name:ident: $service:ident::$client:ident, $request:ident -> $response:ident) => {
         pub(crate) async fn $name(client: &crate::Client, token: Option<&str>, request: v1::$request) -> Result<v1::$response> {
             let call = |channel, request| async move {
-                v1::$service::$client::new(channel).max_decoding_message_size(MAX_MESSAGE).max_encoding_message_size(MAX_MESSAGE).$name(request).await
+                v1::$service::$client::new(channel)
+                    .max_decoding_message_size(MAX_MESSAGE)
+                    .max_encoding_message_size(MAX_MESSAGE)
+                    .$name(request)
+                    .await
             };
             client.call(token, request, call).await
         }
