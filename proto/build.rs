@@ -11,6 +11,7 @@ const FILES: [&str; 6] = [
     "keyvawlt/v1/statement.proto",
 ];
 
+#[expect(clippy::print_stdout, reason = "how a build script speaks to cargo")]
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=keyvawlt");
     let descriptors =
