@@ -86,6 +86,8 @@ impl Vault {
         self.session.call(async |client, token| rpc::commit(client, Some(token), request.clone()).await).await?;
         (self.replica, self.wraps) = (staged.replica, staged.wraps);
         self.spaces.extend(staged.spaces);
+        let empty = self.empty_spaces(&self.replica, &self.spaces)?;
+        self.spaces.extend(empty);
         for ((ns, epoch), key) in &staged.made {
             self.keyring.keep(ns, *epoch, key);
         }

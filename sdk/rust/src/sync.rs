@@ -114,9 +114,22 @@ impl Vault {
         Ok(())
     }
 
+    /// The namespaces this identity reads in which nothing was written yet.
+    pub(crate) fn empty_spaces(&self, replica: &Replica, spaces: &BTreeMap<NsId, Space>) -> Result<Vec<(NsId, Space)>> {
+        let missing = self.wanted(replica, spaces).into_keys().filter(|ns| !spaces.contains_key(ns));
+        let empty = |ns_id: NsId| {
+            let create_hash = replica.head().known_ns(&ns_id).map_err(unverified)?.create_hash;
+            Ok((ns_id, Space::new(self.org_id, ns_id, create_hash)))
+        };
+        missing.map(empty).collect()
+    }
+
     /// The checks that need everything, then the new state replaces the old.
     fn keep(&mut self, mut news: News) -> Result<()> {
         let me = self.identity.id();
+        // A namespace without a manifest link is a namespace too.
+        let missing = self.empty_spaces(&news.replica, &news.spaces)?;
+        news.spaces.extend(missing);
         let state = news.replica.head();
         if let Some((seq, hash)) = self.anchor
             && news.replica.base() <= seq
