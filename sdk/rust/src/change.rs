@@ -13,7 +13,7 @@ use keyvawlt_ledger::bundle::Bundle;
 use keyvawlt_ledger::canon::{Blob, Canon};
 use keyvawlt_ledger::chain::{Body, Checkpoint, Head, Link, NamespaceEpoch, Questions, Replica, Seal, View, WrapSet, permission};
 use keyvawlt_ledger::limits::CHECKPOINT_INTERVAL;
-use keyvawlt_ledger::manifest::{Anchor, Leaf, ManifestLink, ObjectKind};
+use keyvawlt_ledger::manifest::{Anchor, Leaf, ManifestLink, ObjectKind, object_hash};
 use keyvawlt_ledger::wrap::{self, Wrap};
 use keyvawlt_ledger::{Code, Domain, FORMAT, Fault, Hash, IdentityId, NsId, SecretId, Signed};
 use keyvawlt_proto::v1;
@@ -174,6 +174,9 @@ impl<'v> Change<'v> {
         let signed = self.vault.identity.sign(Domain::Manifest, link.to_bytes());
         let now = self.vault.now_ms();
         let mut space = self.space(&ns_id)?.clone();
+        // What a leaf named before, the server holds.
+        let held = |object: &NewObject| space.leaf(&object.secret_id).is_some_and(|leaf| leaf.hash_of(object.kind) == object_hash(object.kind, &object.data));
+        let objects: Vec<NewObject> = objects.into_iter().filter(|object| !held(object)).collect();
         space.append(&self.replica, &signed, now).map_err(|stop| match stop {
             Stop::Fault(fault) => Error::Refused(fault),
             Stop::Replay => Error::Refused(Fault::new(Code::Rollback, "the namespace's anchor is not known here")),
