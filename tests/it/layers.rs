@@ -16,78 +16,26 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("keyvawlt-crypto", &["keyvawlt-ledger"]),
     ("keyvawlt-schema", &["keyvawlt-ledger"]),
     ("keyvawlt-domain", &["keyvawlt-ledger", "keyvawlt-schema"]),
-    (
-        "keyvawlt-api",
-        &["keyvawlt-domain", "keyvawlt-ledger", "keyvawlt-proto"],
-    ),
+    ("keyvawlt-api", &["keyvawlt-domain", "keyvawlt-ledger", "keyvawlt-proto"]),
     ("keyvawlt-worker", &["keyvawlt-domain"]),
-    (
-        "keyvawlt-server",
-        &["keyvawlt-api", "keyvawlt-domain", "keyvawlt-worker"],
-    ),
-    (
-        "keyvawlt-client",
-        &["keyvawlt-crypto", "keyvawlt-ledger", "keyvawlt-proto"],
-    ),
-    (
-        "keyvawlt",
-        &["keyvawlt-client", "keyvawlt-crypto", "keyvawlt-ledger"],
-    ),
+    ("keyvawlt-server", &["keyvawlt-api", "keyvawlt-domain", "keyvawlt-worker"]),
+    ("keyvawlt-client", &["keyvawlt-crypto", "keyvawlt-ledger", "keyvawlt-proto"]),
+    ("keyvawlt", &["keyvawlt-client", "keyvawlt-crypto", "keyvawlt-ledger"]),
     // Measures both sides, and is part of neither.
-    (
-        "keyvawlt-bench",
-        &[
-            "keyvawlt-client",
-            "keyvawlt-crypto",
-            "keyvawlt-ledger",
-            "keyvawlt-proto",
-            "keyvawlt-server",
-        ],
-    ),
+    ("keyvawlt-bench", &["keyvawlt-client", "keyvawlt-crypto", "keyvawlt-ledger", "keyvawlt-proto", "keyvawlt-server"]),
 ];
 
 /// What runs where secrets must not be readable.
-const BLIND: &[&str] = &[
-    "keyvawlt-server",
-    "keyvawlt-api",
-    "keyvawlt-domain",
-    "keyvawlt-worker",
-    "keyvawlt-schema",
-    "keyvawlt-proto",
-    "keyvawlt-ledger",
-];
+const BLIND: &[&str] =
+    &["keyvawlt-server", "keyvawlt-api", "keyvawlt-domain", "keyvawlt-worker", "keyvawlt-schema", "keyvawlt-proto", "keyvawlt-ledger"];
 
 /// What opens secrets: our own room for it, and the foreign crates it is made of.
-const OPENS_SECRETS: &[&str] = &[
-    "keyvawlt-crypto",
-    "keyvawlt-client",
-    "hpke",
-    "x-wing",
-    "x25519-dalek",
-    "chacha20poly1305",
-    "argon2",
-];
+const OPENS_SECRETS: &[&str] = &["keyvawlt-crypto", "keyvawlt-client", "hpke", "x-wing", "x25519-dalek", "chacha20poly1305", "argon2"];
 
 /// Frameworks (by name or by "prefix*") and the rooms that may name them.
 const FRAMEWORKS: &[(&str, &[&str])] = &[
-    (
-        "tonic*",
-        &[
-            "keyvawlt-proto",
-            "keyvawlt-api",
-            "keyvawlt-client",
-            "keyvawlt-bench",
-        ],
-    ),
-    (
-        "prost*",
-        &[
-            "keyvawlt-proto",
-            "keyvawlt-api",
-            "keyvawlt-client",
-            "keyvawlt-bench",
-        ],
-    ),
+    ("tonic*", &["keyvawlt-proto", "keyvawlt-api", "keyvawlt-client", "keyvawlt-bench"]),
+    ("prost*", &["keyvawlt-proto", "keyvawlt-api", "keyvawlt-client", "keyvawlt-bench"]),
     ("apalis*", &["keyvawlt-worker"]),
     ("redis", &["keyvawlt-worker", "keyvawlt-api"]),
     ("lettre", &["keyvawlt-worker"]),
@@ -101,18 +49,7 @@ const FRAMEWORKS: &[(&str, &[&str])] = &[
 
 /// Rooms without I/O, clock or global randomness: the same bytes in give the same answer, on both sides of the wire.
 const PURE: &[&str] = &["keyvawlt-ledger", "keyvawlt-crypto"];
-const IMPURE: &[&str] = &[
-    "tokio",
-    "mio",
-    "socket2",
-    "async-std",
-    "sea-orm",
-    "sqlx-core",
-    "tonic",
-    "hyper",
-    "lettre",
-    "rustix",
-];
+const IMPURE: &[&str] = &["tokio", "mio", "socket2", "async-std", "sea-orm", "sqlx-core", "tonic", "hyper", "lettre", "rustix"];
 const RANDOM_BY_ITSELF: &[&str] = &["rand", "getrandom"];
 
 /// Two copies of one of these would be two sets of types, two TLS stacks or two links to SQLite.
@@ -137,9 +74,7 @@ const SINGLE: &[&str] = &[
 #[test]
 fn the_server_reaches_nothing_that_opens_secrets() {
     for room in BLIND {
-        let path = graph().path(room, |package| {
-            OPENS_SECRETS.contains(&package.name.as_str())
-        });
+        let path = graph().path(room, |package| OPENS_SECRETS.contains(&package.name.as_str()));
         assert_eq!(path, None, "the server must stay blind");
     }
 }
@@ -147,10 +82,7 @@ fn the_server_reaches_nothing_that_opens_secrets() {
 #[test]
 fn a_path_is_found_where_there_is_one() {
     let path = graph().path("keyvawlt-client", |package| package.name == "hpke");
-    assert_eq!(
-        path.as_deref(),
-        Some("keyvawlt-client → keyvawlt-crypto → hpke")
-    );
+    assert_eq!(path.as_deref(), Some("keyvawlt-client → keyvawlt-crypto → hpke"));
 }
 
 #[test]
@@ -158,14 +90,9 @@ fn every_room_names_only_the_rooms_drawn_below_it() {
     let drawn: BTreeMap<&str, &[&str]> = ROOMS.iter().copied().collect();
     let found: BTreeSet<&str> = graph().rooms().map(|room| room.name.as_str()).collect();
     let known: BTreeSet<&str> = drawn.keys().copied().collect();
-    assert_eq!(
-        found, known,
-        "the workspace's packages (left) and ROOMS (right) differ"
-    );
+    assert_eq!(found, known, "the workspace's packages (left) and ROOMS (right) differ");
 
-    let stray = edges_between_rooms()
-        .filter(|(from, to)| !drawn[from].contains(to))
-        .map(written);
+    let stray = edges_between_rooms().filter(|(from, to)| !drawn[from].contains(to)).map(written);
     assert_none(stray, "edges that the drawing does not have");
 }
 
@@ -173,13 +100,8 @@ fn every_room_names_only_the_rooms_drawn_below_it() {
 fn a_framework_stays_in_its_room() {
     let mut stray = Vec::new();
     for (framework, homes) in FRAMEWORKS {
-        for room in graph()
-            .rooms()
-            .filter(|room| !homes.contains(&room.name.as_str()))
-        {
-            let named = graph()
-                .needs_of(&room.name)
-                .filter(|package| is_named(&package.name, framework));
+        for room in graph().rooms().filter(|room| !homes.contains(&room.name.as_str())) {
+            let named = graph().needs_of(&room.name).filter(|package| is_named(&package.name, framework));
             stray.extend(named.map(|package| written((&room.name, &package.name))));
         }
     }
@@ -188,20 +110,9 @@ fn a_framework_stays_in_its_room() {
 
 #[test]
 fn nothing_but_the_worker_reaches_queue_or_mail() {
-    for room in [
-        "keyvawlt-api",
-        "keyvawlt-domain",
-        "keyvawlt-schema",
-        "keyvawlt-client",
-        "keyvawlt",
-    ] {
-        let path = graph().path(room, |package| {
-            package.name.starts_with("apalis") || package.name == "lettre"
-        });
-        assert_eq!(
-            path, None,
-            "{room} only writes job rows, or knows nothing of jobs"
-        );
+    for room in ["keyvawlt-api", "keyvawlt-domain", "keyvawlt-schema", "keyvawlt-client", "keyvawlt"] {
+        let path = graph().path(room, |package| package.name.starts_with("apalis") || package.name == "lettre");
+        assert_eq!(path, None, "{room} only writes job rows, or knows nothing of jobs");
     }
 }
 
@@ -211,13 +122,8 @@ fn the_pure_rooms_reach_no_io_and_name_no_randomness() {
         let path = graph().path(room, |package| IMPURE.contains(&package.name.as_str()));
         assert_eq!(path, None, "{room} is pure");
 
-        let random = graph()
-            .needs_of(room)
-            .filter(|package| RANDOM_BY_ITSELF.contains(&package.name.as_str()));
-        assert_none(
-            random.map(|package| written((room, &package.name))),
-            "randomness is passed in",
-        );
+        let random = graph().needs_of(room).filter(|package| RANDOM_BY_ITSELF.contains(&package.name.as_str()));
+        assert_none(random.map(|package| written((room, &package.name))), "randomness is passed in");
     }
 }
 
@@ -228,21 +134,13 @@ fn no_banned_crate_is_locked_on_any_platform() {
         .as_array()
         .expect("deny.toml lists banned crates")
         .iter()
-        .map(|ban| {
-            (
-                ban["crate"].as_str().expect("a name"),
-                ban["reason"].as_str().expect("a reason"),
-            )
-        })
+        .map(|ban| (ban["crate"].as_str().expect("a name"), ban["reason"].as_str().expect("a reason")))
         .collect();
     let found = locked().into_iter().filter_map(|(name, version)| {
         let reason = reasons.get(name.as_str())?;
         Some(format!("{name} {version}: {reason}"))
     });
-    assert_none(
-        found,
-        "banned crates in Cargo.lock (cargo tree -i <crate> shows who brings one)",
-    );
+    assert_none(found, "banned crates in Cargo.lock (cargo tree -i <crate> shows who brings one)");
 }
 
 #[test]
@@ -255,8 +153,7 @@ fn every_licence_is_on_the_list() {
         .collect();
     let refused = graph().packages().filter_map(|package| {
         let expression = package.license.as_deref().unwrap_or("no licence named");
-        (!license::is_allowed(expression, &allowed))
-            .then(|| format!("{} {}: {expression}", package.name, package.version))
+        (!license::is_allowed(expression, &allowed)).then(|| format!("{} {}: {expression}", package.name, package.version))
     });
     assert_none(refused, "licences that deny.toml does not allow");
 }
@@ -264,13 +161,8 @@ fn every_licence_is_on_the_list() {
 #[test]
 fn what_must_be_single_is_locked_once() {
     let locked = locked();
-    let versions = |name: &str| -> Vec<String> {
-        locked
-            .iter()
-            .filter(|(locked, _)| locked == name)
-            .map(|(_, version)| version.clone())
-            .collect()
-    };
+    let versions =
+        |name: &str| -> Vec<String> { locked.iter().filter(|(locked, _)| locked == name).map(|(_, version)| version.clone()).collect() };
     let wrong = SINGLE.iter().filter_map(|name| {
         let found = versions(name);
         (found.len() != 1).then(|| format!("{name}: {found:?}"))
@@ -283,17 +175,10 @@ fn our_rooms_agree_on_one_version_of_each_crate() {
     let mut seen: BTreeMap<&str, BTreeMap<&str, Vec<&str>>> = BTreeMap::new();
     for room in graph().rooms() {
         for package in graph().needs_of(&room.name) {
-            seen.entry(&package.name)
-                .or_default()
-                .entry(&package.version)
-                .or_default()
-                .push(&room.name);
+            seen.entry(&package.name).or_default().entry(&package.version).or_default().push(&room.name);
         }
     }
-    let split = seen
-        .iter()
-        .filter(|(_, versions)| versions.len() > 1)
-        .map(|(name, versions)| format!("{name}: {versions:?}"));
+    let split = seen.iter().filter(|(_, versions)| versions.len() > 1).map(|(name, versions)| format!("{name}: {versions:?}"));
     assert_none(split, "one crate, two versions, both named by our own code");
 }
 
@@ -310,10 +195,7 @@ fn every_manifest_takes_dependencies_and_lints_from_the_workspace() {
             own_ways.extend(apart.map(|(name, _)| format!("{}: [{section}] {name}", room.name)));
         }
         if !manifest.get("lints").is_some_and(says_workspace) {
-            own_ways.push(format!(
-                "{}: [lints] workspace = true is missing",
-                room.name
-            ));
+            own_ways.push(format!("{}: [lints] workspace = true is missing", room.name));
         }
     }
     assert_none(own_ways, "features or lints that only one crate has");
@@ -321,45 +203,25 @@ fn every_manifest_takes_dependencies_and_lints_from_the_workspace() {
 
 #[test]
 fn no_folder_has_a_name_that_says_nothing() {
-    const EMPTY_WORDS: &[&str] = &[
-        "common", "core", "util", "utils", "helper", "helpers", "shared", "types", "misc",
-    ];
-    let rooms = graph()
-        .rooms()
-        .filter_map(|room| Path::new(&room.manifest).parent());
-    let named = rooms
-        .flat_map(|folder| ["", "src"].map(|inner| folder.join(inner)))
-        .flat_map(|folder| {
-            let listed = std::fs::read_dir(&folder)
-                .into_iter()
-                .flatten()
-                .flatten()
-                .map(|entry| entry.path());
-            listed.collect::<Vec<_>>()
-        });
-    let empty = named.filter(|path| {
-        path.file_stem()
-            .is_some_and(|stem| EMPTY_WORDS.iter().any(|word| stem == *word))
+    const EMPTY_WORDS: &[&str] = &["common", "core", "util", "utils", "helper", "helpers", "shared", "types", "misc"];
+    let rooms = graph().rooms().filter_map(|room| Path::new(&room.manifest).parent());
+    let named = rooms.flat_map(|folder| ["", "src"].map(|inner| folder.join(inner))).flat_map(|folder| {
+        let listed = std::fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
+        listed.collect::<Vec<_>>()
     });
-    assert_none(
-        empty.map(|path| path.display().to_string()),
-        "names that say nothing",
-    );
+    let empty = named.filter(|path| path.file_stem().is_some_and(|stem| EMPTY_WORDS.iter().any(|word| stem == *word)));
+    assert_none(empty.map(|path| path.display().to_string()), "names that say nothing");
 }
 
 fn edges_between_rooms() -> impl Iterator<Item = (&'static str, &'static str)> {
     graph().rooms().flat_map(|room| {
-        let rooms = graph()
-            .needs_of(&room.name)
-            .filter(|package| package.is_room);
+        let rooms = graph().needs_of(&room.name).filter(|package| package.is_room);
         rooms.map(|package| (room.name.as_str(), package.name.as_str()))
     })
 }
 
 fn is_named(package: &str, pattern: &str) -> bool {
-    pattern
-        .strip_suffix('*')
-        .map_or(package == pattern, |prefix| package.starts_with(prefix))
+    pattern.strip_suffix('*').map_or(package == pattern, |prefix| package.starts_with(prefix))
 }
 
 fn says_workspace(entry: &toml::Value) -> bool {

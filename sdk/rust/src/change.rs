@@ -175,7 +175,9 @@ impl<'v> Change<'v> {
         let now = self.vault.now_ms();
         let mut space = self.space(&ns_id)?.clone();
         // What a leaf named before, the server holds.
-        let held = |object: &NewObject| space.leaf(&object.secret_id).is_some_and(|leaf| leaf.hash_of(object.kind) == object_hash(object.kind, &object.data));
+        let held = |object: &NewObject| {
+            space.leaf(&object.secret_id).is_some_and(|leaf| leaf.hash_of(object.kind) == object_hash(object.kind, &object.data))
+        };
         let objects: Vec<NewObject> = objects.into_iter().filter(|object| !held(object)).collect();
         space.append(&self.replica, &signed, now).map_err(|stop| match stop {
             Stop::Fault(fault) => Error::Refused(fault),

@@ -43,7 +43,7 @@ row! {
         /// The chain.
         replica: Blob,
         /// The namespaces.
-        spaces: Vec<StoredSpace>,
+        spaces: Vec<Blob>,
         /// The current wraps.
         wraps: Vec<Wrap>,
     }
@@ -135,7 +135,7 @@ impl Vault {
             format: STORED_FORMAT,
             key_id: self.identity.key_id(),
             replica: Blob(self.replica.to_bytes()),
-            spaces: self.spaces.values().map(Space::to_stored).collect(),
+            spaces: self.spaces.values().map(|space| Blob(space.to_stored().to_bytes())).collect(),
             wraps: self.wraps.values().cloned().collect(),
         };
         self.state.write(&file_name(&self.org_id), &stored.to_bytes())
@@ -160,7 +160,10 @@ impl Vault {
             return Err(damaged("it belongs to another organization".to_owned()));
         }
         self.replica = replica;
-        self.spaces = stored.spaces.into_iter().map(|space| (space.ns_id, Space::from_stored(self.org_id, space))).collect();
+        for space in &stored.spaces {
+            let space = StoredSpace::from_bytes(&space.0).map_err(|fault| damaged(fault.to_string()))?;
+            self.spaces.insert(space.ns_id, Space::from_stored(self.org_id, space));
+        }
         self.wraps = stored.wraps.into_iter().map(|wrap| (wrap.ns_id, wrap)).collect();
         Ok(())
     }

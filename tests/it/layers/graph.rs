@@ -79,20 +79,12 @@ impl Graph {
     }
 
     fn id_of(&self, room: &str) -> &str {
-        let found = self
-            .packages
-            .iter()
-            .find(|(_, package)| package.is_room && package.name == room);
-        found
-            .unwrap_or_else(|| panic!("the workspace has no package {room}"))
-            .0
+        let found = self.packages.iter().find(|(_, package)| package.is_room && package.name == room);
+        found.unwrap_or_else(|| panic!("the workspace has no package {room}")).0
     }
 
     fn from_metadata(metadata: &Value) -> Self {
-        let members: BTreeSet<&str> = list(metadata, "workspace_members")
-            .iter()
-            .map(as_text)
-            .collect();
+        let members: BTreeSet<&str> = list(metadata, "workspace_members").iter().map(as_text).collect();
         let packages = list(metadata, "packages").iter().map(|package| {
             let id = text(package, "id");
             let read = Package {
@@ -105,58 +97,33 @@ impl Graph {
             (id.to_owned(), read)
         });
         let needs = list(&metadata["resolve"], "nodes").iter().map(|node| {
-            let edges = list(node, "deps")
-                .iter()
-                .filter(|edge| is_normal_or_build(edge));
-            (
-                text(node, "id").to_owned(),
-                edges.map(|edge| text(edge, "pkg").to_owned()).collect(),
-            )
+            let edges = list(node, "deps").iter().filter(|edge| is_normal_or_build(edge));
+            (text(node, "id").to_owned(), edges.map(|edge| text(edge, "pkg").to_owned()).collect())
         });
-        Self {
-            packages: packages.collect(),
-            needs: needs.collect(),
-        }
+        Self { packages: packages.collect(), needs: needs.collect() }
     }
 }
 
 /// Every package of Cargo.lock with its version: all platforms, not only this one.
 pub fn locked() -> Vec<(String, String)> {
     let lock = toml_file("Cargo.lock");
-    let packages = lock["package"]
-        .as_array()
-        .expect("Cargo.lock lists packages");
-    let field =
-        |package: &toml::Value, key: &str| package[key].as_str().expect("a text").to_owned();
-    packages
-        .iter()
-        .map(|package| (field(package, "name"), field(package, "version")))
-        .collect()
+    let packages = lock["package"].as_array().expect("Cargo.lock lists packages");
+    let field = |package: &toml::Value, key: &str| package[key].as_str().expect("a text").to_owned();
+    packages.iter().map(|package| (field(package, "name"), field(package, "version"))).collect()
 }
 
 /// A TOML file, named from the workspace's folder (or by an absolute path).
 pub fn toml_file(path: &str) -> toml::Value {
     let path = Path::new(ROOT).join(path);
-    let content = std::fs::read_to_string(&path)
-        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let table: toml::Table = content
-        .parse()
-        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let content = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let table: toml::Table = content.parse().unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     toml::Value::Table(table)
 }
 
 /// Offline, and for this platform only: what a build of the workspace has already fetched is enough.
 fn cargo_metadata() -> Value {
     let host = host_triple();
-    let arguments = [
-        "metadata",
-        "--format-version",
-        "1",
-        "--locked",
-        "--offline",
-        "--filter-platform",
-        &host,
-    ];
+    let arguments = ["metadata", "--format-version", "1", "--locked", "--offline", "--filter-platform", &host];
     let answer = cargo(&arguments);
     serde_json::from_slice(&answer).expect("cargo metadata answers in JSON")
 }
@@ -168,29 +135,17 @@ fn host_triple() -> String {
 }
 
 fn cargo(arguments: &[&str]) -> Vec<u8> {
-    let output = Command::new(env!("CARGO"))
-        .current_dir(ROOT)
-        .args(arguments)
-        .output()
-        .expect("cargo starts");
-    assert!(
-        output.status.success(),
-        "cargo {arguments:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let output = Command::new(env!("CARGO")).current_dir(ROOT).args(arguments).output().expect("cargo starts");
+    assert!(output.status.success(), "cargo {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     output.stdout
 }
 
 fn is_normal_or_build(edge: &Value) -> bool {
-    list(edge, "dep_kinds")
-        .iter()
-        .any(|kind| kind["kind"].as_str() != Some("dev"))
+    list(edge, "dep_kinds").iter().any(|kind| kind["kind"].as_str() != Some("dev"))
 }
 
 fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
-    value[key]
-        .as_array()
-        .unwrap_or_else(|| panic!("cargo metadata has no list {key}"))
+    value[key].as_array().unwrap_or_else(|| panic!("cargo metadata has no list {key}"))
 }
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {
