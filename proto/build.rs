@@ -11,7 +11,7 @@ const FILES: [&str; 6] = [
     "keyvawlt/v1/statement.proto",
 ];
 
-#[expect(clippy::print_stdout, reason = "how a build script speaks to cargo")]
+#[expect(clippy::disallowed_methods, reason = "cargo speaks to a build script through its environment")]
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=keyvawlt");
     let descriptors =

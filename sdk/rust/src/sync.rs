@@ -156,7 +156,6 @@ impl Vault {
                 }
             }
         }
-        drop(state);
         for space in news.spaces.values_mut() {
             space.parts.clear();
         }

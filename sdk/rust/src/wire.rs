@@ -16,7 +16,7 @@ use tonic::{Code, Request, Response, Status};
 /// How long to wait for a connection: a server that is up answers a SYN within a second from anywhere.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long one call may take; a 16 MiB batch over a slow line is the longest.
-const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+const CALL_TIMEOUT: Duration = Duration::from_mins(1);
 /// Tries of one call, the first included.
 const TRIES: u32 = 4;
 /// The first pause is random below this; each further one below twice the last.
