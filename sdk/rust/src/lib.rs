@@ -39,5 +39,5 @@ pub use machines::NewMachine;
 pub use members::{MemberInfo, Removal, RotateItem};
 pub use secrets::{FactsInput, Secret, SecretInfo, SecretWrite, VersionInfo};
 pub use state::StateDir;
-pub use vault::Vault;
+pub use vault::{Vault, Verified};
 pub use wire::{Client, Options};

@@ -8,7 +8,7 @@ use crate::state::{Lock, StateDir};
 use crate::wire::rpc;
 use keyvawlt_crypto::Identity;
 use keyvawlt_ledger::canon::{Blob, Canon};
-use keyvawlt_ledger::chain::{Member, Questions, Replica};
+use keyvawlt_ledger::chain::{Head, Member, Questions, Replica};
 use keyvawlt_ledger::wrap::Wrap;
 use keyvawlt_ledger::{Hash, IdentityId, KeyId, NsId, OrgId, row};
 use std::collections::BTreeMap;
@@ -47,6 +47,17 @@ row! {
         /// The current wraps.
         wraps: Vec<Wrap>,
     }
+}
+
+/// How far an organization has been verified, to show or to compare with a colleague's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// Links of the organization's chain.
+    pub links: u64,
+    /// Hash of the newest one.
+    pub head: Hash,
+    /// The newest manifest link of each namespace this identity reads.
+    pub manifests: Vec<Head>,
 }
 
 impl Vault {
@@ -101,6 +112,13 @@ impl Vault {
     /// The verified chain.
     pub fn chain(&self) -> &Replica {
         &self.replica
+    }
+
+    /// How far chain and manifests have been verified.
+    pub fn verified(&self) -> Verified {
+        let tip = self.replica.tip();
+        let head = |(ns_id, space): (&NsId, &Space)| Head { ns_id: *ns_id, mseq: space.tip.mseq, mhash: space.tip.mhash };
+        Verified { links: tip.next_seq(), head: tip.link_hash, manifests: self.spaces.iter().map(head).collect() }
     }
 
     /// This identity's membership, as of the verified chain.
