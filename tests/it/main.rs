@@ -1,5 +1,8 @@
 //! Integration tests: the production server in process, the real client, real cryptography.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod email;
 mod layers;
 mod story;
 mod world;

@@ -1,14 +1,14 @@
 //! The main story: a team shares secrets, an agent uses one, somebody leaves.
 
-use crate::world::World;
+use crate::world::{World, on_each_store};
 use keyvawlt_client::ledger::chain::role;
 use keyvawlt_client::{Error, NewInvite, NewMachine, SecretWrite};
 
 const DAY_MS: u64 = 24 * 3600 * 1000;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_team_shares_secrets_an_agent_reads_one_and_a_leaver_reads_nothing_new() {
-    let world = World::start().await;
+on_each_store!(a_team_shares_secrets_an_agent_reads_one_and_a_leaver_reads_nothing_new);
+
+async fn a_team_shares_secrets_an_agent_reads_one_and_a_leaver_reads_nothing_new(world: World) {
     let mut ada = world.newcomer("ada").await;
     let mut vault = ada.account.found("Acme", &ada.state).await.unwrap();
     assert_eq!(vault.name().unwrap(), "Acme");
@@ -58,5 +58,5 @@ async fn a_team_shares_secrets_an_agent_reads_one_and_a_leaver_reads_nothing_new
     drop(vault);
     let again = ada.account.open(ada.account.organizations()[0], &ada.state).await.unwrap();
     assert_eq!(&*again.read(&production, "stripe/key").unwrap().value, b"sk_2");
-    assert!(world.server.stop().await);
+    world.stop().await;
 }

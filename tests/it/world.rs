@@ -1,43 +1,188 @@
-//! A world to play stories in: one server on a temporary folder, and people with machines of their own.
+//! A world to play stories in: the production server on a store of its own, one clock for everybody, mails in memory, and people with machines.
+//!
+//! Time stands still unless the story moves it. A world is ended by [`World::stop`], which fails when a job is left over.
 
-use keyvawlt_client::{Account, Client, Options, StateDir};
+mod database;
+
+use keyvawlt_client::{Account, Client, Options, SecretKey, StateDir};
 use keyvawlt_domain::Clock;
-use keyvawlt_server::Server;
 use keyvawlt_server::config::Config;
+use keyvawlt_server::{Running, Server};
+use keyvawlt_worker::SentMail;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use tempfile::TempDir;
 
-/// A running server.
+pub use database::{Database, Engine};
+
+/// 23 November 2026, 09:00 UTC.
+const BEGINNING: u64 = 1_795_424_400_000;
+/// What every person here signs up with.
+pub const PASSWORD: &str = "correct horse battery staple";
+
+/// The same story on each store: `on_each_store!(story)` makes the tests `story::on::sqlite` and `story::on::postgresql` of `async fn story(World)`.
+macro_rules! on_each_store {
+    ($($story:ident),+ $(,)?) => {$(
+        mod $story {
+            use crate::world::{Engine, World};
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_sqlite() {
+                super::$story(World::on(Engine::Sqlite).await).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_postgresql() {
+                if !Engine::Postgres.is_left_out() {
+                    super::$story(World::on(Engine::Postgres).await).await;
+                }
+            }
+        }
+    )+};
+}
+pub(crate) use on_each_store;
+
+/// A running server, and everything around it.
 pub struct World {
-    folder: TempDir,
-    pub server: keyvawlt_server::Running,
+    pub server: Running,
+    pub config: Config,
+    pub database: Database,
+    pub folder: TempDir,
+    clock: Arc<AtomicU64>,
+    /// Mails of servers that were stopped.
+    earlier_mails: Vec<SentMail>,
 }
 
 /// A person with a machine.
 pub struct Person {
     pub account: Account,
+    pub secret_key: SecretKey,
     pub state: StateDir,
 }
 
 impl World {
+    /// A world on SQLite.
     pub async fn start() -> Self {
-        let folder = TempDir::new().expect("a temporary folder");
-        let mut config = Config::in_folder(&folder.path().join("data")).expect("default settings");
-        config.worker.mail = Some("memory:".to_owned());
-        let server = Server::start(&config, Clock::System).await.expect("the server starts");
-        Self { folder, server }
+        Self::on(Engine::Sqlite).await
     }
 
+    /// A world on the given engine.
+    pub async fn on(engine: Engine) -> Self {
+        Self::with(engine, |_| {}).await
+    }
+
+    /// A world with other settings.
+    pub async fn with(engine: Engine, change: impl FnOnce(&mut Config)) -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        let data = folder.path().join("data");
+        std::fs::create_dir(&data).expect("a data folder");
+        let database = Database::create(engine, &data).await;
+        let mut config = Config::in_folder(&data).expect("default settings");
+        config.store.url = Some(database.url.clone());
+        config.worker.mail = Some("memory:".to_owned());
+        change(&mut config);
+        let clock = Arc::new(AtomicU64::new(BEGINNING));
+        let server = start(&mut config, &clock).await;
+        Self { server, config, database, folder, clock, earlier_mails: Vec::new() }
+    }
+
+    /// Stops the server and starts it again on the same store, where clients find it.
+    pub async fn restart(mut self) -> Self {
+        self.earlier_mails = self.mails();
+        assert!(self.server.stop().await, "the server ends in time");
+        self.server = start(&mut self.config, &self.clock).await;
+        self
+    }
+
+    /// Runs what is due, and ends the world. Every job must be done, or wait for a later time without ever having failed.
+    pub async fn stop(self) {
+        self.drain().await;
+        let leftover = self.database.leftover_jobs(self.now_ms()).await;
+        assert!(leftover.is_empty(), "jobs are left over:\n  {}", leftover.join("\n  "));
+        assert!(self.server.stop().await, "the server ends in time");
+        self.database.drop().await;
+    }
+
+    /// Everybody's clock, epoch milliseconds.
+    pub fn now_ms(&self) -> u64 {
+        self.clock.load(Ordering::SeqCst)
+    }
+
+    /// Lets time pass, for the server and all clients.
+    pub fn pass(&self, time: Duration) {
+        self.clock.fetch_add(u64::try_from(time.as_millis()).expect("a short time"), Ordering::SeqCst);
+    }
+
+    /// Writes the jobs of the present hour and runs everything that is due.
+    pub async fn tick(&self) {
+        self.server.worker().expect("a worker").tick().await.expect("the ticker writes");
+        self.drain().await;
+    }
+
+    /// Runs everything that is due, and what that causes.
+    pub async fn drain(&self) {
+        self.server.worker().expect("a worker").drain().await.expect("the worker runs");
+    }
+
+    /// All mails so far, in order.
+    pub fn mails(&self) -> Vec<SentMail> {
+        let outbox = self.server.outbox().expect("mails in memory").lock().expect("the outbox").clone();
+        [self.earlier_mails.clone(), outbox].concat()
+    }
+
+    /// All mails so far to one person.
+    pub fn mails_to(&self, email: &str) -> Vec<SentMail> {
+        self.mails().into_iter().filter(|mail| mail.to == email).collect()
+    }
+
+    /// A client that shares the world's clock.
     pub fn client(&self) -> Client {
         let addr = self.server.addr().expect("an address");
-        Client::new(&format!("http://{addr}"), Options::default()).expect("an origin")
+        self.client_of(&format!("http://{addr}"))
     }
 
+    /// The same, for a server behind something.
+    pub fn client_of(&self, origin: &str) -> Client {
+        let clock = keyvawlt_client::Clock::Fixed(Arc::clone(&self.clock));
+        Client::new(origin, Options { clock, ..Options::default() }).expect("an origin")
+    }
+
+    /// A machine's state folder.
     pub fn machine_state(&self, name: &str) -> StateDir {
         StateDir::open(self.folder.path().join(name)).expect("a state folder")
     }
 
+    /// Somebody who has just signed up as `name@example.com`.
     pub async fn newcomer(&self, name: &str) -> Person {
-        let new = self.client().sign_up(&format!("{name}@example.com"), "correct horse battery staple").await.expect("sign-up");
-        Person { account: new.account, state: self.machine_state(name) }
+        let new = self.client().sign_up(&format!("{name}@example.com"), PASSWORD).await.expect("sign-up");
+        Person { account: new.account, secret_key: new.secret_key, state: self.machine_state(name) }
     }
+
+    /// Somebody who has signed up and confirmed the address.
+    pub async fn resident(&self, name: &str) -> Person {
+        let mut person = self.newcomer(name).await;
+        let code = self.newest_code(person.account.email()).await;
+        person.account.verify_email(&code).await.expect("the mailed code is right");
+        person
+    }
+
+    /// The code of the newest mail to an address.
+    pub async fn newest_code(&self, email: &str) -> String {
+        self.drain().await;
+        code_in(&self.mails_to(email).last().expect("a mail").text)
+    }
+}
+
+/// The code that a mail carries on a line of its own: `0123-4567`.
+pub fn code_in(text: &str) -> String {
+    let is_code = |line: &&str| line.len() == 9 && line.split('-').all(|half| half.len() == 4 && half.bytes().all(|b| b.is_ascii_digit()));
+    text.lines().map(str::trim).find(is_code).expect("a code in the mail").to_owned()
+}
+
+async fn start(config: &mut Config, clock: &Arc<AtomicU64>) -> Running {
+    let server = Server::start(config, Clock::Fixed(Arc::clone(clock))).await.expect("the server starts");
+    // A restarted server is found where the first one was.
+    config.api.listen = server.addr().expect("an address");
+    server
 }
