@@ -194,7 +194,7 @@ fn explain(error: &figment::Error) -> ConfigError {
 
 /// `scheme://host:port` in lower case, the port always written out: what clients sign must be equal byte for byte.
 pub fn canonical_origin(origin: &str) -> Result<String, ConfigError> {
-    let wrong = || ConfigError(format!("api.origins: {origin:?} is not like https://vault.example.com or http://host:7450"));
+    let wrong = || ConfigError(format!("api.origins: {origin:?} is not like https://vault.example.com or http://host:8420"));
     let lower = origin.trim_end_matches('/').to_ascii_lowercase();
     let (scheme, rest) = lower.split_once("://").ok_or_else(wrong)?;
     let default_port = match scheme {
@@ -235,7 +235,7 @@ mod tests {
     #[test]
     fn the_defaults_are_a_configuration() {
         let config = with("").unwrap();
-        assert_eq!(config.api.listen.to_string(), "127.0.0.1:7450");
+        assert_eq!(config.api.listen.to_string(), "127.0.0.1:8420");
         assert_eq!(config.store_url().unwrap(), "sqlite://./keyvawlt-data/vault.db");
         insta::assert_snapshot!(config.effective().unwrap());
     }
@@ -259,7 +259,7 @@ mod tests {
     fn an_origin_has_one_form() {
         for (given, canonical) in [
             ("https://Vault.Example.com/", "https://vault.example.com:443"),
-            ("http://127.0.0.1:7450", "http://127.0.0.1:7450"),
+            ("http://127.0.0.1:8420", "http://127.0.0.1:8420"),
             ("https://[::1]:8443", "https://[::1]:8443"),
             ("http://[::1]", "http://[::1]:80"),
         ] {

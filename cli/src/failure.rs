@@ -10,6 +10,8 @@ use serde::Serialize;
 
 use crate::exit::Exit;
 
+mod client;
+
 /// One failure: what failed, on which resource, why, and what to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure(Box<Details>);

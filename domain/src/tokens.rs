@@ -191,7 +191,7 @@ mod tests {
     }
 
     fn here() -> Vec<String> {
-        vec!["http://127.0.0.1:7450".to_owned()]
+        vec!["http://127.0.0.1:8420".to_owned()]
     }
 
     #[test]

@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 
 /// 23 November 2026, 09:00 UTC.
 const NOW: u64 = 1_795_424_400_000;
-const ORIGIN: &str = "http://127.0.0.1:7450";
+const ORIGIN: &str = "http://127.0.0.1:8420";
 const ID: AccountId = AccountId([1; 16]);
 const FROM: &str = "KeyVawlt <keyvawlt@example.org>";
 

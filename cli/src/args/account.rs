@@ -54,28 +54,35 @@ pub struct Signup {
 #[derive(Debug, Args)]
 pub struct VerifyEmail {
     /// The code that was mailed; asked for when absent
+    #[arg(conflicts_with = "resend")]
     pub code: Option<String>,
+    /// Have a new code mailed
+    #[arg(long)]
+    pub resend: bool,
 }
 
 /// `keyvawlt login`
 #[derive(Debug, Args)]
 pub struct Login {
-    /// The e-mail address; from the kit or a prompt when absent
-    #[arg(long, value_name = "ADDRESS", value_hint = ValueHint::EmailAddress)]
-    pub email: Option<String>,
+    /// The account's id, as the Emergency Kit shows it; asked for when absent
+    #[arg(long, value_name = "ID", conflicts_with = "kit_file")]
+    pub account: Option<String>,
     /// Where the password comes from.
     #[command(flatten)]
     pub password: Password,
-    /// Read the Secret Key (or the whole Emergency Kit) from a file instead of a prompt
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    /// Read the Secret Key from a file instead of a prompt
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "kit_file")]
     pub secret_key_file: Option<PathBuf>,
-    /// Keep no key on this device: every command asks for the password
+    /// Read server, account and Secret Key from a saved Emergency Kit
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub kit_file: Option<PathBuf>,
+    /// Keep no key on this device: every command asks for Secret Key and password
     #[arg(long)]
     pub no_device: bool,
     /// Log in as a machine, with a token read from stdin
     #[arg(
         long,
-        conflicts_with_all = ["email", "password_stdin", "password_file", "secret_key_file", "no_device"]
+        conflicts_with_all = ["account", "password_stdin", "password_file", "secret_key_file", "kit_file", "no_device"]
     )]
     pub token_stdin: bool,
 }

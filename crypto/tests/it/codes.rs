@@ -114,3 +114,16 @@ fn the_kit_says_all_that_a_new_machine_needs() {
         assert!(page.contains(part), "{part}");
     }
 }
+
+#[test]
+fn a_kit_is_read_as_printed_and_as_copied() {
+    let secret_key = SecretKey::from_bytes([7; 16]);
+    let page = kit::text(&AccountId([5; 16]), "ada@example.com", ORIGIN, &secret_key);
+    let read = kit::parse(&page).unwrap();
+    assert_eq!(read, kit::Kit { origin: ORIGIN.to_owned(), account_id: AccountId([5; 16]), secret_key });
+    let backwards: Vec<String> = page.lines().rev().map(|line| format!("  {line}\r")).collect();
+    assert_eq!(kit::parse(&backwards.join("\n")).unwrap(), read);
+    for (from, to) in [("Account  ", "Konto    "), ("Account suite  1", "Account suite  2"), ("KVS1-", "KVS1-0"), (ORIGIN, "nowhere")] {
+        assert!(kit::parse(&page.replace(from, to)).is_err(), "{to}");
+    }
+}

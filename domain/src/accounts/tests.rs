@@ -8,7 +8,7 @@ use keyvawlt_ledger::assertion::{self, Subject};
 use keyvawlt_ledger::canon::Canon as _;
 use keyvawlt_ledger::{Code, Domain, SlotId};
 
-const ORIGIN: &str = "http://127.0.0.1:7450";
+const ORIGIN: &str = "http://127.0.0.1:8420";
 const ID: AccountId = AccountId([1; 16]);
 const SLOT: SlotId = SlotId([2; 16]);
 

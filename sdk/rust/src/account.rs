@@ -211,7 +211,11 @@ impl Account {
 
     /// Notes in a state directory which account data this device has seen.
     pub fn pin(&self, pins: &StateDir) -> Result<()> {
-        pins.write(PIN_FILE, format!("{} {}\n", self.account_id, self.blob.generation).as_bytes())
+        let pin = format!("{} {}\n", self.account_id, self.blob.generation);
+        if pins.read(PIN_FILE)?.as_deref() == Some(pin.as_bytes()) {
+            return Ok(());
+        }
+        pins.write(PIN_FILE, pin.as_bytes())
     }
 
     /// Adds an organization to the sealed list.

@@ -33,6 +33,7 @@ pub use error::{Error, Result};
 pub use invites::{Invitation, InviteInfo, NewInvite};
 pub use keyvawlt_crypto::account::{RecoveryCode, SecretKey};
 pub use keyvawlt_crypto::device::DeviceKey;
+pub use keyvawlt_crypto::kit;
 pub use keyvawlt_crypto::{InviteCode, MachineToken, safety_words};
 pub use keyvawlt_ledger as ledger;
 pub use machines::NewMachine;

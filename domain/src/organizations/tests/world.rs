@@ -351,7 +351,7 @@ fn genesis(owner: &Person, org_id: OrgId) -> Link {
         allow_unverified: false,
         machine_single_class: true,
         max_staleness_ms: None,
-        origins: vec!["http://127.0.0.1:7450".to_owned()],
+        origins: vec!["http://127.0.0.1:8420".to_owned()],
         log_key: None,
         witnesses: vec![],
     };

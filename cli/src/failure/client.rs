@@ -1,0 +1,61 @@
+//! What the client library reports, in the words and exit codes of the command line.
+
+use keyvawlt_client::Error;
+use keyvawlt_client::ledger::{Code, Fault};
+
+use super::Failure;
+use crate::exit::Exit;
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let message = error.to_string();
+        match error {
+            Error::Unreachable { origin, why } => Self::new(Exit::Unreachable, format!("the server cannot be reached: {why}"))
+                .on(origin)
+                .hint("is it running, and is the address right? see keyvawlt config debug"),
+            Error::Unauthenticated { .. } => Self::new(Exit::Unauthenticated, message)
+                .hint("a password, Secret Key or account that is wrong, a token that ended or was revoked: log in again, or ask an admin"),
+            Error::Forbidden => {
+                Self::new(Exit::PermissionDenied, message).hint("ask an admin for access; keyvawlt whoami shows who you are")
+            }
+            Error::NotFound { what, name } => {
+                Self::new(Exit::NotFound, format!("there is no such {what}, or none that you may see")).on(name)
+            }
+            Error::Conflict { .. } => Self::new(Exit::Conflict, message).hint("look at the present state, then try again"),
+            Error::RateLimited { retry_after_ms } => Self::new(Exit::RateLimited, message).retry(true, Some(retry_after_ms)),
+            Error::Upgrade { .. } => Self::local(message).code("UPGRADE_REQUIRED"),
+            Error::Invalid { .. } => Self::usage(message),
+            Error::Refused(fault) => refused(&fault),
+            Error::Verification(fault) => unverified(&fault),
+            Error::Storage { path, why } => Self::local(why).on(path.display().to_string()).code("STORAGE"),
+            Error::Clock { .. } => Self::local(message).code("CLOCK"),
+            Error::Server { .. } => Self::local(message).code("SERVER_FAULT").retry(true, None),
+            // The library may learn further reasons; their own words serve until they get a place here.
+            _ => Self::local(message),
+        }
+    }
+}
+
+impl From<Fault> for Failure {
+    /// A text of ours (a code, a token, a key file) that does not parse.
+    fn from(fault: Fault) -> Self {
+        Self::usage(fault.why.into_owned()).code(fault.code.as_str())
+    }
+}
+
+/// The rules do not allow it.
+fn refused(fault: &Fault) -> Failure {
+    let exit = match fault.code {
+        Code::Authority => Exit::PermissionDenied,
+        Code::Limit => Exit::Usage,
+        _ => Exit::Local,
+    };
+    Failure::new(exit, fault.why.to_string()).code(fault.code.as_str())
+}
+
+/// Never retried, and nothing older is shown instead.
+fn unverified(fault: &Fault) -> Failure {
+    Failure::new(Exit::VerificationFailed, format!("what the server delivered does not verify: {}", fault.why))
+        .code(fault.code.as_str())
+        .hint("nothing of it was used and nothing was written; tell your admin, and compare keyvawlt status with a colleague's")
+}

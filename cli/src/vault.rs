@@ -1,0 +1,175 @@
+//! From settings to an open vault: who is logged in, at which server, in which organization and environment.
+//!
+//! Invariant: what does not verify ends the command; no other organization, login or older state is tried instead.
+
+use std::time::Duration;
+
+use keyvawlt_client::ledger::{AccountId, OrgId};
+use keyvawlt_client::{Account, Client, Environment, Error, MachineToken, Options, SecretKey, StateDir, Vault};
+
+use crate::commands::Context;
+use crate::duration::Length;
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome};
+use crate::login::{Files, Login, Profile};
+use crate::prompt::{self, Source};
+use crate::settings::{Origin, Settings};
+
+/// Below the configuration directory: what this machine has verified.
+const STATE_DIR: &str = "state";
+/// A file of certificates larger than this is none.
+const MAX_CA_BYTES: u64 = 1 << 20;
+
+/// A connection to the server that the settings name, or else to `known`, the one the login belongs to.
+pub fn client(context: &Context, settings: &Settings, known: Option<&str>) -> Outcome<Client> {
+    let addr = match known {
+        Some(known) if settings.addr.origin == Origin::Default => known,
+        _ => settings.addr.value.trim_end_matches('/'),
+    };
+    let options = Options { ca_pem: ca_pem(context)?, timeout: timeout(context)?, ..Options::default() };
+    let by = &settings.addr.origin;
+    Client::new(addr, options).map_err(|error| Failure::from(error).on(addr).hint(format!("the address comes from: {by}")))
+}
+
+/// The person who is logged in, unlocked.
+pub async fn account(context: &mut Context) -> Outcome<Account> {
+    let settings = context.settings()?;
+    match Files::of(&settings).login(&settings)? {
+        Login::Machine(_) => Err(Failure::new(Exit::PermissionDenied, "this command is for people, and a machine is logged in")
+            .hint("unset KEYVAWLT_TOKEN and KEYVAWLT_TOKEN_FILE, or keyvawlt logout and log in as a person")),
+        login => person(context, &settings, login).await,
+    }
+}
+
+/// Where this machine keeps what it has verified for an account.
+pub fn state_of(settings: &Settings, account_id: &AccountId) -> Outcome<StateDir> {
+    Ok(StateDir::open(settings.config_dir.value.join(STATE_DIR))?.below(&account_id.to_string())?)
+}
+
+/// The organization that the settings name, as whoever is logged in sees it.
+pub async fn open(context: &mut Context) -> Outcome<Vault> {
+    let settings = context.settings()?;
+    match Files::of(&settings).login(&settings)? {
+        Login::Machine(token) => {
+            let client = client(context, &settings, Some(&token.origin))?;
+            open_machine(&client, &settings, &token).await
+        }
+        login => {
+            let account = person(context, &settings, login).await?;
+            organization(&account, &settings).await
+        }
+    }
+}
+
+/// The organization of a machine's token.
+pub async fn open_machine(client: &Client, settings: &Settings, token: &MachineToken) -> Outcome<Vault> {
+    let state = StateDir::open(settings.config_dir.value.join(STATE_DIR))?;
+    Ok(client.machine(token, &state).await?)
+}
+
+/// The organization and the environment that the settings name.
+pub async fn place(context: &mut Context) -> Outcome<(Vault, Environment)> {
+    let settings = context.settings()?;
+    settings.require_environment()?;
+    let vault = open(context).await?;
+    let environment = environment(&vault, &settings, None)?;
+    Ok((vault, environment))
+}
+
+/// Finds an environment: `on`, given as `environment` or `project/environment`, or the chosen one. The project may stay unnamed while only one
+/// has an environment of that name.
+pub fn environment(vault: &Vault, settings: &Settings, on: Option<&str>) -> Outcome<Environment> {
+    let chosen = settings.project.as_ref().map(|project| project.value.as_str());
+    let (project, name) = match on.map(|on| on.split_once('/').ok_or(on)) {
+        Some(Ok((project, name))) => (Some(project), name),
+        Some(Err(name)) => (chosen, name),
+        None => (chosen, settings.require_environment()?),
+    };
+    let mut found = vault.environments()?;
+    found.retain(|environment| environment.name == name && project.is_none_or(|project| environment.project == project));
+    let resource = project.map_or_else(|| name.to_owned(), |project| format!("{project}/{name}"));
+    match <[Environment; 1]>::try_from(found) {
+        Ok([environment]) => Ok(environment),
+        Err(found) if found.is_empty() => Err(Failure::new(Exit::NotFound, "there is no such environment, or none that you may see")
+            .on(resource)
+            .hint("see keyvawlt env list")),
+        Err(found) => {
+            let projects: Vec<&str> = found.iter().map(|environment| environment.project.as_str()).collect();
+            Err(Failure::usage(format!("several projects have an environment of this name: {}", projects.join(", ")))
+                .on(resource)
+                .code("NOT_NAMED")
+                .hint("name one: --project NAME, or keyvawlt init in the repository"))
+        }
+    }
+}
+
+/// Unlocks a person's account, asking for what this machine does not keep.
+async fn person(context: &mut Context, settings: &Settings, login: Login) -> Outcome<Account> {
+    let client = client(context, settings, Some(login.origin()))?;
+    match login {
+        Login::Device(key) => {
+            let state = state_of(settings, &key.account_id)?;
+            let account = client.unlock_device(&key, Some(&state)).await?;
+            account.pin(&state)?;
+            Ok(account)
+        }
+        Login::Asks(Profile { account, .. }) => {
+            let person = context.person.as_mut();
+            let secret_key = SecretKey::parse(&prompt::password(person, &Source::Prompt, "Secret Key")?)?;
+            let password = prompt::password(person, &Source::Prompt, "password")?;
+            let account_id: AccountId = account.parse()?;
+            let state = state_of(settings, &account_id)?;
+            let account = client.log_in(account_id, &secret_key, &password, Some(&state)).await?;
+            account.pin(&state)?;
+            Ok(account)
+        }
+        Login::Machine(_) => Err(Failure::local("a machine is no person")),
+    }
+}
+
+/// The organization that the settings name, by name or id; the only one when they name none.
+pub async fn organization(account: &Account, settings: &Settings) -> Outcome<Vault> {
+    let state = state_of(settings, &account.id())?;
+    let joined = account.organizations();
+    let wanted = match (&settings.org, joined) {
+        (_, []) => {
+            return Err(Failure::new(Exit::NotFound, "you are in no organization yet")
+                .hint("keyvawlt org create NAME, or keyvawlt join with the code an admin gave you"));
+        }
+        (None, [only]) => return Ok(account.open(*only, &state).await?),
+        (None, _) => settings.require_org()?,
+        (Some(wanted), _) => wanted.value.as_str(),
+    };
+    if let Some(org_id) = wanted.parse::<OrgId>().ok().filter(|org_id| joined.contains(org_id)) {
+        return Ok(account.open(org_id, &state).await?);
+    }
+    for org_id in joined {
+        match account.open(*org_id, &state).await {
+            Ok(vault) if vault.name()? == wanted => return Ok(vault),
+            // One that this person was removed from is not the one; everything else that goes wrong is told.
+            Ok(_) | Err(Error::Forbidden) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(Failure::new(Exit::NotFound, "you are in no organization of this name").on(wanted).hint("see keyvawlt org list"))
+}
+
+/// Certificates to trust besides the system's.
+fn ca_pem(context: &Context) -> Outcome<Option<Vec<u8>>> {
+    use std::io::Read;
+    let Some(path) = context.around.variable("KEYVAWLT_CACERT") else { return Ok(None) };
+    let path = context.around.directory.join(path);
+    let mut pem = Vec::new();
+    std::fs::File::open(&path)
+        .and_then(|file| file.take(MAX_CA_BYTES).read_to_end(&mut pem))
+        .map_err(|error| Failure::file(&path, "read", &error).hint("KEYVAWLT_CACERT names it"))?;
+    Ok(Some(pem))
+}
+
+fn timeout(context: &Context) -> Outcome<Option<Duration>> {
+    let Some(text) = context.around.variable("KEYVAWLT_TIMEOUT") else { return Ok(None) };
+    match text.to_string_lossy().parse::<Length>() {
+        Ok(Length(timeout)) => Ok(Some(timeout)),
+        Err(malformed) => Err(Failure::usage(malformed.to_string()).on("KEYVAWLT_TIMEOUT")),
+    }
+}
