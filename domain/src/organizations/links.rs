@@ -4,7 +4,7 @@ use super::heads::Heads;
 use super::rows::Rows;
 use crate::error::{Error, Result};
 use crate::store::Tx;
-use keyvawlt_ledger::chain::{Applied, Body, Key, Link, Tip, apply};
+use keyvawlt_ledger::chain::{Applied, Body, Key, Link, Questions as _, Tip, apply, ends_sooner};
 use keyvawlt_ledger::limits::MAX_SKEW_MS;
 use keyvawlt_ledger::wrap::Wrap;
 use keyvawlt_ledger::{Code, Fault, IdentityId, NsId, Signed};
@@ -108,24 +108,50 @@ impl Chain<'_> {
         self.rows.expect(keys, ranges.chain(identity.iter().map(Key::accesses_of)));
     }
 
-    /// Fences and vouched-for heads name what is really there, and whoever loses keys or membership is fenced where it wrote last.
+    /// Fences and vouched-for heads name what is really there, and whoever loses something is fenced where it wrote last.
     async fn check_heads(&mut self, applied: &Applied) -> Result<()> {
         let fences = applied.body.fences();
-        let loser = match &applied.body {
-            Body::MemberRemove(body) => Some(body.identity_id),
-            Body::KeyReset(body) => Some(body.identity_id),
-            Body::KeyRotate(_) => Some(applied.link.author_id),
-            _ => None,
-        };
-        if let Some(loser) = loser {
-            for ns in self.heads.authored_by(self.tx, &loser).await? {
-                if !fences.iter().any(|fence| fence.ns_id == ns) {
+        if let Some(loss) = loss(&self.rows, applied) {
+            for ns in self.heads.authored_by(self.tx, &loss.identity).await? {
+                let touched = match loss.below {
+                    None => true,
+                    Some(root) => self.rows.settle(self.tx, |rows| rows.lineage(&ns).contains(&root)).await?,
+                };
+                if touched && !fences.iter().any(|fence| fence.ns_id == ns) {
                     return Err(Fault::new(Code::Fence, format!("namespace {ns} must be fenced")).into());
                 }
             }
         }
         self.heads.check_fences(self.tx, fences).await?;
         self.heads.check_seen(self.tx, &applied.link.seen).await
+    }
+}
+
+/// Who loses something by a link, and where.
+struct Loss {
+    identity: IdentityId,
+    /// In this namespace and below; everywhere without one.
+    below: Option<NsId>,
+}
+
+/// What a link takes; `before` does not have its changes yet.
+fn loss(before: &Rows, applied: &Applied) -> Option<Loss> {
+    let everywhere = |identity| Some(Loss { identity, below: None });
+    match &applied.body {
+        Body::MemberRemove(body) => everywhere(body.identity_id),
+        Body::KeyReset(body) => everywhere(body.identity_id),
+        Body::KeyRotate(_) => everywhere(applied.link.author_id),
+        Body::MemberSet(body) => {
+            let sooner = before.member(&body.identity_id).is_some_and(|member| ends_sooner(body.expires_ms, member.expires_ms));
+            if sooner { everywhere(body.identity_id) } else { None }
+        }
+        Body::Access(body) => {
+            let held = before.access(&body.ns_id, &body.identity_id);
+            let lowers =
+                held.is_some_and(|held| held.permissions & !body.permissions != 0 || ends_sooner(body.expires_ms, held.expires_ms));
+            lowers.then_some(Loss { identity: body.identity_id, below: Some(body.ns_id) })
+        }
+        _ => None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! A small organization, committed and read back on both engines; the reader verifies everything with its own replica.
 
+mod fences;
 mod people;
 mod person;
 mod world;
@@ -10,7 +11,7 @@ use crate::namespaces::{Changes, ReadChanges, ReadVersion, Unchanged, read_chang
 use crate::scratch::on_each_engine;
 use crate::{Caller, Error, Result, Store};
 use keyvawlt_ledger::assertion::Subject;
-use keyvawlt_ledger::chain::{Access, Body, Checkpoint, InviteRevoke, View as _, permission, role};
+use keyvawlt_ledger::chain::{Body, Checkpoint, InviteRevoke, View as _, permission};
 use keyvawlt_ledger::manifest::ObjectKind;
 use keyvawlt_ledger::{Code, OrgId};
 use person::Person;
@@ -280,37 +281,6 @@ async fn a_lower_role_may_neither_invite_nor_see_what_happened() {
         machines.owner = machine.clone();
         machines.says_unchecked(&mut draft, &Body::InviteRevoke(InviteRevoke { invite_id: keyvawlt_ledger::InviteId([1; 16]) }));
         assert!(matches!(commit(store, &world, machine.caller(), draft, 9).await.unwrap_err(), Error::Forbidden));
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_fence_names_the_newest_head() {
-    on_each_engine(async |store| {
-        let (mut world, _) = begin(store).await;
-        let writer = Person::named("wim");
-        let mut draft = Draft::default();
-        world.adds_as(&mut draft, &writer, role::MEMBER);
-        world.gives(&mut draft, "production", &writer, WRITE);
-        commit(store, &world, world.owner.account(), draft, 3).await.unwrap();
-        let mut stale = world.clone();
-        let mut draft = Draft::default();
-        world.writes(&mut draft, "production", &["d"]);
-        commit(store, &world, world.owner.account(), draft, 4).await.unwrap();
-        let fence = stale.head("production");
-        let lowering = Access {
-            ns_id: world::ns("production"),
-            identity_id: writer.id,
-            permissions: READ,
-            expires_ms: 0,
-            wrap: None,
-            fences: vec![fence],
-            abandon: false,
-        };
-        let mut draft = Draft::default();
-        stale.says(&mut draft, &Body::Access(lowering));
-        let error = commit(store, &stale, stale.owner.account(), draft, 5).await.unwrap_err();
-        assert!(matches!(error, Error::Conflict { current: Some(2), .. }), "{error:?}");
     })
     .await;
 }

@@ -49,8 +49,7 @@ fn join(world: &mut World, newcomer: &Person) -> Draft {
     let directory = world::ns("directory");
     let entry = world.replica.head().ns(&directory).unwrap();
     let statement = join_statement(&world.org(), &CODE, &newcomer.key_id);
-    let owner = std::mem::replace(&mut world.owner, newcomer.clone());
-    let wrap = world.wrap(directory, 1, entry.nk_commit, &(newcomer.id, newcomer.key_id));
+    let wrap = world.acting(newcomer, |world| world.wrap(directory, 1, entry.nk_commit, &(newcomer.id, newcomer.key_id)));
     let body = MemberJoin {
         bundle: newcomer.bundle.clone(),
         invite_id: CODE,
@@ -59,8 +58,7 @@ fn join(world: &mut World, newcomer: &Person) -> Draft {
     };
     let mut draft = Draft::default();
     draft.wraps.push(wrap.to_bytes());
-    world.says(&mut draft, &Body::MemberJoin(body));
-    world.owner = owner;
+    world.acting(newcomer, |world| world.says(&mut draft, &Body::MemberJoin(body)));
     draft
 }
 

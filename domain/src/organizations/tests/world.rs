@@ -68,6 +68,7 @@ impl Leaves for Manifest {
 pub(super) struct World {
     pub(super) replica: Replica,
     pub(super) owner: Person,
+    pub(super) now: u64,
     manifests: BTreeMap<NsId, Manifest>,
 }
 
@@ -76,12 +77,12 @@ impl World {
         let owner = Person::named("olga");
         let link = genesis(&owner, OrgId([0; 32]));
         let org = org_id_of(&link.to_bytes()).unwrap();
-        Self { replica: Replica::new(org), owner, manifests: BTreeMap::new() }
+        Self { replica: Replica::new(org), owner, now: NOW, manifests: BTreeMap::new() }
     }
 
     /// Somebody who knows nothing but the organization's id.
     pub(super) fn reader(of: &World) -> Self {
-        Self { replica: Replica::new(of.org()), owner: of.owner.clone(), manifests: BTreeMap::new() }
+        Self { replica: Replica::new(of.org()), owner: of.owner.clone(), now: of.now, manifests: BTreeMap::new() }
     }
 
     pub(super) fn org(&self) -> OrgId {
@@ -167,7 +168,7 @@ impl World {
         let head = self.replica.head();
         let entry = head.ns(&ns(name)).unwrap();
         let (epoch, nk_commit) = (entry.epoch + 1, Hash(bytes(&format!("{name} {}", entry.epoch + 1))));
-        let readers = head.direct_readers(&ns(name), NOW).into_iter().map(|id| (id, head.member(&id).unwrap().key_id));
+        let readers = head.direct_readers(&ns(name), self.now).into_iter().map(|id| (id, head.member(&id).unwrap().key_id));
         let wraps: Vec<Wrap> = readers.map(|reader| self.wrap(ns(name), epoch, nk_commit, &reader)).collect();
         let body = NamespaceEpoch {
             ns_id: ns(name),
@@ -236,7 +237,7 @@ impl World {
             history: manifest.tip.history.root(),
             author_id: self.owner.id,
             author_key_id: self.owner.key_id,
-            ts_ms: NOW,
+            ts_ms: self.now,
             anchor: Anchor { seq: self.replica.tip().next_seq() - 1, link_hash: self.replica.tip().link_hash },
             epoch,
             ops,
@@ -272,7 +273,7 @@ impl World {
             kind: body.kind(),
             author_id: author.id,
             author_key_id: author.key_id,
-            ts_ms: NOW,
+            ts_ms: self.now,
             body: body.to_value(),
             seen: vec![],
         };
@@ -280,7 +281,7 @@ impl World {
     }
 
     pub(super) fn append(&mut self, signed: &Signed) {
-        let applied = self.replica.append(signed, NOW).unwrap();
+        let applied = self.replica.append(signed, self.now).unwrap();
         if let Body::NamespaceCreate(body) = &applied.body {
             let tip = ManifestTip::before_first(self.org(), body.ns_id, applied.hash);
             self.manifests.insert(body.ns_id, Manifest { tip, tree: Tree::default(), leaves: BTreeMap::new() });
@@ -295,11 +296,19 @@ impl World {
         let anchored = Anchored { state: &state, link_hash, ts_ms, fences };
         let manifest = self.manifests.get_mut(&link.ns_id).unwrap();
         let mut tree = manifest.tree.clone();
-        let applied = verify(&anchored, &manifest.tip, manifest, &mut tree, signed, NOW).unwrap();
+        let applied = verify(&anchored, &manifest.tip, manifest, &mut tree, signed, self.now).unwrap();
         for leaf in applied.link.ops {
             manifest.leaves.insert(leaf.secret_id, leaf);
         }
         (manifest.tip, manifest.tree) = (applied.tip, tree);
+    }
+
+    /// Signs as somebody else for a while.
+    pub(super) fn acting<T>(&mut self, author: &Person, does: impl FnOnce(&mut Self) -> T) -> T {
+        let owner = std::mem::replace(&mut self.owner, author.clone());
+        let done = does(self);
+        self.owner = owner;
+        done
     }
 
     /// Verifies everything of an answer, as a client does.
