@@ -2,9 +2,11 @@
 //!
 //! A link is judged on the organization's state at its anchor. Absent: names and values, which are sealed objects known here by hash only.
 
+mod head;
 mod leaf;
 mod verify;
 
+pub use head::{NewestLink, verify_newest};
 pub use leaf::{DELETED, DRAFT, Leaf, ObjectKind, object_hash};
 pub use verify::{Anchored, Applied, Leaves, ManifestTip, verify};
 

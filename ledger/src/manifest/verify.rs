@@ -88,25 +88,15 @@ pub fn verify<V: View>(
     signed: &Signed,
     now_ms: u64,
 ) -> Result<Applied, Fault> {
-    if signed.payload().len() > limits::MAX_MANIFEST_LINK {
-        return Err(Fault::new(Code::Limit, "a manifest link must not exceed 256 KiB"));
-    }
-    let link = ManifestLink::from_bytes(signed.payload())?;
-    if link.v != crate::FORMAT {
-        return Err(Fault::new(Code::Upgrade, "a manifest link of an unknown version: upgrade required"));
-    }
-    if link.ops.len() > limits::MAX_OPS || link.with.len() > limits::MAX_WITH {
-        return Err(Fault::new(Code::Limit, "a manifest link has at most 1,000 operations and names at most 8 other heads"));
-    }
+    let link = read(signed)?;
     tip.check_fences(anchored.fences)?;
+    check_place(&link, &tip.org_id, &tip.ns_id)?;
     check_position(&link, tip)?;
-    check_time(&link, tip, anchored, now_ms)?;
+    check_time(&link, tip.ts_ms, anchored, now_ms)?;
     let ns = check_author(&link, anchored, signed)?;
     let hash = signed.hash(hash::MANIFEST);
     check_fences(&link, hash, anchored.fences, ns.fence.as_ref())?;
-    if link.epoch != ns.epoch {
-        return Err(Fault::new(Code::Owed, "the link is not under the epoch in force at its anchor"));
-    }
+    check_epoch(&link, &ns)?;
     let owed = anchored.state.is_owed(&link.ns_id, link.ts_ms);
     let (count, live) = check_ops(&link, tip, leaves, owed)?;
     grow(&link, tip, leaves, tree)?;
@@ -127,13 +117,32 @@ pub fn verify<V: View>(
     Ok(Applied { link, hash, tip })
 }
 
-fn check_position(link: &ManifestLink, tip: &ManifestTip) -> Result<(), Fault> {
-    if link.org_id != tip.org_id {
+/// A link of this version, within its limits.
+pub(super) fn read(signed: &Signed) -> Result<ManifestLink, Fault> {
+    if signed.payload().len() > limits::MAX_MANIFEST_LINK {
+        return Err(Fault::new(Code::Limit, "a manifest link must not exceed 256 KiB"));
+    }
+    let link = ManifestLink::from_bytes(signed.payload())?;
+    if link.v != crate::FORMAT {
+        return Err(Fault::new(Code::Upgrade, "a manifest link of an unknown version: upgrade required"));
+    }
+    if link.ops.len() > limits::MAX_OPS || link.with.len() > limits::MAX_WITH {
+        return Err(Fault::new(Code::Limit, "a manifest link has at most 1,000 operations and names at most 8 other heads"));
+    }
+    Ok(link)
+}
+
+pub(super) fn check_place(link: &ManifestLink, org_id: &OrgId, ns_id: &NsId) -> Result<(), Fault> {
+    if link.org_id != *org_id {
         return Err(Fault::new(Code::OrgId, "the manifest link belongs to another organization"));
     }
-    if link.ns_id != tip.ns_id {
+    if link.ns_id != *ns_id {
         return Err(Fault::new(Code::UnknownNamespace, "the manifest link belongs to another namespace"));
     }
+    Ok(())
+}
+
+fn check_position(link: &ManifestLink, tip: &ManifestTip) -> Result<(), Fault> {
     if link.mseq != tip.mseq + 1 {
         return Err(Fault::new(Code::Rollback, format!("expected manifest link {}, got {}", tip.mseq + 1, link.mseq)));
     }
@@ -146,11 +155,11 @@ fn check_position(link: &ManifestLink, tip: &ManifestTip) -> Result<(), Fault> {
     Ok(())
 }
 
-fn check_time<V: View>(link: &ManifestLink, tip: &ManifestTip, anchored: &Anchored<V>, now_ms: u64) -> Result<(), Fault> {
+pub(super) fn check_time<V: View>(link: &ManifestLink, after_ms: u64, anchored: &Anchored<V>, now_ms: u64) -> Result<(), Fault> {
     if link.anchor.link_hash != anchored.link_hash {
         return Err(Fault::new(Code::Fork, "the manifest link is anchored in another history"));
     }
-    if link.ts_ms < tip.ts_ms || link.ts_ms < anchored.ts_ms {
+    if link.ts_ms < after_ms || link.ts_ms < anchored.ts_ms {
         return Err(Fault::new(Code::Clock, "the manifest link is dated before its predecessor or its anchor"));
     }
     if link.ts_ms > now_ms.saturating_add(limits::MAX_SKEW_MS) {
@@ -159,7 +168,7 @@ fn check_time<V: View>(link: &ManifestLink, tip: &ManifestTip, anchored: &Anchor
     Ok(())
 }
 
-fn check_author<V: View>(link: &ManifestLink, anchored: &Anchored<V>, signed: &Signed) -> Result<Box<Ns>, Fault> {
+pub(super) fn check_author<V: View>(link: &ManifestLink, anchored: &Anchored<V>, signed: &Signed) -> Result<Box<Ns>, Fault> {
     let state = anchored.state;
     let author = state.active_member(&link.author_id, link.ts_ms).filter(|author| author.key_id == link.author_key_id);
     let author = author.ok_or_else(|| Fault::new(Code::Author, "the manifest link's author is not an active member with this key"))?;
@@ -175,7 +184,7 @@ fn check_author<V: View>(link: &ManifestLink, anchored: &Anchored<V>, signed: &S
 }
 
 /// Beyond a fenced head a link is anchored at the fence or later, and the fenced head itself is part of the chain.
-fn check_fences(link: &ManifestLink, hash: Hash, known: &[Fence], at_anchor: Option<&Fence>) -> Result<(), Fault> {
+pub(super) fn check_fences(link: &ManifestLink, hash: Hash, known: &[Fence], at_anchor: Option<&Fence>) -> Result<(), Fault> {
     known.iter().chain(at_anchor).try_for_each(|fence| judge_fence(fence, link.mseq, hash, link.anchor.seq))
 }
 
@@ -189,6 +198,10 @@ fn judge_fence(fence: &Fence, mseq: u64, mhash: Hash, anchor_seq: u64) -> Result
     Ok(())
 }
 
+pub(super) fn check_epoch(link: &ManifestLink, ns: &Ns) -> Result<(), Fault> {
+    if link.epoch == ns.epoch { Ok(()) } else { Err(Fault::new(Code::Owed, "the link is not under the epoch in force at its anchor")) }
+}
+
 fn check_ops(link: &ManifestLink, tip: &ManifestTip, leaves: &impl Leaves, owed: bool) -> Result<(u64, u64), Fault> {
     let (mut count, mut live) = (tip.count, tip.live);
     let mut written = BTreeSet::new();
@@ -196,9 +209,7 @@ fn check_ops(link: &ManifestLink, tip: &ManifestTip, leaves: &impl Leaves, owed:
         if !written.insert(leaf.secret_id) {
             return Err(Fault::new(Code::Canon, "a secret is written twice in one link"));
         }
-        if owed && !leaf.is_deleted() {
-            return Err(Fault::new(Code::Owed, "somebody lost access: the key must change before anything new is written"));
-        }
+        check_settled(leaf, owed)?;
         let before = leaves.leaf(&leaf.secret_id);
         leaf.follows(before.as_ref(), link.mseq, link.epoch)?;
         if before.is_none() {
@@ -216,6 +227,13 @@ fn check_ops(link: &ManifestLink, tip: &ManifestTip, leaves: &impl Leaves, owed:
         return Err(Fault::new(Code::Root, "the count of leaves differs"));
     }
     Ok((count, live))
+}
+
+pub(super) fn check_settled(leaf: &Leaf, owed: bool) -> Result<(), Fault> {
+    if owed && !leaf.is_deleted() {
+        return Err(Fault::new(Code::Owed, "somebody lost access: the key must change before anything new is written"));
+    }
+    Ok(())
 }
 
 /// Applies the operations to the tree, and takes them back if they do not give the signed root.

@@ -6,6 +6,7 @@ mod logins;
 mod manifests;
 mod members;
 mod namespaces;
+mod newest;
 mod order;
 mod people;
 mod properties;
