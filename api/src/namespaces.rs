@@ -4,9 +4,9 @@ use crate::call::{Call, READ_DEADLINE};
 use crate::{Api, fields};
 use futures::future::try_join_all;
 use keyvawlt_domain::audit::Event;
-use keyvawlt_domain::namespaces::{self, Changes, NamespaceChanges, ReadChanges, ReadVersion};
+use keyvawlt_domain::namespaces::{self, Changes, ListManifestHeads, NamespaceChanges, ReadChanges, ReadVersion};
 use keyvawlt_domain::{Caller, Error, Result};
-use keyvawlt_ledger::{NsId, OrgId, SecretId};
+use keyvawlt_ledger::{IdentityId, NsId, OrgId, SecretId};
 use keyvawlt_proto::v1::namespace_service_server::NamespaceService;
 use keyvawlt_proto::{PAGE_BYTES, v1};
 use std::collections::BTreeSet;
@@ -62,6 +62,33 @@ impl NamespaceService for Api {
         })
         .await
     }
+
+    async fn list_manifest_heads(
+        &self,
+        request: Request<v1::ListManifestHeadsRequest>,
+    ) -> Result<Response<v1::ListManifestHeadsResponse>, Status> {
+        let (call, request) = Call::open(request);
+        call.answer(
+            READ_DEADLINE,
+            Box::pin(async {
+                let subject = call.subject()?;
+                let tx = self.parts.store.read().await?;
+                let caller = Caller::find(&tx, subject).await?;
+                let permit = self.permit(&tx, caller, heads_asked(&caller, &request)?).await?;
+                let page = namespaces::list_manifest_heads(&permit).await?;
+                tx.commit().await?;
+                let heads = page
+                    .heads
+                    .into_iter()
+                    .map(|head| v1::NewestManifestLink { ns_id: head.ns.0.to_vec().into(), link: head.link.map(fields::statement) });
+                Ok(v1::ListManifestHeadsResponse {
+                    heads: heads.collect(),
+                    next_page_token: page.next.map_or_else(String::new, |ns| ns.to_string()),
+                })
+            }),
+        )
+        .await
+    }
 }
 
 impl Api {
@@ -87,6 +114,20 @@ fn asked(request: &v1::ReadChangesRequest) -> Result<ReadChanges> {
         all_wraps: request.all_wraps,
         page_bytes: PAGE_BYTES,
     })
+}
+
+fn heads_asked(caller: &Caller, request: &v1::ListManifestHeadsRequest) -> Result<ListManifestHeads> {
+    if request.ns_ids.len() > MAX_NAMESPACES {
+        return Err(Error::TooLarge { what: "the number of namespaces", limit: MAX_NAMESPACES as u64 });
+    }
+    let org = fields::id("org_id", &request.org_id, OrgId::from_slice)?;
+    let named = request.ns_ids.iter().map(|id| fields::id("ns_ids", id, NsId::from_slice)).collect::<Result<_>>()?;
+    let author = match &request.author_id[..] {
+        [] => None,
+        id => Some(fields::id("author_id", id, IdentityId::from_slice)?),
+    };
+    let after = fields::page_token(&request.page_token)?.map(NsId);
+    Ok(ListManifestHeads::by(caller, org, named, author, after, PAGE_BYTES))
 }
 
 /// Noted once a minute: no secret left.

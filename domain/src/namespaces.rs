@@ -2,12 +2,15 @@
 //! is durable.
 
 mod changes;
+mod heads;
 mod objects;
 mod unchanged;
 mod version;
 mod wraps;
 
 pub use changes::{Changes, NamespaceChanges, ReadChanges, read_changes};
+pub(crate) use heads::last_written_by;
+pub use heads::{HeadPage, ListManifestHeads, NewestLink, list_manifest_heads};
 pub use objects::Sealed;
 pub use unchanged::{Unchanged, Verdict};
 pub use version::{ReadVersion, SealedVersion, read_version};

@@ -84,6 +84,10 @@ pub enum Deed {
     ReadChanges,
     /// An earlier version of a secret.
     ReadVersion,
+    /// The newest manifest links of namespaces.
+    ListManifestHeads,
+    /// Where somebody else wrote last.
+    ListLastWritten,
     /// What happened.
     ListAuditEvents,
     /// An organization link of this type.
@@ -96,10 +100,20 @@ impl Deed {
     /// Everything, in the matrix's order.
     pub fn all() -> Vec<Deed> {
         use Deed::{
-            CommitLink, CommitManifest, CreateOrganization, ListAuditEvents, ListOrganizations, ReadChain, ReadChanges, ReadVersion,
-            UseAccount,
+            CommitLink, CommitManifest, CreateOrganization, ListAuditEvents, ListLastWritten, ListManifestHeads, ListOrganizations,
+            ReadChain, ReadChanges, ReadVersion, UseAccount,
         };
-        let mut all = vec![UseAccount, CreateOrganization, ListOrganizations, ReadChain, ReadChanges, ReadVersion, ListAuditEvents];
+        let mut all = vec![
+            UseAccount,
+            CreateOrganization,
+            ListOrganizations,
+            ReadChain,
+            ReadChanges,
+            ReadVersion,
+            ListManifestHeads,
+            ListLastWritten,
+            ListAuditEvents,
+        ];
         all.extend(Body::KINDS.iter().map(|(kind, _)| CommitLink(*kind)));
         all.push(CommitManifest);
         all
@@ -126,6 +140,7 @@ impl Deed {
             Deed::ReadChain => &["ReadChain"],
             Deed::ReadChanges => &["ReadChanges"],
             Deed::ReadVersion => &["ReadVersion"],
+            Deed::ListManifestHeads | Deed::ListLastWritten => &["ListManifestHeads"],
             Deed::ListAuditEvents => &["ListAuditEvents"],
             Deed::CommitLink(_) | Deed::CommitManifest => &["Commit"],
         }
@@ -145,6 +160,11 @@ pub fn allows(who: Who, bits: u8, deed: Deed) -> bool {
         // The bearer of an invite gets the links, and what is wrapped to the invite; `bits` say that it is.
         Deed::ReadChanges => reads && (who.is_member() || who == Invite),
         Deed::ReadVersion => reads && who.is_member(),
+        // Whoever removes somebody fences namespaces without reading them; so does who manages one.
+        Deed::ListManifestHeads => {
+            matches!(who, Owner | Admin | Recovery) || (matches!(who, Member | Machine | Auditor) && bits & permission::MANAGE != 0)
+        }
+        Deed::ListLastWritten => matches!(who, Owner | Admin | Recovery),
         Deed::ListAuditEvents => matches!(who, Owner | Admin | Auditor),
         Deed::CommitManifest => matches!(who, Owner | Admin | Member | Machine | Recovery),
         Deed::CommitLink(kind) => match kind {
@@ -189,6 +209,7 @@ mod tests {
                     (false, false, false) => "✘",
                     (true, true, true) => "✔",
                     (false, true, true) => "✔ read",
+                    (false, false, true) if allows(who, permission::MANAGE, deed) => "✔ manage",
                     _ => "?",
                 };
                 write!(matrix, "{cell:>10}").unwrap();

@@ -5,7 +5,7 @@
 use crate::error::{Error, Result};
 use crate::store::{Tx, column, number};
 use keyvawlt_ledger::chain::Head;
-use keyvawlt_ledger::{Code, Fault, Hash, IdentityId, NsId, OrgId};
+use keyvawlt_ledger::{Code, Fault, Hash, NsId, OrgId};
 use keyvawlt_schema::{manifest_link, namespace};
 use sea_orm::sea_query::ExprTrait as _;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
@@ -62,14 +62,6 @@ impl Heads {
             }
         }
         Ok(())
-    }
-
-    /// The namespaces whose newest manifest link somebody wrote: it must not be extended by an old anchor either.
-    pub(super) async fn authored_by(&self, tx: &Tx, identity: &IdentityId) -> Result<Vec<NsId>> {
-        let mine = namespace::Column::OrgId.eq(self.org.0.to_vec()).and(namespace::Column::AuthorId.eq(identity.0.to_vec()));
-        let rows: Vec<Vec<u8>> =
-            namespace::Entity::find().select_only().column(namespace::Column::NsId).filter(mine).into_tuple().all(tx.db()).await?;
-        Ok(rows.iter().map(|id| NsId::from_slice(id)).collect::<Result<_, Fault>>()?)
     }
 
     fn head(&self, ns: &NsId) -> Result<(u64, Hash)> {

@@ -3,6 +3,7 @@
 use super::heads::Heads;
 use super::rows::Rows;
 use crate::error::{Error, Result};
+use crate::namespaces::last_written_by;
 use crate::store::Tx;
 use keyvawlt_ledger::chain::{Applied, Body, Key, Link, Questions as _, Tip, apply, ends_sooner};
 use keyvawlt_ledger::limits::MAX_SKEW_MS;
@@ -112,7 +113,7 @@ impl Chain<'_> {
     async fn check_heads(&mut self, applied: &Applied) -> Result<()> {
         let fences = applied.body.fences();
         if let Some(loss) = loss(&self.rows, applied) {
-            for ns in self.heads.authored_by(self.tx, &loss.identity).await? {
+            for ns in last_written_by(self.tx, &applied.link.org_id, &loss.identity).await? {
                 let touched = match loss.below {
                     None => true,
                     Some(root) => self.rows.settle(self.tx, |rows| rows.lineage(&ns).contains(&root)).await?,
