@@ -5,4 +5,5 @@
 mod email;
 mod layers;
 mod story;
+mod tour;
 mod world;
