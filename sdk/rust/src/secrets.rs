@@ -2,6 +2,7 @@
 
 use crate::change::{Change, NewObject};
 use crate::error::{Error, Result};
+use crate::facts::{FactsInput, facts_object};
 use crate::random::{self, rng};
 use crate::space::{Objects, Space, VersionRow, unverified};
 use crate::vault::Vault;
@@ -9,7 +10,6 @@ use crate::wire::rpc;
 use bytes::Bytes;
 use keyvawlt_crypto::secret::{Payload, open_name, open_version, seal_name, seal_version};
 use keyvawlt_crypto::{Zeroizing, nk};
-use keyvawlt_ledger::canon::Canon;
 use keyvawlt_ledger::chain::{Questions, permission};
 use keyvawlt_ledger::facts::{self, Facts};
 use keyvawlt_ledger::limits::MAX_OPS;
@@ -63,21 +63,6 @@ pub struct VersionInfo {
     pub deleted: bool,
 }
 
-/// Facts to tell the server; it and its mails can read them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FactsInput {
-    /// When the key stops working, epoch milliseconds.
-    pub expires_ms: Option<u64>,
-    /// How often it should be replaced, milliseconds.
-    pub rotate_every_ms: Option<u64>,
-    /// What mails may call it.
-    pub label: Option<String>,
-    /// Whose API it opens.
-    pub provider: Option<String>,
-    /// Who is responsible.
-    pub owner: Option<String>,
-}
-
 /// A value to write.
 #[derive(Clone, Debug)]
 pub struct SecretWrite {
@@ -101,11 +86,11 @@ impl SecretWrite {
 }
 
 /// A secret found by name.
-struct Found<'a> {
-    name: String,
-    leaf: &'a Leaf,
-    objects: &'a Objects,
-    space: &'a Space,
+pub(crate) struct Found<'a> {
+    pub(crate) name: String,
+    pub(crate) leaf: &'a Leaf,
+    pub(crate) objects: &'a Objects,
+    pub(crate) space: &'a Space,
 }
 
 impl Vault {
@@ -221,7 +206,7 @@ impl Vault {
     }
 
     /// All secrets of an environment and its guarded folders by full name.
-    fn index(&self, environment: &NsId) -> Result<BTreeMap<String, Found<'_>>> {
+    pub(crate) fn index(&self, environment: &NsId) -> Result<BTreeMap<String, Found<'_>>> {
         let mut index = BTreeMap::new();
         let state = self.replica.head();
         let family: Vec<NsId> = state.family(environment).into_iter().filter(|ns| self.spaces.contains_key(ns)).collect();
@@ -407,28 +392,6 @@ fn seal_write(
         facts_hash: hash_of(ObjectKind::Facts),
     };
     Ok((leaf, objects))
-}
-
-/// The facts of the next version: as told, else what still holds of the last ones.
-fn facts_object(told: Option<&FactsInput>, before: Option<&Facts>) -> Result<Vec<u8>> {
-    let next = match (told, before) {
-        (Some(told), _) if *told == FactsInput::default() => None,
-        (Some(told), before) => Some(Facts {
-            salt: random::bytes(),
-            expires_ms: told.expires_ms,
-            rotate_every_ms: told.rotate_every_ms.or(before.and_then(|facts| facts.rotate_every_ms)),
-            grace_ms: before.and_then(|facts| facts.grace_ms),
-            label: told.label.clone().or_else(|| before.and_then(|facts| facts.label.clone())),
-            provider: told.provider.clone().or_else(|| before.and_then(|facts| facts.provider.clone())),
-            owner: told.owner.clone().or_else(|| before.and_then(|facts| facts.owner.clone())),
-            monitor: before.and_then(|facts| facts.monitor.clone()),
-        }),
-        (None, Some(before)) => Some(Facts { salt: random::bytes(), expires_ms: None, ..before.clone() }),
-        (None, None) => None,
-    };
-    let object = next.map_or_else(facts::none, |facts| facts.to_bytes());
-    facts::read(&object).map_err(|fault| Error::invalid("facts", fault.why))?;
-    Ok(object)
 }
 
 fn delete_some(change: &mut Change, environment: &NsId, names: &[String]) -> Result<()> {
