@@ -4,7 +4,9 @@
 
 mod database;
 
-use keyvawlt_client::{Account, Client, Options, SecretKey, StateDir};
+use keyvawlt_client::ledger::NsId;
+use keyvawlt_client::ledger::chain::role;
+use keyvawlt_client::{Account, Client, NewInvite, Options, SecretKey, StateDir, Vault};
 use keyvawlt_domain::Clock;
 use keyvawlt_server::config::Config;
 use keyvawlt_server::{Running, Server};
@@ -18,6 +20,8 @@ pub use database::{Database, Engine};
 
 /// 23 November 2026, 09:00 UTC.
 const BEGINNING: u64 = 1_795_424_400_000;
+/// Longer than any newcomer here takes.
+const INVITE_TTL_MS: u64 = 24 * 3600 * 1000;
 /// What every person here signs up with.
 pub const PASSWORD: &str = "correct horse battery staple";
 
@@ -83,15 +87,21 @@ impl World {
         config.worker.mail = Some("memory:".to_owned());
         change(&mut config);
         let clock = Arc::new(AtomicU64::new(BEGINNING));
-        let server = start(&mut config, &clock).await;
+        let server = start(&mut config, Clock::Fixed(Arc::clone(&clock))).await;
         Self { server, config, database, folder, clock, earlier_mails: Vec::new() }
     }
 
     /// Stops the server and starts it again on the same store, where clients find it.
-    pub async fn restart(mut self) -> Self {
+    pub async fn restart(self) -> Self {
+        self.restart_with(|_| {}).await
+    }
+
+    /// The same, with other settings.
+    pub async fn restart_with(mut self, change: impl FnOnce(&mut Config)) -> Self {
         self.earlier_mails = self.mails();
         assert!(self.server.stop().await, "the server ends in time");
-        self.server = start(&mut self.config, &self.clock).await;
+        change(&mut self.config);
+        self.server = start(&mut self.config, Clock::Fixed(Arc::clone(&self.clock))).await;
         self
     }
 
@@ -107,6 +117,11 @@ impl World {
     /// Everybody's clock, epoch milliseconds.
     pub fn now_ms(&self) -> u64 {
         self.clock.load(Ordering::SeqCst)
+    }
+
+    /// The same clock as the server has it.
+    pub fn server_clock(&self) -> Clock {
+        Clock::Fixed(Arc::clone(&self.clock))
     }
 
     /// Lets time pass, for the server and all clients.
@@ -127,8 +142,8 @@ impl World {
 
     /// All mails so far, in order.
     pub fn mails(&self) -> Vec<SentMail> {
-        let outbox = self.server.outbox().expect("mails in memory").lock().expect("the outbox").clone();
-        [self.earlier_mails.clone(), outbox].concat()
+        let outbox = self.server.outbox().map(|outbox| outbox.lock().expect("the outbox").clone());
+        [self.earlier_mails.clone(), outbox.unwrap_or_default()].concat()
     }
 
     /// All mails so far to one person.
@@ -167,6 +182,19 @@ impl World {
         person
     }
 
+    /// Has somebody join by an invite, and gives what the invite intended: where, and which permissions.
+    pub async fn admit(&self, vault: &mut Vault, newcomer: &mut Person, name: &str, access: &[(NsId, u8)]) -> Vault {
+        let access = access.iter().map(|(ns, permissions)| (*ns, *permissions, 0)).collect();
+        let (name, ttl_ms) = (name.to_owned(), INVITE_TTL_MS);
+        let invite = NewInvite { name, role: role::MEMBER, access, ttl_ms, member_expires_ms: 0, carry_keys: false };
+        let code = vault.invite(&invite).await.expect("an invite");
+        let mut theirs = newcomer.account.join(&code, &newcomer.state).await.expect("a join");
+        vault.sync().await.expect("news");
+        vault.grant_intended(&newcomer.account.identity().id()).await.expect("access");
+        theirs.sync().await.expect("news");
+        theirs
+    }
+
     /// The code of the newest mail to an address.
     pub async fn newest_code(&self, email: &str) -> String {
         self.drain().await;
@@ -180,9 +208,18 @@ pub fn code_in(text: &str) -> String {
     text.lines().map(str::trim).find(is_code).expect("a code in the mail").to_owned()
 }
 
-async fn start(config: &mut Config, clock: &Arc<AtomicU64>) -> Running {
-    let server = Server::start(config, Clock::Fixed(Arc::clone(clock))).await.expect("the server starts");
+async fn start(config: &mut Config, clock: Clock) -> Running {
+    let server = Server::start(config, clock).await.expect("the server starts");
     // A restarted server is found where the first one was.
     config.api.listen = server.addr().expect("an address");
     server
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[should_panic(expected = "jobs are left over")]
+async fn a_world_with_a_job_that_failed_does_not_end_well() {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let world = World::start().await.restart_with(|config| config.worker.mail = Some(format!("smtp://{nobody}"))).await;
+    world.newcomer("ada").await;
+    world.stop().await;
 }
