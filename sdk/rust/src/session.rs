@@ -5,7 +5,6 @@ use crate::random;
 use crate::wire::{Client, rpc};
 use keyvawlt_ledger::Fault;
 use keyvawlt_ledger::assertion::{self, Subject};
-use keyvawlt_proto::v1;
 use std::fmt;
 use std::sync::Arc;
 use tokio::sync::Mutex;
@@ -60,8 +59,11 @@ impl Session {
         {
             return Ok(token.clone());
         }
-        let assertion = (self.signer)(self.subject, self.client.origin(), now_ms / 1000, random::bytes()).map_err(Error::Refused)?;
-        let answer = match rpc::log_in(&self.client, None, v1::LogInRequest { assertion }).await {
+        let assertion = || {
+            let now_s = self.client.clock().now_ms() / 1000;
+            (self.signer)(self.subject, self.client.origin(), now_s, random::bytes()).map_err(Error::Refused)
+        };
+        let answer = match rpc::log_in(&self.client, assertion).await {
             // A wrong clock looks like a wrong password from the outside: look before blaming the user.
             Err(refused @ Error::Unauthenticated { .. }) => {
                 self.client.check().await?;

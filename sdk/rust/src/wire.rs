@@ -1,11 +1,12 @@
 //! The connection: one HTTP/2 channel, version headers both ways, deadlines, and retries with jitter that respect RetryInfo.
 //!
-//! Every call here is safe to repeat: reads are, and changes carry a `request_id`.
+//! Every call here is safe to repeat: reads are, changes carry a `request_id`, and each try of a log-in signs an assertion of its own.
 
 use crate::clock::Clock;
 use crate::error::{Error, Result, retry_after_ms};
 use crate::random;
 use keyvawlt_proto::{CLIENT_HEADER, MAX_MESSAGE, MIN_PROTOCOL, PROTOCOL, SERVER_HEADER, v1};
+use std::error::Error as _;
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -94,7 +95,7 @@ impl Client {
     pub async fn check(&self) -> Result<v1::GetServerInfoResponse> {
         let call =
             |channel, request| async move { v1::server_service_client::ServerServiceClient::new(channel).get_server_info(request).await };
-        let info = self.call(None, v1::GetServerInfoRequest {}, call).await?;
+        let info = self.call(None, || Ok(v1::GetServerInfoRequest {}), call).await?;
         let difference = info.now_ms.abs_diff(self.clock().now_ms());
         if difference > MAX_CLOCK_DIFFERENCE_MS {
             return Err(Error::Clock { minutes: difference / 60_000 });
@@ -102,8 +103,8 @@ impl Client {
         Ok(info)
     }
 
-    /// Makes one call, repeated while repeating can help.
-    pub(crate) async fn call<Req: Clone, Res, F, Fut>(&self, token: Option<&str>, request: Req, call: F) -> Result<Res>
+    /// Makes one call, repeated while repeating can help. `request` makes what each try sends.
+    pub(crate) async fn call<Req, Res, F, Fut>(&self, token: Option<&str>, request: impl Fn() -> Result<Req>, call: F) -> Result<Res>
     where
         F: Fn(Channel, Request<Req>) -> Fut,
         Fut: Future<Output = Result<Response<Res>, Status>>,
@@ -111,7 +112,7 @@ impl Client {
         let mut tries = 0;
         loop {
             tries += 1;
-            let status = match self.once(token, request.clone(), &call).await {
+            let status = match self.once(token, request()?, &call).await {
                 Ok(answer) => return self.accept(answer),
                 Err(status) => status,
             };
@@ -139,7 +140,8 @@ impl Client {
         }
         request.set_timeout(self.inner.timeout);
         let late = || Status::deadline_exceeded("no answer in time");
-        tokio::time::timeout(self.inner.timeout, call(self.inner.channel.clone(), request)).await.map_err(|_| late())?
+        let answer = tokio::time::timeout(self.inner.timeout, call(self.inner.channel.clone(), request)).await.map_err(|_| late())?;
+        answer.map_err(broken_is_unavailable)
     }
 
     /// Checks once that the server speaks a protocol this client knows.
@@ -150,6 +152,13 @@ impl Client {
         }
         Ok(answer.into_inner())
     }
+}
+
+/// A connection that breaks in the middle of a call is a server that is away, whatever the transport calls it. Only statuses made on this side
+/// have a source; what a server says comes as headers.
+fn broken_is_unavailable(status: Status) -> Status {
+    let broken = status.code() != Code::Unavailable && status.source().is_some();
+    if broken { Status::unavailable(format!("the connection broke: {}", status.message())) } else { status }
 }
 
 fn check_server(metadata: &MetadataMap) -> Result<()> {
@@ -175,7 +184,7 @@ macro_rules! rpc {
                     .$name(request)
                     .await
             };
-            client.call(token, request, call).await
+            client.call(token, || Ok(request.clone()), call).await
         }
     };
 }
@@ -183,8 +192,14 @@ macro_rules! rpc {
 /// One function per rpc.
 pub(crate) mod rpc {
     use super::{MAX_MESSAGE, Result, v1};
+
+    /// An assertion is good once: a try whose answer was lost has used its own up.
+    pub(crate) async fn log_in(client: &crate::Client, assertion: impl Fn() -> Result<String>) -> Result<v1::LogInResponse> {
+        let call = |channel, request| async move { v1::account_service_client::AccountServiceClient::new(channel).log_in(request).await };
+        client.call(None, || Ok(v1::LogInRequest { assertion: assertion()? }), call).await
+    }
+
     rpc!(sign_up: account_service_client::AccountServiceClient, SignUpRequest -> SignUpResponse);
-    rpc!(log_in: account_service_client::AccountServiceClient, LogInRequest -> LogInResponse);
     rpc!(verify_email: account_service_client::AccountServiceClient, VerifyEmailRequest -> VerifyEmailResponse);
     rpc!(resend_email_code: account_service_client::AccountServiceClient, ResendEmailCodeRequest -> ResendEmailCodeResponse);
     rpc!(read_account: account_service_client::AccountServiceClient, ReadAccountRequest -> ReadAccountResponse);
