@@ -12,6 +12,7 @@ use keyvawlt_proto::{CLIENT_HEADER, DESCRIPTORS, MAX_MESSAGE, SERVER_HEADER};
 use std::future::Future;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tonic::server::NamedService as _;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic_web::GrpcWebLayer;
@@ -52,11 +53,17 @@ pub enum ServeError {
 pub async fn serve(parts: ApiParts, listener: TcpListener, shutdown: impl Future<Output = ()> + Send) -> Result<(), ServeError> {
     let cors = cors(&parts.origins)?;
     let api = Api::new(parts);
-    let (health, health_service) = tonic_health::server::health_reporter();
-    health.set_serving::<AccountServiceServer<Api>>().await;
-    health.set_serving::<OrganizationServiceServer<Api>>().await;
-    health.set_serving::<NamespaceServiceServer<Api>>().await;
-    health.set_serving::<ServerServiceServer<Api>>().await;
+    let (mut health, health_service) = tonic_health::server::health_reporter();
+    let watched = [
+        "",
+        AccountServiceServer::<Api>::NAME,
+        OrganizationServiceServer::<Api>::NAME,
+        NamespaceServiceServer::<Api>::NAME,
+        ServerServiceServer::<Api>::NAME,
+    ];
+    for service in watched {
+        health.set_service_status(service, tonic_health::ServingStatus::Serving).await;
+    }
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(DESCRIPTORS)
@@ -65,7 +72,11 @@ pub async fn serve(parts: ApiParts, listener: TcpListener, shutdown: impl Future
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let ending = async {
         shutdown.await;
-        health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+        // Watchers hear of it, and their streams end: a stop would wait for them otherwise.
+        for service in watched {
+            health.set_service_status(service, tonic_health::ServingStatus::NotServing).await;
+            health.clear_service_status(service).await;
+        }
     };
     Server::builder()
         .accept_http1(true)
