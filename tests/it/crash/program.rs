@@ -1,0 +1,73 @@
+//! The real server program as a child process, on a folder that outlives it.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+
+/// The program cargo built for these tests.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_keyvawlt-server");
+/// A start takes well under a second; the machine may be busy.
+const START_PATIENCE: Duration = Duration::from_secs(30);
+/// A stop may take the server's own deadline of eight seconds, and then it has failed.
+const STOP_PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running server program. Killed when dropped.
+pub struct Program {
+    child: Child,
+    pub addr: SocketAddr,
+}
+
+impl Program {
+    /// Starts the program and waits until it says that it is ready. `listen` may ask for port 0; the port comes from what it prints.
+    pub async fn start(data: &Path, listen: SocketAddr, origin: &str) -> Self {
+        let mut child = command(data, listen, origin).stdout(Stdio::piped()).kill_on_drop(true).spawn().expect("the program starts");
+        let lines = child.stdout.take().expect("its output");
+        let addr = tokio::time::timeout(START_PATIENCE, read_address(BufReader::new(lines))).await.expect("ready in time");
+        Self { child, addr: addr.expect("it says where it listens, and that it is ready") }
+    }
+
+    /// SIGKILL: nothing of the program runs any more when this returns.
+    pub async fn kill(mut self) {
+        self.child.kill().await.expect("it was running");
+    }
+
+    /// Sends a signal and waits for the end.
+    pub async fn signal(mut self, signal: rustix::process::Signal) -> ExitStatus {
+        let id = self.child.id().expect("it is running").try_into().expect("a process id");
+        let pid = rustix::process::Pid::from_raw(id).expect("a process id");
+        rustix::process::kill_process(pid, signal).expect("the signal is sent");
+        tokio::time::timeout(STOP_PATIENCE, self.child.wait()).await.expect("it stops in time").expect("its exit status")
+    }
+}
+
+/// `keyvawlt-server check` with the same settings.
+pub async fn check(data: &Path, listen: SocketAddr, origin: &str) -> ExitStatus {
+    command(data, listen, origin).arg("check").stdout(Stdio::null()).status().await.expect("the program runs")
+}
+
+fn command(data: &Path, listen: SocketAddr, origin: &str) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command
+        .env("KEYVAWLT_SERVER__DATA", data)
+        .env("KEYVAWLT_SERVER__API__LISTEN", listen.to_string())
+        .env("KEYVAWLT_SERVER__API__ORIGINS", format!("[{origin:?}]"))
+        .env("KEYVAWLT_SERVER__LOG__LEVEL", "warn")
+        .stdin(Stdio::null());
+    command
+}
+
+async fn read_address(lines: BufReader<tokio::process::ChildStdout>) -> Option<SocketAddr> {
+    let (mut lines, mut addr) = (lines.lines(), None);
+    while let Some(line) = lines.next_line().await.expect("its output is text") {
+        if let Some(found) = line.trim().strip_prefix("listening on") {
+            addr = found.trim().strip_prefix("http://").and_then(|addr| addr.parse().ok());
+        }
+        if line.starts_with("ready in") {
+            return addr;
+        }
+    }
+    None
+}
