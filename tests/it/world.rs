@@ -12,7 +12,6 @@ use keyvawlt_server::config::Config;
 use keyvawlt_server::{Running, Server};
 use keyvawlt_worker::SentMail;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -53,7 +52,7 @@ pub struct World {
     pub config: Config,
     pub database: Database,
     pub folder: TempDir,
-    clock: Arc<AtomicU64>,
+    clock: Clock,
     /// Mails of servers that were stopped.
     earlier_mails: Vec<SentMail>,
 }
@@ -78,6 +77,15 @@ impl World {
 
     /// A world with other settings.
     pub async fn with(engine: Engine, change: impl FnOnce(&mut Config)) -> Self {
+        Self::at(Clock::fixed(BEGINNING), engine, change).await
+    }
+
+    /// A world whose time is the machine's, for programs that read the clock themselves. It cannot be moved.
+    pub async fn in_real_time(engine: Engine) -> Self {
+        Self::at(Clock::System, engine, |_| {}).await
+    }
+
+    async fn at(clock: Clock, engine: Engine, change: impl FnOnce(&mut Config)) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let data = folder.path().join("data");
         std::fs::create_dir(&data).expect("a data folder");
@@ -86,8 +94,7 @@ impl World {
         config.store.url = Some(database.url.clone());
         config.worker.mail = Some("memory:".to_owned());
         change(&mut config);
-        let clock = Arc::new(AtomicU64::new(BEGINNING));
-        let server = start(&mut config, Clock::Fixed(Arc::clone(&clock))).await;
+        let server = start(&mut config, clock.clone()).await;
         Self { server, config, database, folder, clock, earlier_mails: Vec::new() }
     }
 
@@ -101,7 +108,7 @@ impl World {
         self.earlier_mails = self.mails();
         assert!(self.server.stop().await, "the server ends in time");
         change(&mut self.config);
-        self.server = start(&mut self.config, Clock::Fixed(Arc::clone(&self.clock))).await;
+        self.server = start(&mut self.config, self.clock.clone()).await;
         self
     }
 
@@ -116,17 +123,17 @@ impl World {
 
     /// Everybody's clock, epoch milliseconds.
     pub fn now_ms(&self) -> u64 {
-        self.clock.load(Ordering::SeqCst)
+        self.clock.now_ms()
     }
 
     /// The same clock as the server has it.
     pub fn server_clock(&self) -> Clock {
-        Clock::Fixed(Arc::clone(&self.clock))
+        self.clock.clone()
     }
 
     /// Lets time pass, for the server and all clients.
     pub fn pass(&self, time: Duration) {
-        self.clock.fetch_add(u64::try_from(time.as_millis()).expect("a short time"), Ordering::SeqCst);
+        self.clock.advance_ms(u64::try_from(time.as_millis()).expect("a short time"));
     }
 
     /// Writes the jobs of the present hour and runs everything that is due.
@@ -153,13 +160,20 @@ impl World {
 
     /// A client that shares the world's clock.
     pub fn client(&self) -> Client {
-        let addr = self.server.addr().expect("an address");
-        self.client_of(&format!("http://{addr}"))
+        self.client_of(&self.origin())
+    }
+
+    /// Where the server is found.
+    pub fn origin(&self) -> String {
+        format!("http://{}", self.server.addr().expect("an address"))
     }
 
     /// The same, for a server behind something.
     pub fn client_of(&self, origin: &str) -> Client {
-        let clock = keyvawlt_client::Clock::Fixed(Arc::clone(&self.clock));
+        let clock = match &self.clock {
+            Clock::System => keyvawlt_client::Clock::System,
+            Clock::Fixed(now) => keyvawlt_client::Clock::Fixed(Arc::clone(now)),
+        };
         Client::new(origin, Options { clock, ..Options::default() }).expect("an origin")
     }
 

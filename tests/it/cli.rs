@@ -1,0 +1,4 @@
+//! The command line as people and programs use it: the real binary against the real server, in the machine's own time.
+
+mod people;
+mod shell;
