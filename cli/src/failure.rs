@@ -92,10 +92,10 @@ impl Failure {
         self
     }
 
-    /// Notes the server's number for the call.
+    /// Notes the server's number for the call, if there is one.
     #[must_use]
-    pub fn request(mut self, request_id: impl Into<String>) -> Self {
-        self.0.request_id = Some(request_id.into());
+    pub fn request(mut self, request_id: Option<String>) -> Self {
+        self.0.request_id = request_id;
         self
     }
 

@@ -187,7 +187,10 @@ mod tests {
     }
 
     fn missing() -> Failure {
-        Failure::new(Exit::NotFound, "no such secret").on("payments/production/stripe").hint("see keyvawlt secrets list").request("r-1")
+        Failure::new(Exit::NotFound, "no such secret")
+            .on("payments/production/stripe")
+            .hint("see keyvawlt secrets list")
+            .request(Some("r-1".to_owned()))
     }
 
     #[test]

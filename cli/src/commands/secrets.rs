@@ -40,8 +40,14 @@ async fn set(arguments: &Set, context: &mut Context) -> Outcome {
         ValueSource::Read(source) => prompt::value(context.person.as_mut(), &source, name.as_str())?,
     };
     let facts = FactsInput::default();
-    let write =
-        SecretWrite { name: name.to_string(), value, note: arguments.note.clone(), facts: Some(facts), if_version: arguments.if_version };
+    let write = SecretWrite {
+        name: name.to_string(),
+        value,
+        note: arguments.note.clone(),
+        tags: None,
+        facts: Some(facts),
+        if_version: arguments.if_version,
+    };
     let versions = vault.write(&environment.ns_id, &[write]).await?;
     let written = Written { name: name.as_str(), version: versions.first().copied().unwrap_or_default() };
     context.output.result(&written, || format!("{name} is at version {}", written.version))

@@ -13,8 +13,9 @@ impl From<Error> for Failure {
             Error::Unreachable { origin, why } => Self::new(Exit::Unreachable, format!("the server cannot be reached: {why}"))
                 .on(origin)
                 .hint("is it running, and is the address right? see keyvawlt config debug"),
-            Error::Unauthenticated { .. } => Self::new(Exit::Unauthenticated, message)
-                .hint("a password, Secret Key or account that is wrong, a token that ended or was revoked: log in again, or ask an admin"),
+            Error::Unauthenticated { request_id, .. } => Self::new(Exit::Unauthenticated, message)
+                .hint("a password, Secret Key or account that is wrong, a token that ended or was revoked: log in again, or ask an admin")
+                .request(request_id),
             Error::Forbidden => {
                 Self::new(Exit::PermissionDenied, message).hint("ask an admin for access; keyvawlt whoami shows who you are")
             }
@@ -29,7 +30,7 @@ impl From<Error> for Failure {
             Error::Verification(fault) => unverified(&fault),
             Error::Storage { path, why } => Self::local(why).on(path.display().to_string()).code("STORAGE"),
             Error::Clock { .. } => Self::local(message).code("CLOCK"),
-            Error::Server { .. } => Self::local(message).code("SERVER_FAULT").retry(true, None),
+            Error::Server { request_id, .. } => Self::local(message).code("SERVER_FAULT").retry(true, None).request(request_id),
             // The library may learn further reasons; their own words serve until they get a place here.
             _ => Self::local(message),
         }

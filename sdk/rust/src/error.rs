@@ -25,6 +25,8 @@ pub enum Error {
     Unauthenticated {
         /// What to look at.
         why: String,
+        /// The server's number for the call.
+        request_id: Option<String>,
     },
     /// It does not exist, or is not for this caller.
     #[error("not found, or not allowed")]
@@ -88,6 +90,8 @@ pub enum Error {
     Server {
         /// What it said.
         why: String,
+        /// Its number for the call, to be found in its log.
+        request_id: Option<String>,
     },
 }
 
@@ -111,6 +115,7 @@ impl Error {
     /// Reads a server's answer.
     pub(crate) fn from_status(origin: &str, status: &Status) -> Self {
         let why = status.message().to_owned();
+        let request_id = status.get_details_request_info().map(|info| info.request_id).filter(|id| !id.is_empty());
         let info = status.get_details_error_info();
         let reason = info.as_ref().map_or("", |info| info.reason.as_str());
         match (reason, status.code()) {
@@ -122,13 +127,13 @@ impl Error {
             }
             ("TOO_LARGE", _) => Self::Refused(Fault::new(keyvawlt_ledger::Code::Limit, why)),
             ("CONFLICT", _) | (_, Code::Aborted | Code::AlreadyExists) => Self::Conflict { why },
-            (_, Code::Unauthenticated) => Self::Unauthenticated { why },
+            (_, Code::Unauthenticated) => Self::Unauthenticated { why, request_id },
             (_, Code::PermissionDenied | Code::NotFound) => Self::Forbidden,
             (_, Code::ResourceExhausted) => Self::RateLimited { retry_after_ms: retry_after_ms(status).unwrap_or(1_000) },
             (_, Code::InvalidArgument | Code::FailedPrecondition | Code::OutOfRange) => Self::Invalid { field: "request", why },
             (_, Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled) => Self::Unreachable { origin: origin.to_owned(), why },
             (_, Code::Unimplemented) => Self::Upgrade { why: "the server does not know this call: it is too old".to_owned() },
-            _ => Self::Server { why },
+            _ => Self::Server { why, request_id },
         }
     }
 }

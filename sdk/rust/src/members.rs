@@ -188,8 +188,8 @@ impl Vault {
         leaf.is_some_and(|leaf| leaf.version > item.version || leaf.is_deleted())
     }
 
-    /// Display names of identities: noted for people and machines, or given by the invite they came with.
-    pub(crate) fn display_names(&self) -> Result<BTreeMap<IdentityId, String>> {
+    /// Display names of identities, former members included: noted for people and machines, or given by the invite they came with.
+    pub fn display_names(&self) -> Result<BTreeMap<IdentityId, String>> {
         let entries = self.directory()?;
         let mut names = BTreeMap::new();
         for invite in self.invites()? {

@@ -2,88 +2,25 @@
 
 use crate::change::{Change, NewObject};
 use crate::error::{Error, Result};
-use crate::facts::{FactsInput, facts_object};
+use crate::facts::facts_object;
 use crate::random::{self, rng};
 use crate::space::{Objects, Space, VersionRow, unverified};
 use crate::vault::Vault;
 use crate::wire::rpc;
 use bytes::Bytes;
+use keyvawlt_crypto::nk;
 use keyvawlt_crypto::secret::{Payload, open_name, open_version, seal_name, seal_version};
-use keyvawlt_crypto::{Zeroizing, nk};
 use keyvawlt_ledger::chain::{Questions, permission};
-use keyvawlt_ledger::facts::{self, Facts};
+use keyvawlt_ledger::facts;
 use keyvawlt_ledger::limits::MAX_OPS;
 use keyvawlt_ledger::manifest::{DELETED, Leaf, ObjectKind, object_hash};
-use keyvawlt_ledger::{Code, Fault, Hash, IdentityId, NsId, SecretId, names};
+use keyvawlt_ledger::{Code, Fault, Hash, NsId, SecretId, names};
 use keyvawlt_proto::v1;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A secret, as listed: no value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SecretInfo {
-    /// The full name.
-    pub name: String,
-    /// The namespace that holds it.
-    pub ns_id: NsId,
-    /// Its id there.
-    pub secret_id: SecretId,
-    /// The newest version.
-    pub version: u64,
-    /// When it was written, epoch milliseconds.
-    pub updated_ms: u64,
-    /// By whom.
-    pub author: IdentityId,
-    /// What the server was told.
-    pub facts: Option<Facts>,
-    /// The newest version is a deletion.
-    pub deleted: bool,
-}
+pub use record::{Secret, SecretInfo, SecretWrite, VersionInfo};
 
-/// An opened secret.
-#[derive(Clone, Debug)]
-pub struct Secret {
-    /// What a listing shows.
-    pub info: SecretInfo,
-    /// The value.
-    pub value: Zeroizing<Vec<u8>>,
-    /// A note for people.
-    pub note: String,
-}
-
-/// One version in a history.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VersionInfo {
-    /// The version.
-    pub version: u64,
-    /// When, epoch milliseconds.
-    pub at_ms: u64,
-    /// By whom.
-    pub author: IdentityId,
-    /// It is a deletion.
-    pub deleted: bool,
-}
-
-/// A value to write.
-#[derive(Clone, Debug)]
-pub struct SecretWrite {
-    /// The full name.
-    pub name: String,
-    /// The value.
-    pub value: Zeroizing<Vec<u8>>,
-    /// A note; `None` keeps the present one.
-    pub note: Option<String>,
-    /// Facts; `None` keeps the present ones, except that an expiry ends with the version it was told for.
-    pub facts: Option<FactsInput>,
-    /// Refuse unless this is the newest version; 0 for "must be new".
-    pub if_version: Option<u64>,
-}
-
-impl SecretWrite {
-    /// Just a name and a value.
-    pub fn new(name: impl Into<String>, value: impl Into<Vec<u8>>) -> Self {
-        Self { name: name.into(), value: Zeroizing::new(value.into()), note: None, facts: None, if_version: None }
-    }
-}
+mod record;
 
 /// A secret found by name.
 pub(crate) struct Found<'a> {
@@ -147,7 +84,7 @@ impl Vault {
             facts: None,
             deleted: false,
         };
-        Ok(Secret { info, value: payload.value, note: payload.note })
+        Ok(Secret { info, value: payload.value, note: payload.note, tags: payload.tags })
     }
 
     /// A secret's versions, newest first.
@@ -200,7 +137,14 @@ impl Vault {
         self.sync().await?;
         let newest = self.history(environment, name)?.first().map_or(0, |newest| newest.version);
         let old = self.read_version(environment, name, to).await?;
-        let write = SecretWrite { name: name.to_owned(), value: old.value, note: Some(old.note), facts: None, if_version: Some(newest) };
+        let write = SecretWrite {
+            name: name.to_owned(),
+            value: old.value,
+            note: Some(old.note),
+            tags: Some(old.tags),
+            facts: None,
+            if_version: Some(newest),
+        };
         let versions = self.write(environment, &[write]).await?;
         versions.first().copied().ok_or_else(|| Error::not_found("version", name))
     }
@@ -258,7 +202,7 @@ impl Vault {
         if names::join(&prefix, &payload.name).map_err(unverified)? != found.name {
             return Err(unverified(Fault::new(Code::Name, "the value's name is not the listed one")));
         }
-        Ok(Secret { info: info(found)?, value: payload.value, note: payload.note })
+        Ok(Secret { info: info(found)?, value: payload.value, note: payload.note, tags: payload.tags })
     }
 
     fn version_row(&self, environment: &NsId, name: &str, version: u64) -> Result<(NsId, VersionRow)> {
@@ -358,6 +302,7 @@ fn seal_write(
     let old = before.filter(|found| !found.leaf.is_deleted()).map(|found| change.vault().open_found(found)).transpose()?;
     let mut payload = Payload::new(relative, write.value.to_vec());
     payload.note = write.note.clone().or_else(|| old.as_ref().map(|old| old.note.clone())).unwrap_or_default();
+    payload.tags = write.tags.clone().or_else(|| old.as_ref().map(|old| old.tags.clone())).unwrap_or_default();
     let sealed = seal_version(&key, &org_id, home, &secret_id, version, epoch, &payload, &mut rng())
         .map_err(|fault| Error::invalid("value", fault.why))?;
     let facts = facts_object(write.facts.as_ref(), old.as_ref().and_then(|old| old.info.facts.as_ref()))?;
