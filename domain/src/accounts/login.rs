@@ -116,17 +116,21 @@ pub async fn prune_assertions(tx: &Tx) -> Result<u64> {
     Ok(old.exec(tx.db()).await?.rows_affected)
 }
 
-/// Every organization of the identity hears of its log-ins.
+/// Every organization of the identity hears of its log-ins, under the name that its other events have.
 async fn note(tx: &Tx, subject: Subject) -> Result<()> {
-    let orgs = match (subject, principal(tx, subject).await?) {
-        (Subject::Invite(org, _), _) => vec![org],
-        (_, Some(principal)) => orgs_of(tx, &principal.identity).await?,
+    let (orgs, actor) = match (subject, principal(tx, subject).await?) {
+        (Subject::Invite(org, invite), _) => (vec![org], format!("invite:{invite}")),
+        (_, Some(principal)) => (orgs_of(tx, &principal.identity).await?, principal.identity.to_string()),
         // Removed between the two transactions.
         (_, None) => return Err(refused()),
     };
+    let detail = match subject {
+        Subject::Slot(_, slot) => format!("slot {slot}"),
+        Subject::Identity(..) | Subject::Invite(..) => String::new(),
+    };
     for org in orgs {
-        let event =
-            Event { org, at_ms: tx.now_ms(), actor: subject.to_string(), action: "login", subject: String::new(), detail: String::new() };
+        let (actor, detail) = (actor.clone(), detail.clone());
+        let event = Event { org, at_ms: tx.now_ms(), actor, action: "login", subject: String::new(), detail };
         audit::record(tx, event).await?;
     }
     Ok(())
