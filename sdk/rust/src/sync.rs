@@ -30,7 +30,7 @@ impl Vault {
     /// Asks what changed, and verifies it. After an error the last good state stays as it was.
     pub async fn sync(&mut self) -> Result<()> {
         let wanted = self.wanted(&self.replica, &self.spaces);
-        let first = self.ask(&self.replica, &self.wraps, &wanted).await?;
+        let (wanted, first) = self.ask_allowed(&self.replica, &self.wraps, wanted).await?;
         let quiet = first.links.is_empty() && first.namespaces.is_empty() && first.wraps.is_empty() && !first.more;
         if quiet && first.next_seq == self.replica.tip().next_seq() && first.next_seq != 0 {
             return Ok(());
@@ -48,8 +48,7 @@ impl Vault {
                 Some(first) => first,
                 None => {
                     let wanted = self.wanted(&news.replica, &news.spaces);
-                    let answer = self.ask(&news.replica, &news.wraps, &wanted).await?;
-                    (wanted, answer)
+                    self.ask_allowed(&news.replica, &news.wraps, wanted).await?
                 }
             };
             let more = answer.more;
@@ -76,6 +75,22 @@ impl Vault {
         let roots: BTreeSet<NsId> = state.held_by(&self.identity.id()).into_iter().flat_map(|ns| state.family(&ns)).collect();
         let reads = |ns: &NsId| state.permissions(ns, &self.identity.id(), now) & permission::READ != 0;
         roots.into_iter().filter(reads).map(|ns| (ns, spaces.get(&ns).map_or(0, |space| space.tip.mseq))).collect()
+    }
+
+    /// What was readable may no longer be. Then the chain alone is asked for, and must say so: a refusal without news is an error.
+    async fn ask_allowed(
+        &self,
+        replica: &Replica,
+        wraps: &BTreeMap<NsId, Wrap>,
+        wanted: BTreeMap<NsId, u64>,
+    ) -> Result<(BTreeMap<NsId, u64>, v1::ReadChangesResponse)> {
+        match self.ask(replica, wraps, &wanted).await {
+            Err(Error::Forbidden) if !wanted.is_empty() => {
+                let answer = self.ask(replica, wraps, &BTreeMap::new()).await?;
+                if answer.links.is_empty() { Err(Error::Forbidden) } else { Ok((BTreeMap::new(), answer)) }
+            }
+            answer => answer.map(|answer| (wanted, answer)),
+        }
     }
 
     async fn ask(&self, replica: &Replica, wraps: &BTreeMap<NsId, Wrap>, wanted: &BTreeMap<NsId, u64>) -> Result<v1::ReadChangesResponse> {
@@ -168,7 +183,7 @@ impl Vault {
     }
 
     /// The chain from its genesis, which must contain what this machine has seen.
-    async fn replay(&self) -> Result<Replica> {
+    pub(crate) async fn replay(&self) -> Result<Replica> {
         let mut replica = Replica::new(self.org_id);
         for _ in 0..MAX_PAGES {
             let request = v1::ReadChainRequest { org_id: Bytes::copy_from_slice(&self.org_id.0), from_seq: replica.tip().next_seq() };
