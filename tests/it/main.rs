@@ -7,6 +7,7 @@ mod cli;
 mod crash;
 mod email;
 mod expiry;
+mod fences;
 mod layers;
 mod story;
 mod tour;

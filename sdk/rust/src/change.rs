@@ -2,6 +2,7 @@
 //! and sent as one batch. When somebody else was first, the change is made again from the new state.
 
 use crate::error::{Error, Result};
+use crate::fences::{ForeignHeads, Loss};
 use crate::random::{self, rng};
 use crate::space::{Space, Stop, unverified};
 use crate::sync::statements;
@@ -27,6 +28,7 @@ pub(crate) struct Change<'v> {
     vault: &'v Vault,
     pub(crate) replica: Replica,
     spaces: BTreeMap<NsId, Space>,
+    foreign: ForeignHeads,
     wraps: BTreeMap<NsId, Wrap>,
     links: Vec<Signed>,
     manifest_links: Vec<Signed>,
@@ -55,23 +57,38 @@ pub(crate) struct NewObject {
 
 impl Vault {
     /// Makes a change and commits it; makes it again, from what is then true, when somebody else was first.
-    pub(crate) async fn change<T>(&mut self, mut make: impl FnMut(&mut Change) -> Result<T>) -> Result<T> {
+    pub(crate) async fn change<T>(&mut self, make: impl FnMut(&mut Change) -> Result<T>) -> Result<T> {
+        self.change_taking(None, make).await
+    }
+
+    /// The same for a change that takes something from somebody: it knows the heads that its fences name.
+    pub(crate) async fn change_taking<T>(&mut self, loss: Option<Loss>, mut make: impl FnMut(&mut Change) -> Result<T>) -> Result<T> {
         let mut tries = 0;
         loop {
-            self.sync().await?;
-            let mut change = Change::on(self);
-            change.heartbeat()?;
-            let made = make(&mut change)?;
-            let staged = change.finish();
-            match self.commit(staged).await {
+            match self.attempt(loss.as_ref(), &mut make).await {
                 Err(Error::Conflict { why }) if tries < REBASES => {
                     tries += 1;
                     tracing::debug!(tries, why, "somebody else was first");
                     tokio::time::sleep(std::time::Duration::from_millis(random::below(50 << tries))).await;
                 }
-                outcome => return outcome.map(|()| made),
+                outcome => return outcome,
             }
         }
+    }
+
+    async fn attempt<T>(&mut self, loss: Option<&Loss>, make: &mut impl FnMut(&mut Change) -> Result<T>) -> Result<T> {
+        self.sync().await?;
+        let foreign = match loss {
+            Some(loss) => self.foreign_heads(loss).await?,
+            None => ForeignHeads::new(),
+        };
+        let mut change = Change::on(self);
+        change.foreign = foreign;
+        change.heartbeat()?;
+        let made = make(&mut change)?;
+        let staged = change.finish();
+        self.commit(staged).await?;
+        Ok(made)
     }
 
     async fn commit(&mut self, staged: Staged) -> Result<()> {
@@ -101,6 +118,7 @@ impl<'v> Change<'v> {
             vault,
             replica: vault.replica.clone(),
             spaces: BTreeMap::new(),
+            foreign: ForeignHeads::new(),
             wraps: vault.wraps.clone(),
             links: vec![],
             manifest_links: vec![],
@@ -210,13 +228,20 @@ impl<'v> Change<'v> {
 
     /// The manifest head a fence names now.
     pub(crate) fn fence(&mut self, ns_id: &NsId) -> Result<Head> {
-        let held = self.vault.spaces.contains_key(ns_id);
-        let seen = self.replica.head().ns(ns_id).and_then(|ns| ns.seen);
-        let tip = self.space(ns_id)?.tip.clone();
-        if !held && tip.mseq == 0 && seen.is_some() {
-            return Err(Error::Refused(Fault::new(Code::Fence, "fencing a namespace needs to read it: ask one of its readers")));
+        if !self.spaces.contains_key(ns_id) && !self.vault.spaces.contains_key(ns_id) {
+            let unknown = || Error::Refused(Fault::new(Code::Fence, "the manifest head of a namespace to fence is not known"));
+            return self.foreign.get(ns_id).map(|(head, _)| head.clone()).ok_or_else(unknown);
         }
+        let tip = &self.space(ns_id)?.tip;
         Ok(Head { ns_id: *ns_id, mseq: tip.mseq, mhash: tip.mhash })
+    }
+
+    /// The namespaces whose newest manifest link somebody wrote, as far as this identity knows.
+    pub(crate) fn last_written_by(&self, id: &IdentityId) -> Vec<NsId> {
+        let held = self.vault.spaces.keys().chain(self.spaces.keys());
+        let author = |ns: &NsId| self.spaces.get(ns).or_else(|| self.vault.spaces.get(ns)).and_then(|space| space.tip.author);
+        let foreign = self.foreign.iter().filter(|(_, (_, author))| *author == Some(*id)).map(|(ns, _)| ns);
+        held.filter(|ns| author(ns) == Some(*id)).chain(foreign).copied().collect()
     }
 
     /// Wraps a namespace's current key for a member, by the bundle the chain names.

@@ -13,6 +13,7 @@ mod directory;
 mod environments;
 mod error;
 mod facts;
+mod fences;
 mod invites;
 mod keyring;
 mod machines;

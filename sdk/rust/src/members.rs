@@ -3,12 +3,13 @@
 use crate::change::Change;
 use crate::directory::{self, worklist_key};
 use crate::error::{Error, Result};
+use crate::fences::Loss;
 use crate::vault::Vault;
 use keyvawlt_crypto::safety_words;
-use keyvawlt_ledger::chain::{Access, Body, Head, Key, MemberRemove, MemberSet, Questions, View, is_live, permission, role};
+use keyvawlt_ledger::chain::{Access, Body, Key, MemberRemove, MemberSet, Questions, View, is_live, permission, role};
 use keyvawlt_ledger::{IdentityId, KeyId, NsId, SecretId};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Items of one stored part of a work list: each is under 200 bytes, a value at most 64 KiB.
 const ITEMS_PER_PART: usize = 300;
@@ -110,7 +111,8 @@ impl Vault {
 
     /// Gives access to one namespace; with read, the key is wrapped for the receiver.
     pub async fn grant(&mut self, id: &IdentityId, ns_id: &NsId, permissions: u8, expires_ms: u64) -> Result<()> {
-        self.change(|change| give(change, id, ns_id, permissions, expires_ms)).await
+        let loss = Loss::Access { ns_id: *ns_id, of: *id, permissions, expires_ms };
+        self.change_taking(Some(loss), |change| give(change, id, ns_id, permissions, expires_ms)).await
     }
 
     /// Gives what a joined member's invite intended.
@@ -144,11 +146,11 @@ impl Vault {
 
     /// Takes an identity's access to one namespace, and gives that namespace a new key.
     pub async fn revoke(&mut self, id: &IdentityId, ns_id: &NsId) -> Result<Removal> {
-        let stored = self.change(|change| {
+        let loss = Loss::Access { ns_id: *ns_id, of: *id, permissions: 0, expires_ms: 0 };
+        let stored = self.change_taking(Some(loss), |change| {
             let list = readable_by(change.vault(), id, Some(ns_id))?;
-            let access = change.replica.head().access(ns_id, id).ok_or_else(|| Error::not_found("access", id.to_string()))?;
-            let fences =
-                if access.permissions & permission::WRITE == 0 { vec![] } else { fence_all(change, change.replica.head().family(ns_id))? };
+            change.replica.head().access(ns_id, id).ok_or_else(|| Error::not_found("access", id.to_string()))?;
+            let fences = change.fences(&loss)?;
             let body = Access { ns_id: *ns_id, identity_id: *id, permissions: 0, expires_ms: 0, wrap: None, fences, abandon: false };
             change.link(&Body::Access(body), vec![])?;
             finish_loss(change, list)
@@ -158,9 +160,10 @@ impl Vault {
 
     /// Removes a member: access, keys, and the list of what must be rotated, in one change.
     pub async fn remove_member(&mut self, id: &IdentityId) -> Result<Removal> {
-        self.change(|change| {
+        let loss = Loss::Membership(*id);
+        self.change_taking(Some(loss), |change| {
             let list = readable_by(change.vault(), id, None)?;
-            let fences = fence_all(change, written_by(change, id))?;
+            let fences = change.fences(&loss)?;
             let body = MemberRemove { identity_id: *id, fences, abandon: false };
             change.link(&Body::MemberRemove(body), vec![])?;
             finish_loss(change, list)
@@ -218,8 +221,7 @@ pub(crate) fn give(change: &mut Change, id: &IdentityId, ns_id: &NsId, permissio
     let old = live.map_or(0, |access| access.permissions);
     let needs_wrap = permissions & permission::READ != 0 && old & permission::READ == 0;
     let record = if needs_wrap { Some(change.wrap_for(ns_id, epoch, &change.key(ns_id, epoch)?, id)?) } else { None };
-    let loses_write = old & !permissions & permission::WRITE != 0;
-    let fences = if loses_write { fence_all(change, change.replica.head().family(ns_id))? } else { vec![] };
+    let fences = change.fences(&Loss::Access { ns_id: *ns_id, of: *id, permissions, expires_ms })?;
     let wrap = record.as_ref().map(keyvawlt_ledger::wrap::Wrap::hash);
     let body = Access { ns_id: *ns_id, identity_id: *id, permissions, expires_ms, wrap, fences, abandon: false };
     change.link(&Body::Access(body), record.into_iter().collect()).map(|_| ())
@@ -264,17 +266,4 @@ fn readable_by(vault: &Vault, id: &IdentityId, only: Option<&NsId>) -> Result<Ve
         }
     }
     Ok(items)
-}
-
-/// Where an identity may write, below that, and where it wrote last.
-fn written_by(change: &Change, id: &IdentityId) -> BTreeSet<NsId> {
-    let state = change.replica.head();
-    let writes = |ns: &NsId| state.access(ns, id).is_some_and(|access| access.permissions & permission::WRITE != 0);
-    let mut written: BTreeSet<NsId> = state.held_by(id).into_iter().filter(writes).flat_map(|ns| state.family(&ns)).collect();
-    written.extend(change.vault().spaces.iter().filter(|(_, space)| space.tip.author == Some(*id)).map(|(ns, _)| *ns));
-    written
-}
-
-fn fence_all(change: &mut Change, namespaces: impl IntoIterator<Item = NsId>) -> Result<Vec<Head>> {
-    namespaces.into_iter().map(|ns| change.fence(&ns)).collect()
 }

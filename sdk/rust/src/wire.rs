@@ -211,5 +211,6 @@ pub(crate) mod rpc {
     rpc!(commit: organization_service_client::OrganizationServiceClient, CommitRequest -> CommitResponse);
     rpc!(list_audit_events: organization_service_client::OrganizationServiceClient, ListAuditEventsRequest -> ListAuditEventsResponse);
     rpc!(read_changes: namespace_service_client::NamespaceServiceClient, ReadChangesRequest -> ReadChangesResponse);
+    rpc!(list_manifest_heads: namespace_service_client::NamespaceServiceClient, ListManifestHeadsRequest -> ListManifestHeadsResponse);
     rpc!(read_version: namespace_service_client::NamespaceServiceClient, ReadVersionRequest -> ReadVersionResponse);
 }
