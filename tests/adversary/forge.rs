@@ -1,0 +1,90 @@
+//! What somebody with keys can sign: links of any content, and new signatures under changed ones.
+
+use crate::proxy::Call;
+use crate::rpcs::{Commit, Rpc as _};
+use keyvawlt_client::ledger::chain::{Body, Link, Questions as _, Replica};
+use keyvawlt_crypto::wraps::{Granter, Recipient, wrap_nk};
+use keyvawlt_crypto::{CryptoRng, Identity, Key};
+use keyvawlt_ledger::canon::Canon as _;
+use keyvawlt_ledger::manifest::{Leaf, ManifestLink};
+use keyvawlt_ledger::wrap::Wrap;
+use keyvawlt_ledger::{Domain, FORMAT, Hash, Signed, merkle};
+use keyvawlt_proto::v1;
+use prost::Message as _;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The keys of somebody who works with the server, in the server's hands.
+pub fn keys_of(identity: &Identity) -> Arc<Identity> {
+    let bundle = identity.bundle();
+    Arc::new(Identity::derive(identity.seed().clone(), identity.id(), bundle.kind, bundle.generation, bundle.created_ms))
+}
+
+/// The next link of a chain, signed by `author`, whatever the rules say of it.
+pub fn link(author: &Identity, chain: &Replica, body: &Body) -> v1::SignedStatement {
+    let tip = chain.tip();
+    let link = Link {
+        v: FORMAT,
+        org_id: tip.org_id,
+        seq: tip.next_seq(),
+        history: tip.history.root(),
+        kind: body.kind(),
+        author_id: author.id(),
+        author_key_id: author.key_id(),
+        ts_ms: chain.head().chain().map_or(0, |chain| chain.last_ts_ms),
+        body: body.to_value(),
+        seen: vec![],
+    };
+    statement(&author.sign(Domain::OrgLink, link.to_bytes()))
+}
+
+/// Changes what a link of this batch says, if it is of the kind that `change` takes, and signs it anew. It must be the last one.
+pub fn resign_last(author: &Identity, batch: &mut v1::Batch, change: impl FnOnce(&mut Body, &mut Vec<Wrap>)) {
+    let mut wraps: Vec<Wrap> = batch.wraps.iter().map(|record| Wrap::from_bytes(record).expect("a wrap")).collect();
+    let signed = batch.links.last_mut().expect("a link");
+    let mut link = Link::from_bytes(&signed.payload).expect("a link");
+    let mut body = Body::from_value(link.kind, link.body.clone()).expect("a body");
+    change(&mut body, &mut wraps);
+    link.body = body.to_value();
+    *signed = statement(&author.sign(Domain::OrgLink, link.to_bytes()));
+    batch.wraps = wraps.iter().map(|wrap| wrap.to_bytes().into()).collect();
+}
+
+/// Changes the leaves that a manifest link writes, and signs it anew with the root they give. `calls` are those that wrote what is there.
+pub fn resign_write(author: &Identity, calls: &[Call], signed: &mut v1::SignedStatement, change: impl FnOnce(&mut [Leaf])) {
+    let mut link = ManifestLink::from_bytes(&signed.payload).expect("a manifest link");
+    change(&mut link.ops);
+    let mut leaves: BTreeMap<u64, Hash> = BTreeMap::new();
+    let earlier = batches(calls).flat_map(|batch| batch.manifest_links);
+    let earlier = earlier.map(|signed| ManifestLink::from_bytes(&signed.payload).expect("a manifest link"));
+    for written in earlier.filter(|written| written.ns_id == link.ns_id && written.mseq < link.mseq) {
+        leaves.extend(written.ops.iter().map(|leaf| (leaf.index, leaf.tree_hash())));
+    }
+    leaves.extend(link.ops.iter().map(|leaf| (leaf.index, leaf.tree_hash())));
+    link.root = merkle::Tree::from_leaves(leaves.into_values()).root();
+    *signed = statement(&author.sign(Domain::Manifest, link.to_bytes()));
+}
+
+/// The changes that these calls carried.
+pub fn batches(calls: &[Call]) -> impl Iterator<Item = v1::Batch> {
+    let commits = calls.iter().filter(|call| call.path == Commit::PATH);
+    commits.filter_map(|call| v1::CommitRequest::decode(call.message.clone()).expect("a commit").batch)
+}
+
+/// A wrap like this one, of another key.
+pub fn wrap_like(wrap: &Wrap, key: &Key, nk_commit: &Hash, recipient: &Identity) -> Wrap {
+    let granter = Granter { id: wrap.granter_id, key_id: wrap.granter_key_id };
+    let recipient = Recipient::of(recipient.bundle(), recipient.key_id());
+    wrap_nk(key, &wrap.org_id, &wrap.ns_id, wrap.epoch, &recipient, &granter, nk_commit, &mut rng()).expect("a wrap")
+}
+
+/// A signed object as the wire carries it.
+pub fn statement(signed: &Signed) -> v1::SignedStatement {
+    v1::SignedStatement { payload: signed.payload().to_vec().into(), signature: signed.sig.to_vec().into() }
+}
+
+/// The attacker's randomness.
+#[expect(clippy::disallowed_methods, reason = "the one place where the attacker draws randomness")]
+pub fn rng() -> impl CryptoRng {
+    rand::rng()
+}
