@@ -52,6 +52,9 @@ pub enum MailerError {
     /// The URL names no transport.
     #[error("{0:?} is none of file://folder, smtp://host[:port], smtps://host[:port]")]
     Url(String),
+    /// The URL carries a log-in, which would stand in errors and in listings of settings. Not repeated here.
+    #[error("a log-in does not stand in the URL: set worker.smtp.user and worker.smtp.password_file")]
+    LoginInUrl,
     /// An address that no mailer understands.
     #[error("not an address: {0}")]
     Address(#[from] lettre::address::AddressError),
@@ -80,7 +83,7 @@ impl MailerError {
                 error.is_permanent() && !login
             }
             Self::Folder { .. } => false,
-            Self::Url(_) | Self::Address(_) | Self::Message(_) => true,
+            Self::Url(_) | Self::LoginInUrl | Self::Address(_) | Self::Message(_) => true,
         }
     }
 }
@@ -100,6 +103,9 @@ impl MailTransport {
     pub fn smtp(url: &str, login: Option<(String, String)>, ca: Option<&str>) -> Result<Self, MailerError> {
         let wrong = || MailerError::Url(url.to_owned());
         let (scheme, rest) = url.split_once("://").ok_or_else(wrong)?;
+        if rest.contains('@') {
+            return Err(MailerError::LoginInUrl);
+        }
         let (host, port) = split_port(rest.trim_end_matches('/')).ok_or_else(wrong)?;
         let tls = || {
             let mut parameters = TlsParameters::builder(host.to_owned());
@@ -210,6 +216,13 @@ mod tests {
         for wrong in ["", ":25", "host:port", "user@host", "[::1", "[::1]x", "host/path", "host:70000"] {
             assert_eq!(split_port(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_log_in_in_the_url_is_refused_and_not_repeated() {
+        let error = MailTransport::smtp("smtps://ada:hunter2@mail.example.com", None, None).unwrap_err();
+        assert!(matches!(error, MailerError::LoginInUrl) && error.is_permanent());
+        assert!(!error.to_string().contains("hunter2"));
     }
 
     #[test]
