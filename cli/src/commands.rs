@@ -14,6 +14,7 @@ mod local;
 mod run;
 mod secrets;
 mod structure;
+mod transfer;
 
 /// What a command works with.
 pub struct Context {
@@ -62,6 +63,8 @@ async fn connected(command: Command, context: &mut Context) -> Outcome {
         Command::Whoami => account::whoami(context).await,
         Command::Org(command) => structure::org(command, context).await,
         Command::Project(command) => structure::project(command, context).await,
+        Command::Export(arguments) => transfer::export(&arguments, context).await,
+        Command::Import(arguments) => transfer::import(&arguments, context).await,
         Command::Secrets(command) => secrets::secrets(command, context).await,
         _ => Err(Failure::local("not here yet")),
     }

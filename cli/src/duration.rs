@@ -126,6 +126,19 @@ pub fn display_ms(at_ms: u64) -> String {
         .unwrap_or_else(|| format!("{at_ms} ms after 1970"))
 }
 
+/// A length of time as [`Length`] reads it, in whole seconds: `90d`, `1d12h`.
+pub fn display_length(ms: u64) -> String {
+    let mut rest = ms / 1000;
+    let mut text = String::new();
+    for (unit, letter) in [(DAY, 'd'), (HOUR, 'h'), (MINUTE, 'm'), (1, 's')] {
+        if rest >= unit {
+            text.push_str(&format!("{}{letter}", rest / unit));
+            rest %= unit;
+        }
+    }
+    if text.is_empty() { "0s".to_owned() } else { text }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,6 +160,15 @@ mod tests {
         for text in ["36501d", "99999999999999999999s", "18446744073709551615w"] {
             assert_eq!(text.parse::<Length>(), Err(Malformed::TooLong), "{text}");
         }
+    }
+
+    #[test]
+    fn lengths_are_shown_as_they_are_written() {
+        for text in ["30s", "4h", "90d", "1d12h", "1h30m5s"] {
+            let Length(length) = text.parse().unwrap();
+            assert_eq!(display_length(u64::try_from(length.as_millis()).unwrap()), text);
+        }
+        assert_eq!(display_length(999), "0s");
     }
 
     #[test]

@@ -48,6 +48,18 @@ pub enum Step {
     Skip,
 }
 
+impl Step {
+    /// The step in one word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Overwrite => "overwrite",
+            Self::Unchanged => "unchanged",
+            Self::Skip => "skip",
+        }
+    }
+}
+
 /// The format a file has by its name; an env file unless it ends in `.json`.
 pub fn format_of(path: &Path) -> ImportFormat {
     match path.extension() {

@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-pub use resolve::{Unresolved, Why, resolve};
+pub use resolve::{Answer, Unresolved, Why, resolve, select};
 
 mod resolve;
 

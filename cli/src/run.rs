@@ -128,6 +128,18 @@ impl Plan {
         !self.selection.is_empty() || self.templates.values().any(|template| !template.is_literal())
     }
 
+    /// The secrets to ask the vault for, each with its version where one is named. `secrets` are the environment's live ones.
+    pub fn wanted(&self, secrets: &[SecretName]) -> Outcome<BTreeSet<(SecretName, Option<u64>)>> {
+        let chosen = self.selection.pick(secrets)?;
+        let mut wanted: BTreeSet<_> = chosen.into_iter().map(|(_, name)| (name.clone(), None)).collect();
+        wanted.extend(self.templates.values().flat_map(Template::references).filter_map(|reference| match reference.version {
+            None | Some(Version::Current) => Some((reference.name.clone(), None)),
+            Some(Version::Number(number)) => Some((reference.name.clone(), Some(number))),
+            Some(Version::Previous) => None,
+        }));
+        Ok(wanted)
+    }
+
     /// Puts in what the vault says. `secrets` are the environment's live secrets, for the choice by
     /// name; `lookup` reads one. All failures are reported together, and nothing is started.
     pub fn resolve<L>(self, secrets: &[SecretName], mut lookup: L) -> Outcome<Launch>

@@ -46,19 +46,36 @@ pub fn state_of(settings: &Settings, account_id: &AccountId) -> Outcome<StateDir
     Ok(StateDir::open(settings.config_dir.value.join(STATE_DIR))?.below(&account_id.to_string())?)
 }
 
+/// Whoever is logged in, ready to open organizations.
+pub enum Caller {
+    /// A person.
+    Person(Account),
+    /// A machine, and the server its token names.
+    Machine(Client, MachineToken),
+}
+
+impl Caller {
+    /// Asks a person for what this machine does not keep; once per command.
+    pub async fn of(context: &mut Context, settings: &Settings) -> Outcome<Self> {
+        match Files::of(settings).login(settings)? {
+            Login::Machine(token) => Ok(Self::Machine(client(context, settings, Some(&token.origin))?, token)),
+            login => person(context, settings, login).await.map(Self::Person),
+        }
+    }
+
+    /// Opens the organization that the settings name, or the token's own.
+    pub async fn open(&self, settings: &Settings) -> Outcome<Vault> {
+        match self {
+            Self::Person(account) => organization(account, settings).await,
+            Self::Machine(client, token) => open_machine(client, settings, token).await,
+        }
+    }
+}
+
 /// The organization that the settings name, as whoever is logged in sees it.
 pub async fn open(context: &mut Context) -> Outcome<Vault> {
     let settings = context.settings()?;
-    match Files::of(&settings).login(&settings)? {
-        Login::Machine(token) => {
-            let client = client(context, &settings, Some(&token.origin))?;
-            open_machine(&client, &settings, &token).await
-        }
-        login => {
-            let account = person(context, &settings, login).await?;
-            organization(&account, &settings).await
-        }
-    }
+    Caller::of(context, &settings).await?.open(&settings).await
 }
 
 /// The organization of a machine's token.

@@ -57,9 +57,9 @@ impl Run {
 /// `keyvawlt export`
 #[derive(Debug, Args)]
 pub struct Export {
-    /// How to write
-    #[arg(long, short, value_enum, default_value = "dotenv")]
-    pub format: Dialect,
+    /// How to write; dotenv unless --json asks for JSON
+    #[arg(long, short, value_enum)]
+    pub format: Option<Dialect>,
     /// Write to a file that only you can read, instead of stdout
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,

@@ -15,17 +15,7 @@ use crate::reference::SecretName;
 #[derive(Debug, Subcommand)]
 pub enum Secrets {
     /// List names, versions and facts; no values
-    List {
-        /// Only names that begin so
-        #[arg(long, value_name = "PREFIX")]
-        prefix: Option<String>,
-        /// Only names, one per line
-        #[arg(long)]
-        names_only: bool,
-        /// Deleted ones too
-        #[arg(long)]
-        deleted: bool,
-    },
+    List(List),
     /// Show one secret
     Get(Get),
     /// Set one secret: a new version, or a new secret
@@ -65,6 +55,20 @@ pub enum Secrets {
     },
 }
 
+/// `keyvawlt secrets list`
+#[derive(Debug, Args)]
+pub struct List {
+    /// Only names that begin so
+    #[arg(long, value_name = "PREFIX")]
+    pub prefix: Option<String>,
+    /// Only names, one per line
+    #[arg(long)]
+    pub names_only: bool,
+    /// Deleted ones too
+    #[arg(long)]
+    pub deleted: bool,
+}
+
 /// `keyvawlt secrets get`
 #[derive(Debug, Args)]
 pub struct Get {
@@ -76,7 +80,7 @@ pub struct Get {
     /// An earlier version
     #[arg(long, value_name = "VERSION", value_parser = clap::value_parser!(u64).range(1..))]
     pub version: Option<u64>,
-    /// A member of the value, which is then a JSON object
+    /// Only this member of the value, which is then a JSON object
     #[arg(long, value_name = "FIELD")]
     pub field: Option<String>,
 }

@@ -1,16 +1,20 @@
 //! `keyvawlt run`: from arguments to the program that replaces this process.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use keyvawlt_client::{Environment, Error, Secret, Vault};
 use zeroize::Zeroizing;
 
-use super::Context;
+use super::{Context, block_on};
 use crate::args::delivery;
 use crate::envfile::{self, EnvFile, MAX_FILE_BYTES};
 use crate::failure::{Failure, Outcome};
+use crate::reference::{Answer, SecretName, Version, Why};
 use crate::run::{Plan, Request};
+use crate::vault;
 
 /// Starts the program. Returns only if that fails.
 pub fn run(arguments: delivery::Run, context: &mut Context) -> Outcome {
@@ -25,10 +29,63 @@ pub fn run(arguments: delivery::Run, context: &mut Context) -> Outcome {
         inherited: context.around.variables.clone(),
         files,
     })?;
-    if plan.needs_vault() {
-        return Err(Failure::local("this build of the command line has no client"));
+    let known = if plan.needs_vault() { block_on(Known::fetch(&plan, context))?? } else { Known::default() };
+    // Vault, lock and runtime are gone: the program inherits none of them.
+    let launch = plan.resolve(&known.secrets, |name, version| known.lookup(name, version))?;
+    drop(known);
+    Err(launch.exec())
+}
+
+/// What the vault says about the secrets that a plan names.
+#[derive(Default)]
+struct Known {
+    /// The names of the environment's live secrets.
+    secrets: Vec<SecretName>,
+    newest: BTreeMap<String, Answer>,
+    earlier: BTreeMap<(SecretName, u64), Answer>,
+}
+
+impl Known {
+    async fn fetch(plan: &Plan, context: &mut Context) -> Outcome<Self> {
+        let (vault, environment) = vault::place(context).await?;
+        let mut known = Self { secrets: names(&vault, &environment)?, ..Self::default() };
+        let wanted = plan.wanted(&known.secrets)?;
+        let newest = wanted.iter().filter(|(_, version)| version.is_none()).map(|(name, _)| name.as_str());
+        let newest = vault.read_named(&environment.ns_id, newest)?;
+        known.newest = newest.iter().map(|(name, secret)| (name.clone(), text_of(secret))).collect();
+        for (name, version) in wanted {
+            let Some(version) = version else { continue };
+            let answer = match vault.read_version(&environment.ns_id, name.as_str(), version).await {
+                Ok(secret) => text_of(&secret),
+                Err(Error::NotFound { what: "version", .. }) => Err(Why::NoSuchVersion),
+                Err(Error::NotFound { .. }) => Err(Why::Absent),
+                Err(Error::Forbidden) => Err(Why::Forbidden),
+                // Anything else is no answer about this secret, and nothing starts on it.
+                Err(error) => return Err(error.into()),
+            };
+            known.earlier.insert((name, version), answer);
+        }
+        Ok(known)
     }
-    Err(plan.resolve(&[], |_, _| Err(crate::reference::Why::Absent))?.exec())
+
+    fn lookup(&self, name: &SecretName, version: Option<Version>) -> Answer {
+        let answer = match version {
+            Some(Version::Number(version)) => self.earlier.get(&(name.clone(), version)),
+            Some(Version::Previous) => return Err(Why::Reserved),
+            Some(Version::Current) | None => self.newest.get(name.as_str()),
+        };
+        answer.cloned().unwrap_or(Err(Why::Absent))
+    }
+}
+
+/// The names of an environment's live secrets. All follow the grammar of references, or they could not have been written.
+pub fn names(vault: &Vault, environment: &Environment) -> Outcome<Vec<SecretName>> {
+    let listed = vault.list(&environment.ns_id)?;
+    Ok(listed.iter().filter_map(|info| SecretName::parse(&info.name).ok()).collect())
+}
+
+fn text_of(secret: &Secret) -> Answer {
+    std::str::from_utf8(&secret.value).map(|text| Zeroizing::new(text.to_owned())).map_err(|_| Why::NotText)
 }
 
 /// Reads an env file and passes its warnings on.

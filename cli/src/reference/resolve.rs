@@ -97,7 +97,8 @@ where
     if unresolved.failures.is_empty() { Ok(resolved) } else { Err(unresolved) }
 }
 
-type Answer = Result<Zeroizing<String>, Why>;
+/// A value, or why there is none.
+pub type Answer = Result<Zeroizing<String>, Why>;
 
 struct Vault<L> {
     lookup: L,
@@ -124,7 +125,8 @@ impl<L: FnMut(&SecretName, Option<Version>) -> Answer> Vault<L> {
     }
 }
 
-fn select(value: &str, field: &str) -> Answer {
+/// A member of a value that is a JSON object.
+pub fn select(value: &str, field: &str) -> Answer {
     let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(value).map_err(|_| Why::NotAnObject)?;
     match object.get(field) {
         None => Err(Why::NoSuchField),

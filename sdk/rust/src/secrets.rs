@@ -48,6 +48,13 @@ impl Vault {
         self.open_found(found)
     }
 
+    /// Opens those of the named secrets that are there; the environment's names are looked through once.
+    pub fn read_named<'n>(&self, environment: &NsId, names: impl IntoIterator<Item = &'n str>) -> Result<BTreeMap<String, Secret>> {
+        let index = self.index(environment)?;
+        let live = |name: &str| index.get(name).filter(|found| !found.leaf.is_deleted());
+        names.into_iter().filter_map(live).map(|found| Ok((found.name.clone(), self.open_found(found)?))).collect()
+    }
+
     /// Opens every secret of an environment.
     pub fn read_all(&self, environment: &NsId) -> Result<Vec<Secret>> {
         self.index(environment)?.values().filter(|found| !found.leaf.is_deleted()).map(|found| self.open_found(found)).collect()

@@ -1,0 +1,150 @@
+//! Changing secrets: `set`, `edit`, `delete`, `undelete` and `rollback`.
+//!
+//! Invariant: a value is asked for before the vault is opened, so that nobody else waits for its lock while a person types.
+
+use keyvawlt_client::{Clock, Error, FactsInput, SecretWrite};
+use serde::Serialize;
+
+use crate::args::secrets::{Facts, Set, ValueSource};
+use crate::commands::Context;
+use crate::duration::display_ms;
+use crate::edit::{self, Edited};
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome};
+use crate::login::Files;
+use crate::prompt;
+use crate::reference::SecretName;
+use crate::vault::{self, Caller};
+
+/// What was written, for programs.
+#[derive(Serialize)]
+struct Written {
+    name: String,
+    version: u64,
+}
+
+/// `keyvawlt secrets set`
+pub async fn set(arguments: &Set, context: &mut Context) -> Outcome {
+    let (name, source) = arguments.parse()?;
+    let settings = context.settings()?;
+    settings.require_environment()?;
+    // Nobody types a value only to hear that nobody is logged in.
+    Files::of(&settings).login(&settings)?;
+    let facts = facts(&arguments.facts, Clock::default().now_ms())?;
+    let value = match source {
+        ValueSource::Argument(typed) => {
+            if context.person.is_there() {
+                context.output.warn("your shell's history may keep this value; without =VALUE you are asked for it unseen");
+            }
+            typed.0.as_bytes().to_vec().into()
+        }
+        ValueSource::Read(source) => prompt::value(context.person.as_mut(), &source, name.as_str())?,
+    };
+    let write = SecretWrite {
+        name: name.to_string(),
+        value,
+        note: arguments.note.clone(),
+        tags: Some(arguments.tags.clone()).filter(|tags| !tags.is_empty()),
+        facts: facts.clone(),
+        if_version: arguments.if_version,
+    };
+    let (mut vault, environment) = vault::place(context).await?;
+    let version = vault.write(&environment.ns_id, &[write]).await?.first().copied().unwrap_or_default();
+    let written = Written { name: name.to_string(), version };
+    context.output.result(&written, || format!("{name} is at version {version}"))?;
+    if let Some(facts) = facts {
+        let expires = facts.expires_ms.map(|at| format!("; it ends {}", display_ms(at))).unwrap_or_default();
+        context.output.note(&format!("the server and its mails can read what you said of it with flags{expires}"));
+    }
+    Ok(())
+}
+
+/// What the person says in clear. Nothing said keeps what was said before, but no date.
+fn facts(said: &Facts, now_ms: u64) -> Outcome<Option<FactsInput>> {
+    if said.is_empty() {
+        return Ok(None);
+    }
+    let expires_ms = said
+        .expires
+        .map(|moment| moment.at_ms(now_ms).map_err(|malformed| Failure::usage(malformed.to_string()).on("--expires")))
+        .transpose()?;
+    let rotate_every_ms = said.rotate_every.map(|every| u64::try_from(every.0.as_millis()).unwrap_or(u64::MAX));
+    Ok(Some(FactsInput { expires_ms, rotate_every_ms, label: said.label.clone(), provider: said.provider.clone(), owner: None }))
+}
+
+/// `keyvawlt secrets edit`
+pub async fn edit(name: &SecretName, context: &mut Context) -> Outcome {
+    let settings = context.settings()?;
+    settings.require_environment()?;
+    let caller = Caller::of(context, &settings).await?;
+    let vault = caller.open(&settings).await?;
+    let environment = vault::environment(&vault, &settings, None)?;
+    let before = vault.read(&environment.ns_id, name.as_str())?;
+    // Released while the person types; the version tells whether somebody wrote meanwhile.
+    drop(vault);
+    let Edited::Changed(value) = edit::edit(&context.around, &before.value)? else {
+        context.output.note("unchanged; nothing was written");
+        let written = Written { name: name.to_string(), version: before.info.version };
+        return context.output.result(&written, String::new);
+    };
+    let mut vault = caller.open(&settings).await?;
+    let expiry = before.info.facts.as_ref().and_then(|facts| facts.expires_ms);
+    let write = SecretWrite { if_version: Some(before.info.version), value, ..SecretWrite::new(name.as_str(), "") };
+    let version = match vault.write(&environment.ns_id, &[write]).await {
+        Err(Error::Conflict { .. }) => {
+            return Err(Failure::new(Exit::Conflict, "somebody wrote a version while you were editing; your text was not saved")
+                .on(name.as_str())
+                .hint("look at the new version, then edit again"));
+        }
+        versions => versions?.first().copied().unwrap_or_default(),
+    };
+    if let Some(expiry) = expiry {
+        let ended = display_ms(expiry);
+        context.output.note(&format!("version {} was to end {ended}; the new version has no date unless you set one", before.info.version));
+    }
+    let written = Written { name: name.to_string(), version };
+    context.output.result(&written, || format!("{name} is at version {version}"))
+}
+
+/// `keyvawlt secrets delete`
+pub async fn delete(names: &[SecretName], yes: bool, context: &mut Context) -> Outcome {
+    #[derive(Serialize)]
+    struct Deleted {
+        deleted: Vec<String>,
+    }
+    let settings = context.settings()?;
+    let environment = settings.require_environment()?;
+    let listed = names.iter().map(SecretName::as_str).collect::<Vec<_>>().join(", ");
+    prompt::confirm(context.person.as_mut(), &format!("delete {listed} of {environment}?"), yes)?;
+    let (mut vault, environment) = vault::place(context).await?;
+    let deleted: std::collections::BTreeSet<String> = names.iter().map(SecretName::to_string).collect();
+    let deleted: Vec<String> = deleted.into_iter().collect();
+    vault.delete(&environment.ns_id, &deleted).await?;
+    context.output.result(&Deleted { deleted }, || format!("deleted {listed}; keyvawlt secrets undelete brings back"))
+}
+
+/// `keyvawlt secrets undelete`
+pub async fn undelete(names: &[SecretName], context: &mut Context) -> Outcome {
+    let (mut vault, environment) = vault::place(context).await?;
+    let mut restored = Vec::with_capacity(names.len());
+    for name in names {
+        match vault.restore(&environment.ns_id, name.as_str()).await {
+            Ok(version) => restored.push(Written { name: name.to_string(), version }),
+            Err(error) if restored.is_empty() => return Err(Failure::from(error).on(name.as_str())),
+            Err(error) => {
+                let back = restored.iter().map(|written| written.name.as_str()).collect::<Vec<_>>().join(", ");
+                return Err(Failure::from(error).on(name.as_str()).hint(format!("these are back: {back}")));
+            }
+        }
+    }
+    let lines = || restored.iter().map(|written| format!("{} is back as version {}\n", written.name, written.version)).collect();
+    context.output.result(&restored, lines)
+}
+
+/// `keyvawlt secrets rollback`
+pub async fn rollback(name: &SecretName, to: u64, context: &mut Context) -> Outcome {
+    let (mut vault, environment) = vault::place(context).await?;
+    let version = vault.rollback(&environment.ns_id, name.as_str(), to).await?;
+    let written = Written { name: name.to_string(), version };
+    context.output.result(&written, || format!("{name} is at version {version}, with the value of version {to}"))
+}

@@ -1,0 +1,190 @@
+//! Looking at secrets: `list`, `get` and `history`. Only `get` shows a value.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use keyvawlt_client::{Secret, SecretInfo};
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use super::People;
+use crate::args::secrets::{Get, List};
+use crate::commands::Context;
+use crate::duration::{display_length, display_ms};
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome};
+use crate::output::printable;
+use crate::reference::{self, SecretName};
+use crate::vault;
+
+/// A secret without its value, for programs.
+#[derive(Serialize)]
+struct Row {
+    name: String,
+    version: u64,
+    updated: String,
+    by: String,
+    expires: Option<String>,
+    rotate_every: Option<String>,
+    label: Option<String>,
+    provider: Option<String>,
+    deleted: bool,
+}
+
+impl Row {
+    fn of(info: &SecretInfo, people: &People) -> Self {
+        let facts = info.facts.as_ref();
+        Self {
+            name: info.name.clone(),
+            version: info.version,
+            updated: display_ms(info.updated_ms),
+            by: people.name(&info.author),
+            expires: facts.and_then(|facts| facts.expires_ms).map(display_ms),
+            rotate_every: facts.and_then(|facts| facts.rotate_every_ms).map(display_length),
+            label: facts.and_then(|facts| facts.label.clone()),
+            provider: facts.and_then(|facts| facts.provider.clone()),
+            deleted: info.deleted,
+        }
+    }
+
+    fn cells(&self) -> Vec<String> {
+        let version = if self.deleted { format!("{} (deleted)", self.version) } else { self.version.to_string() };
+        let or_none = |text: &Option<String>| text.clone().unwrap_or_default();
+        vec![self.name.clone(), version, self.updated.clone(), self.by.clone(), or_none(&self.expires), or_none(&self.label)]
+    }
+}
+
+/// `keyvawlt secrets list`
+pub async fn list(arguments: &List, context: &mut Context) -> Outcome {
+    let (vault, environment) = vault::place(context).await?;
+    let mut found = vault.list(&environment.ns_id)?;
+    if arguments.deleted {
+        found.extend(vault.list_deleted(&environment.ns_id)?);
+        found.sort_by(|one, other| one.name.cmp(&other.name));
+    }
+    if let Some(prefix) = &arguments.prefix {
+        found.retain(|info| info.name.starts_with(prefix));
+    }
+    if arguments.names_only {
+        let names: Vec<&str> = found.iter().map(|info| info.name.as_str()).collect();
+        return context.output.result(&names, || names.iter().map(|name| format!("{}\n", printable(name))).collect());
+    }
+    let people = People::of(&vault)?;
+    let rows: Vec<Row> = found.iter().map(|info| Row::of(info, &people)).collect();
+    let cells: Vec<Vec<String>> = rows.iter().map(Row::cells).collect();
+    let empty = match &arguments.prefix {
+        Some(prefix) => format!("no secrets in {}/{} begin with {prefix}", environment.project, environment.name),
+        None => format!("no secrets in {}/{} yet: keyvawlt secrets set NAME", environment.project, environment.name),
+    };
+    context.output.table(&rows, &["name", "version", "updated", "by", "expires", "label"], &cells, &empty)
+}
+
+/// `keyvawlt secrets get`
+pub async fn get(arguments: &Get, context: &mut Context) -> Outcome {
+    let (vault, environment) = vault::place(context).await?;
+    let name = arguments.name.as_str();
+    let secret = match arguments.version {
+        Some(version) => vault.read_version(&environment.ns_id, name, version).await?,
+        None => vault.read(&environment.ns_id, name)?,
+    };
+    let value = match &arguments.field {
+        Some(field) => field_of(&secret, field)?,
+        None => secret.value.clone(),
+    };
+    if !context.output.is_json() && (arguments.plain || arguments.field.is_some()) {
+        return context.output.raw(&value);
+    }
+    let people = People::of(&vault)?;
+    // The lock on what this machine remembers is not held while a pager reads.
+    drop(vault);
+    let shown = Shown::of(&secret, &value, arguments.field.clone(), &people);
+    context.output.result(&shown, || shown.text())
+}
+
+/// A secret with its value, for programs.
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    row: Row,
+    note: Option<String>,
+    tags: Vec<String>,
+    field: Option<String>,
+    value: Option<&'a str>,
+    /// Instead of `value` when that is no text.
+    value_base64: Option<String>,
+}
+
+impl<'a> Shown<'a> {
+    fn of(secret: &Secret, value: &'a [u8], field: Option<String>, people: &People) -> Self {
+        let text = std::str::from_utf8(value).ok();
+        Self {
+            row: Row::of(&secret.info, people),
+            note: Some(secret.note.clone()).filter(|note| !note.is_empty()),
+            tags: secret.tags.clone(),
+            field,
+            value_base64: text.is_none().then(|| STANDARD.encode(value)),
+            value: text,
+        }
+    }
+
+    /// The value comes last, so that one of many lines cannot be taken for what is said of it.
+    fn text(&self) -> String {
+        let updated = format!("{} by {}", self.row.updated, self.row.by);
+        let lines = [
+            ("name", Some(self.row.name.clone())),
+            ("version", Some(self.row.version.to_string())),
+            ("updated", Some(updated)),
+            ("expires", self.row.expires.clone()),
+            ("rotate", self.row.rotate_every.as_ref().map(|every| format!("every {every}"))),
+            ("label", self.row.label.clone()),
+            ("provider", self.row.provider.clone()),
+            ("tags", Some(self.tags.join(", ")).filter(|tags| !tags.is_empty())),
+            ("note", self.note.clone()),
+        ];
+        let told = lines.into_iter().filter_map(|(what, text)| text.map(|text| format!("{what:<9}{}\n", one_line(&text))));
+        let value = match &self.value {
+            Some(value) if value.contains('\n') => format!("value\n{}", printable(value)),
+            Some(value) => format!("{:<9}{}", "value", printable(value)),
+            None => format!("{:<9}(no text; --plain writes its bytes)", "value"),
+        };
+        told.chain([value]).collect()
+    }
+}
+
+/// A line break in a note would forge a line.
+fn one_line(text: &str) -> String {
+    printable(text).replace('\n', "\\n")
+}
+
+fn field_of(secret: &Secret, field: &str) -> Outcome<Zeroizing<Vec<u8>>> {
+    let not_text = || Failure::usage("the value is not UTF-8 text, so it has no fields").on(secret.info.name.clone());
+    let text = std::str::from_utf8(&secret.value).map_err(|_| not_text())?;
+    let value = reference::select(text, field).map_err(|why| {
+        let exit = if why == reference::Why::NoSuchField { Exit::NotFound } else { Exit::Usage };
+        Failure::new(exit, why.to_string()).on(format!("{}#{field}", secret.info.name))
+    })?;
+    Ok(Zeroizing::new(value.as_bytes().to_vec()))
+}
+
+/// `keyvawlt secrets history`
+pub async fn history(name: &SecretName, context: &mut Context) -> Outcome {
+    #[derive(Serialize)]
+    struct Version {
+        version: u64,
+        at: String,
+        by: String,
+        deleted: bool,
+    }
+    let (vault, environment) = vault::place(context).await?;
+    let people = People::of(&vault)?;
+    let versions = vault.history(&environment.ns_id, name.as_str())?.into_iter().map(|version| Version {
+        version: version.version,
+        at: display_ms(version.at_ms),
+        by: people.name(&version.author),
+        deleted: version.deleted,
+    });
+    let versions: Vec<Version> = versions.collect();
+    let what = |version: &Version| if version.deleted { "deleted" } else { "set" };
+    let cells = |version: &Version| vec![version.version.to_string(), what(version).to_owned(), version.at.clone(), version.by.clone()];
+    let rows: Vec<Vec<String>> = versions.iter().map(cells).collect();
+    context.output.table(&versions, &["version", "what", "at", "by"], &rows, "no versions")
+}
