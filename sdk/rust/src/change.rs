@@ -71,12 +71,14 @@ impl Vault {
                     tracing::debug!(tries, why, "somebody else was first");
                     tokio::time::sleep(std::time::Duration::from_millis(random::below(50 << tries))).await;
                 }
-                outcome => return outcome,
+                Err(error) => return Err(error),
+                Ok(outcome) => return outcome,
             }
         }
     }
 
-    async fn attempt<T>(&mut self, loss: Option<&Loss>, make: &mut impl FnMut(&mut Change) -> Result<T>) -> Result<T> {
+    /// One try. The inner outcome is what making it says, which no repetition changes.
+    async fn attempt<T>(&mut self, loss: Option<&Loss>, make: &mut impl FnMut(&mut Change) -> Result<T>) -> Result<Result<T>> {
         self.sync().await?;
         let foreign = match loss {
             Some(loss) => self.foreign_heads(loss).await?,
@@ -85,10 +87,13 @@ impl Vault {
         let mut change = Change::on(self);
         change.foreign = foreign;
         change.heartbeat()?;
-        let made = make(&mut change)?;
+        let made = match make(&mut change) {
+            Ok(made) => made,
+            Err(refused) => return Ok(Err(refused)),
+        };
         let staged = change.finish();
         self.commit(staged).await?;
-        Ok(made)
+        Ok(Ok(made))
     }
 
     async fn commit(&mut self, staged: Staged) -> Result<()> {

@@ -10,7 +10,7 @@ async fn somebody_signs_up_founds_an_organization_and_keeps_a_secret() {
     ada.run("org create Acme").ok().await;
     ada.run("project create payments").ok().await;
     ada.run("secrets set stripe/key --stdin -e production").input("sk_1\n").ok().await;
-    assert_eq!(ada.run("secrets get stripe/key -e production").ok().await, "sk_1");
+    assert_eq!(ada.run("secrets get stripe/key --plain -e production").ok().await, "sk_1");
     let refused = Shell::new(&world, "eve").run("secrets get stripe/key -e production").fails(10).await;
     assert!(refused.contains("nobody is logged in"), "{refused}");
     world.stop().await;

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::args::secrets::{Facts, Set, ValueSource};
 use crate::commands::Context;
-use crate::duration::display_ms;
+use crate::duration::{display_length, display_ms};
 use crate::edit::{self, Edited};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
@@ -53,10 +53,20 @@ pub async fn set(arguments: &Set, context: &mut Context) -> Outcome {
     let written = Written { name: name.to_string(), version };
     context.output.result(&written, || format!("{name} is at version {version}"))?;
     if let Some(facts) = facts {
-        let expires = facts.expires_ms.map(|at| format!("; it ends {}", display_ms(at))).unwrap_or_default();
-        context.output.note(&format!("the server and its mails can read what you said of it with flags{expires}"));
+        context.output.note(&format!("the server and its mails can read: {}", in_clear(&facts)));
     }
     Ok(())
+}
+
+/// What is told to the server, in words.
+fn in_clear(facts: &FactsInput) -> String {
+    let parts = [
+        facts.expires_ms.map(|at| format!("expires {}", display_ms(at))),
+        facts.rotate_every_ms.map(|every| format!("rotate every {}", display_length(every))),
+        facts.label.as_ref().map(|label| format!("label {label}")),
+        facts.provider.as_ref().map(|provider| format!("provider {provider}")),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// What the person says in clear. Nothing said keeps what was said before, but no date.
@@ -120,7 +130,9 @@ pub async fn delete(names: &[SecretName], yes: bool, context: &mut Context) -> O
     let deleted: std::collections::BTreeSet<String> = names.iter().map(SecretName::to_string).collect();
     let deleted: Vec<String> = deleted.into_iter().collect();
     vault.delete(&environment.ns_id, &deleted).await?;
-    context.output.result(&Deleted { deleted }, || format!("deleted {listed}; keyvawlt secrets undelete brings back"))
+    context.output.result(&Deleted { deleted }, || format!("deleted {listed}"))?;
+    context.output.note("keyvawlt secrets undelete NAME brings one back");
+    Ok(())
 }
 
 /// `keyvawlt secrets undelete`
@@ -130,10 +142,10 @@ pub async fn undelete(names: &[SecretName], context: &mut Context) -> Outcome {
     for name in names {
         match vault.restore(&environment.ns_id, name.as_str()).await {
             Ok(version) => restored.push(Written { name: name.to_string(), version }),
-            Err(error) if restored.is_empty() => return Err(Failure::from(error).on(name.as_str())),
+            Err(error) if restored.is_empty() => return Err(error.into()),
             Err(error) => {
                 let back = restored.iter().map(|written| written.name.as_str()).collect::<Vec<_>>().join(", ");
-                return Err(Failure::from(error).on(name.as_str()).hint(format!("these are back: {back}")));
+                return Err(Failure::from(error).hint(format!("these are back: {back}")));
             }
         }
     }
