@@ -132,7 +132,8 @@ pub fn display_length(ms: u64) -> String {
     let mut text = String::new();
     for (unit, letter) in [(DAY, 'd'), (HOUR, 'h'), (MINUTE, 'm'), (1, 's')] {
         if rest >= unit {
-            text.push_str(&format!("{}{letter}", rest / unit));
+            text += &(rest / unit).to_string();
+            text.push(letter);
             rest %= unit;
         }
     }

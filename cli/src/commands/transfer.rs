@@ -60,7 +60,7 @@ pub async fn export(arguments: &Export, context: &mut Context) -> Outcome {
     let path = context.around.directory.join(path);
     save(&path, written.text.as_bytes(), arguments.force)?;
     let exported = Exported { file: path.display().to_string(), secrets: variables.len() };
-    context.output.result(&exported, || format!("wrote {} secrets to {}, readable by you only", exported.secrets, exported.file))
+    context.output.result(&exported, || format!("wrote {} secret(s) to {}, readable by you only", exported.secrets, exported.file))
 }
 
 fn save(path: &Path, text: &[u8], force: bool) -> Outcome {

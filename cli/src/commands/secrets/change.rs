@@ -149,8 +149,8 @@ pub async fn undelete(names: &[SecretName], context: &mut Context) -> Outcome {
             }
         }
     }
-    let lines = || restored.iter().map(|written| format!("{} is back as version {}\n", written.name, written.version)).collect();
-    context.output.result(&restored, lines)
+    let line = |written: &Written| format!("{} is back as version {}", written.name, written.version);
+    context.output.result(&restored, || restored.iter().map(line).collect::<Vec<_>>().join("\n"))
 }
 
 /// `keyvawlt secrets rollback`

@@ -66,7 +66,7 @@ pub async fn list(arguments: &List, context: &mut Context) -> Outcome {
     }
     if arguments.names_only {
         let names: Vec<&str> = found.iter().map(|info| info.name.as_str()).collect();
-        return context.output.result(&names, || names.iter().map(|name| format!("{}\n", printable(name))).collect());
+        return context.output.result(&names, || names.iter().map(|name| printable(name)).collect::<Vec<_>>().join("\n"));
     }
     let people = People::of(&vault)?;
     let rows: Vec<Row> = found.iter().map(|info| Row::of(info, &people)).collect();
