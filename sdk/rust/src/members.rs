@@ -7,12 +7,13 @@ use crate::fences::Loss;
 use crate::vault::Vault;
 use keyvawlt_crypto::safety_words;
 use keyvawlt_ledger::chain::{Access, Body, Key, MemberRemove, MemberSet, Questions, View, is_live, permission, role};
+use keyvawlt_ledger::limits::MAX_VALUE;
 use keyvawlt_ledger::{IdentityId, KeyId, NsId, SecretId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Items of one stored part of a work list: each is under 200 bytes, a value at most 64 KiB.
-const ITEMS_PER_PART: usize = 300;
+/// What one stored part of a work list may hold: a value, less the brackets. The longest item has three names, and stays far below.
+const MAX_PART: usize = MAX_VALUE - 2;
 
 /// A member, as the verified chain has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -235,13 +236,27 @@ fn finish_loss(change: &mut Change, list: Vec<RotateItem>) -> Result<Removal> {
     for ns_id in held {
         rekeyed.extend(change.settle(&ns_id)?);
     }
-    let parts = list.chunks(ITEMS_PER_PART).enumerate();
-    let parts = parts.map(|(part, items)| serde_json::to_string(items).map(|text| (worklist_key(seq, part), text)));
-    let parts = parts.collect::<Result<Vec<_>, _>>().map_err(|error| Error::invalid("work list", error.to_string()))?;
+    let parts: Vec<_> = parts(&list)?.into_iter().enumerate().map(|(part, text)| (worklist_key(seq, part), text)).collect();
     if !parts.is_empty() {
         directory::note(change, &parts)?;
     }
     Ok(Removal { rekeyed, worklist: list })
+}
+
+/// A work list as JSON arrays, each of which is stored as one value.
+fn parts(list: &[RotateItem]) -> Result<Vec<String>> {
+    let mut parts: Vec<String> = Vec::new();
+    for item in list {
+        let item = serde_json::to_string(item).map_err(|error| Error::invalid("work list", error.to_string()))?;
+        match parts.last_mut().filter(|part| part.len() + 1 + item.len() <= MAX_PART) {
+            Some(part) => {
+                part.push(',');
+                part.push_str(&item);
+            }
+            None => parts.push(item),
+        }
+    }
+    Ok(parts.into_iter().map(|part| format!("[{part}]")).collect())
 }
 
 /// Every live secret an identity can read now, in the namespaces this identity reads too.
@@ -266,4 +281,26 @@ fn readable_by(vault: &Vault, id: &IdentityId, only: Option<&NsId>) -> Result<Ve
         }
     }
     Ok(items)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item(nth: usize, name: String) -> RotateItem {
+        let (project, environment, because_of) = ("p".repeat(256), "e".repeat(256), "\"Bob\"".to_owned());
+        RotateItem { project, environment, name, ns_id: "0".repeat(32), secret_id: format!("{nth:032x}"), version: 1, because_of }
+    }
+
+    #[test]
+    fn a_work_list_is_stored_whole_however_long_the_names_are() {
+        for names in [0, 1, 100, 256] {
+            let list: Vec<RotateItem> = (0..1000).map(|nth| item(nth, "n".repeat(names))).collect();
+            let parts = parts(&list).unwrap();
+            assert!(parts.iter().all(|part| part.len() <= MAX_VALUE));
+            let read: Vec<RotateItem> = parts.iter().flat_map(|part| serde_json::from_str::<Vec<RotateItem>>(part).unwrap()).collect();
+            assert_eq!(read, list);
+        }
+        assert!(parts(&[]).unwrap().is_empty());
+    }
 }
