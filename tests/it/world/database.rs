@@ -66,6 +66,54 @@ impl Database {
         texts
     }
 
+    /// Every table there is, as the engine's own catalogue has it, with its columns: how each is read as bytes.
+    async fn catalogue(&self) -> Vec<(String, Vec<(String, String)>)> {
+        let sql = match self.engine {
+            Engine::Sqlite => {
+                "SELECT t.name, c.name, 'CAST(\"' || c.name || '\" AS BLOB)' FROM sqlite_master t JOIN pragma_table_info(t.name) c
+                 WHERE t.type = 'table' ORDER BY t.name, c.cid"
+            }
+            Engine::Postgres => {
+                "SELECT quote_ident(table_schema) || '.' || quote_ident(table_name), column_name::text,
+                        CASE data_type WHEN 'bytea' THEN quote_ident(column_name)
+                                       ELSE 'convert_to(' || quote_ident(column_name) || '::text, ''UTF8'')' END
+                 FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name)
+                 WHERE table_type = 'BASE TABLE' AND table_schema NOT IN ('pg_catalog', 'information_schema')
+                 ORDER BY table_schema, table_name, ordinal_position"
+            }
+        };
+        let mut tables: Vec<(String, Vec<(String, String)>)> = Vec::new();
+        for row in self.rows(sql, 3).await {
+            let [table, column, as_bytes] = row.try_into().expect("three columns");
+            match tables.last_mut().filter(|(last, _)| *last == table) {
+                Some((_, columns)) => columns.push((column, as_bytes)),
+                None => tables.push((table, vec![(column, as_bytes)])),
+            }
+        }
+        tables
+    }
+
+    /// Every cell of every row of every table, as `table.column` and its bytes. A table without a row is an error: whoever looks at all
+    /// tables wants to have seen each in use.
+    pub async fn cells(&self) -> Vec<(String, Vec<u8>)> {
+        let db = connect(&self.url).await;
+        let mut cells = Vec::new();
+        for (table, columns) in self.catalogue().await {
+            let selected = columns.iter().map(|(_, as_bytes)| as_bytes.as_str()).collect::<Vec<_>>().join(", ");
+            let sql = format!("SELECT {selected} FROM {table}");
+            let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await.expect("the table is read");
+            assert!(!rows.is_empty(), "the table {table} is empty: let the story fill it");
+            for row in &rows {
+                for (at, (column, _)) in columns.iter().enumerate() {
+                    let bytes: Option<Vec<u8>> = row.try_get_by_index(at).expect("bytes");
+                    cells.push((format!("{}.{column}", table.trim_start_matches("public.")), bytes.unwrap_or_default()));
+                }
+            }
+        }
+        db.close().await.expect("the connection ends");
+        cells
+    }
+
     /// What no world may leave behind: jobs that failed, were given up, are running or are due. As sentences.
     pub async fn leftover_jobs(&self, now_ms: u64) -> Vec<String> {
         let sql = format!(
