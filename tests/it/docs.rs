@@ -7,7 +7,7 @@ use prost::Message as _;
 use std::path::Path;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-const DOCUMENTS: [&str; 10] = [
+const DOCUMENTS: [&str; 11] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -17,6 +17,7 @@ const DOCUMENTS: [&str; 10] = [
     "docs/threat-model.md",
     "docs/operations.md",
     "docs/api.md",
+    "docs/attacks.md",
     "tests/vectors/README.md",
 ];
 
