@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueHint};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::settings::Flags;
 
@@ -87,6 +87,11 @@ pub enum Command {
     Status,
     /// Show the version of the command line and of the server
     Version,
+    /// Print a script that completes commands and flags in your shell
+    Completion {
+        /// Which shell
+        shell: Shell,
+    },
     /// Write keyvawlt.toml for this repository
     #[command(visible_alias = "setup")]
     Init(structure::Init),
@@ -130,6 +135,17 @@ pub enum Command {
     Trust(structure::Trust),
 }
 
+/// The shells that can complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    /// source <(keyvawlt completion bash)
+    Bash,
+    /// source <(keyvawlt completion zsh)
+    Zsh,
+    /// keyvawlt completion fish | source
+    Fish,
+}
+
 #[cfg(test)]
 mod tests {
     use clap::{CommandFactory, Parser};
@@ -160,6 +176,7 @@ mod tests {
             "whoami --json",
             "status",
             "version",
+            "completion bash",
             "init --project payments",
             "setup",
             "config debug",

@@ -40,6 +40,7 @@ pub fn dispatch(cli: Cli, context: &mut Context) -> Outcome {
     match cli.command {
         Command::Version => local::version(context),
         Command::Config(Config::Debug) => local::config_debug(context),
+        Command::Completion { shell } => local::completion(shell, context),
         Command::Init(arguments) => local::init(&arguments, context),
         Command::Run(arguments) => run::run(arguments, context),
         command => block_on(connected(command, context))?,

@@ -1,9 +1,11 @@
 //! Commands that need neither a login nor a server.
 
+use clap::CommandFactory;
 use serde::Serialize;
 
 use super::Context;
 use crate::args::structure::Init;
+use crate::args::{Cli, Shell};
 use crate::failure::Outcome;
 use crate::settings::{FileSettings, Origin, REPO_FILE, Section, Setting};
 
@@ -18,6 +20,18 @@ pub fn version(context: &mut Context) -> Outcome {
     }
     let version = Version { keyvawlt: env!("CARGO_PKG_VERSION") };
     context.output.result(&version, || format!("keyvawlt {}", version.keyvawlt))
+}
+
+/// `keyvawlt completion`
+pub fn completion(shell: Shell, context: &mut Context) -> Outcome {
+    let shell = match shell {
+        Shell::Bash => clap_complete::Shell::Bash,
+        Shell::Zsh => clap_complete::Shell::Zsh,
+        Shell::Fish => clap_complete::Shell::Fish,
+    };
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "keyvawlt", &mut script);
+    context.output.raw(&script)
 }
 
 /// `keyvawlt config debug`

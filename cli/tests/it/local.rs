@@ -57,3 +57,15 @@ fn failures_have_codes_and_json() {
     assert_eq!(json["error"]["code"], "USAGE");
     assert_eq!(json["error"]["resource"], "none");
 }
+
+#[test]
+fn bash_completes_commands_with_our_script() {
+    let dir = tempfile::tempdir().unwrap();
+    for shell in ["zsh", "fish"] {
+        assert!(stdout(&keyvawlt(&dir, &["completion", shell])).contains("rollback"), "{shell}");
+    }
+    let script = stdout(&keyvawlt(&dir, &["completion", "bash"]));
+    let press_tab = "COMP_WORDS=(keyvawlt secrets roll); COMP_CWORD=2; _keyvawlt keyvawlt roll secrets; echo \"${COMPREPLY[@]}\"";
+    let output = Command::new("bash").args(["-c", &format!("{script}\n{press_tab}")]).output().unwrap();
+    assert_eq!(stdout(&output), "rollback\n", "{output:?}");
+}
