@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 /// No command takes this long; one that does waits for something that never comes.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -41,6 +41,14 @@ impl Shell {
         shell.run("signup --password-stdin").arg("--email").arg(&email).input(PASSWORD).ok().await;
         let code = world.newest_code(&email).await;
         shell.run("verify-email").arg(&code).ok().await;
+        shell
+    }
+
+    /// A resident with the organization Acme and its project agents.
+    pub async fn founder(world: &World, name: &str) -> Self {
+        let shell = Self::resident(world, name).await;
+        shell.run("org create Acme").ok().await;
+        shell.run("project create agents").ok().await;
         shell
     }
 
@@ -90,10 +98,15 @@ impl Line {
         self
     }
 
+    /// Starts it, to be talked to while it runs.
+    pub fn start(&mut self) -> Child {
+        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.command.spawn().expect("setsid is part of util-linux")
+    }
+
     /// Runs it, whatever it answers.
     pub async fn output(mut self) -> Output {
-        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = self.command.spawn().expect("setsid is part of util-linux");
+        let mut child = self.start();
         let mut stdin = child.stdin.take().expect("a pipe");
         // A command that does not read its input may be gone already.
         let _ = stdin.write_all(&self.input).await;
@@ -134,7 +147,7 @@ pub fn text(bytes: &[u8]) -> String {
 }
 
 /// The real command line. Cargo builds it only for the tests of its own package.
-fn binary() -> PathBuf {
+pub fn binary() -> PathBuf {
     #[expect(clippy::disallowed_methods, reason = "tests/run says where the programs are")]
     let named = std::env::var_os("KEYVAWLT_TEST_BIN_DIR").map(PathBuf::from);
     let beside_the_server = || Path::new(env!("CARGO_BIN_EXE_keyvawlt-server")).with_file_name("");
