@@ -81,6 +81,7 @@ pub struct Changes {
 
 /// Makes an account, and asks for a code to be mailed.
 pub async fn sign_up(tx: &Tx, new: NewAccount, origins: &[String]) -> Result<()> {
+    let tx = tx.without_permit("before there is an account nobody can hold a permit; the new keys prove themselves");
     let caller = format!("account:{}", new.account_id);
     if requests::answered(tx, &caller, &new.request_id, "SignUp").await?.is_some() {
         return Ok(());
@@ -178,6 +179,7 @@ pub(crate) async fn keep_bundle(tx: &Tx, signed: &Signed, bundle: &Bundle, key_i
 }
 
 async fn find(tx: &Tx, id: &AccountId) -> Result<table::Model> {
+    let tx = tx.without_permit("an account is in no organization; its id comes out of a UseAccount permit");
     table::Entity::find_by_id(id.0.to_vec()).one(tx.db()).await?.ok_or(Error::Forbidden)
 }
 

@@ -1,7 +1,8 @@
 //! The one door: every operation on a tenant's rows takes a [`Permit`], and only [`authorize`] makes one.
 //!
-//! A permit borrows the transaction it was given in, and carries what was read to give it. Absent and forbidden answer alike. The few
-//! functions without a caller (the worker's) say why, at `Tx::without_permit`; a test holds the list of their reasons.
+//! A permit borrows the transaction it was given in, and carries what was read to give it. Absent and forbidden answer alike. A function that
+//! others may call, reads rows and takes no permit (the worker's, log-in, one's own account) begins with `tx.without_permit(reason)`; a test
+//! holds the list of reasons.
 
 use crate::audit::Event;
 use crate::caller::Caller;
@@ -116,7 +117,7 @@ pub async fn authorize<A: Action>(tx: &Tx, caller: Caller, action: A) -> Result<
 }
 
 impl Tx {
-    /// For functions that act for nobody: `_why` says what keeps them from doing harm.
+    /// For functions that take no permit: `_why` says what keeps them from doing harm.
     pub(crate) fn without_permit(&self, _why: &'static str) -> &Self {
         self
     }

@@ -50,6 +50,7 @@ pub struct ExpiryNotice {
 
 /// Writes a scan for each namespace that has secrets about to end, starting after `after`; returns where to go on.
 pub async fn sweep(tx: &Tx, after: Option<(OrgId, NsId)>) -> Result<Option<(OrgId, NsId)>> {
+    let tx = tx.without_permit("the worker's sweep finds namespaces by what owners tell in clear, and writes jobs of ids only");
     let mut due = secret::Entity::find()
         .select_only()
         .column(secret::Column::OrgId)
@@ -87,6 +88,7 @@ pub async fn after_write(tx: &Tx, org: OrgId, ns: NsId, expires_ms: u64) -> Resu
 
 /// Writes one mail job for each person and secret version of a namespace that is due and was not heard of.
 pub async fn scan(tx: &Tx, org: OrgId, ns: NsId) -> Result<()> {
+    let tx = tx.without_permit("the worker's scan writes jobs of ids, for those whom the chain lets read");
     // Two scans at once would find the same people.
     tx.lock_org(&org).await?;
     let due: Vec<(Vec<u8>, i64)> = secret::Entity::find()
@@ -125,6 +127,7 @@ pub async fn expiry_notice(
     version: u64,
     recipient: IdentityId,
 ) -> Result<Option<ExpiryNotice>> {
+    let tx = tx.without_permit("the worker's mail says what its owner tells in clear, to somebody the chain lets read");
     let key = (org.0.to_vec(), ns.0.to_vec(), secret.0.to_vec());
     let row = secret::Entity::find_by_id(key).one(tx.db()).await?;
     let current = row.filter(|row| number(row.version) == version && row.flags & SILENT_FLAGS == 0);

@@ -92,6 +92,7 @@ pub async fn change_email(tx: &Tx, account: &AccountId, email: &str) -> Result<(
 
 /// Draws a code for the mail about to be sent; an earlier one is void. `None` when there is nothing left to prove.
 pub async fn draw_code(tx: &Tx, account: &AccountId) -> Result<Option<CodeMail>> {
+    let tx = tx.without_permit("the worker draws a code for one mail, to the account's own address");
     tx.lock_account(account).await?;
     let Some(row) = table::Entity::find_by_id(account.0.to_vec()).one(tx.db()).await? else { return Ok(None) };
     if row.email_verified_at.is_some() {

@@ -77,6 +77,7 @@ pub async fn principal(tx: &Tx, subject: Subject) -> Result<Option<Principal>> {
 }
 
 async fn login_key(tx: &Tx, subject: Subject) -> Result<Option<[u8; 32]>> {
+    let tx = tx.without_permit("a log-in finds the key it must verify against; unknown and wrong answer alike");
     let key = match subject {
         Subject::Slot(account, slot) => {
             let row = slot::Entity::find_by_id((account.0.to_vec(), slot.0.to_vec())).one(tx.db()).await?;
@@ -92,7 +93,6 @@ async fn login_key(tx: &Tx, subject: Subject) -> Result<Option<[u8; 32]>> {
 }
 
 async fn invite_key(tx: &Tx, org: &OrgId, invite: &InviteId) -> Result<Option<[u8; 32]>> {
-    let tx = tx.without_permit("a log-in finds the key it must verify against; unknown and wrong answer alike");
     let key = Key::invite(invite);
     let row = entry::Entity::find_by_id((org.0.to_vec(), key.as_bytes().to_vec())).one(tx.db()).await?;
     let Some(row) = row else { return Ok(None) };

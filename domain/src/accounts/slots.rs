@@ -103,6 +103,7 @@ pub async fn list_slots(tx: &Tx, account: &AccountId) -> Result<Vec<ListedSlot>>
 
 /// What one slot opens: the account key, sealed.
 pub async fn sealed_account_key(tx: &Tx, account: &AccountId, slot: &SlotId) -> Result<Vec<u8>> {
+    let tx = tx.without_permit("the caller's own way in; account and slot come out of a UseAccount permit");
     let row = table::Entity::find_by_id((account.0.to_vec(), slot.0.to_vec())).one(tx.db()).await?;
     row.map(|row| row.sealed_ak).ok_or(Error::Forbidden)
 }
@@ -135,6 +136,7 @@ pub(super) async fn insert(tx: &Tx, account: &AccountId, slot: Slot) -> Result<(
 }
 
 async fn rows(tx: &Tx, account: &AccountId) -> Result<Vec<table::Model>> {
+    let tx = tx.without_permit("an account is in no organization; its id comes out of a UseAccount permit");
     let mine = table::Entity::find().filter(table::Column::AccountId.eq(account.0.to_vec()));
     Ok(mine.order_by_asc(table::Column::CreatedAt).order_by_asc(table::Column::SlotId).all(tx.db()).await?)
 }

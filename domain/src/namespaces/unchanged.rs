@@ -79,7 +79,8 @@ impl Unchanged {
     }
 }
 
-/// The organization's revision, unless the caller's way in was removed.
+/// The organization's revision, unless the caller's way in was removed. It takes no permit: nobody sees it, and it is held against the revision
+/// of a verdict that a permit gave to this very caller.
 async fn revision(store: &Store, subject: Subject, asked: &ReadChanges) -> Result<Option<u64>> {
     let mut find = Query::select();
     find.column(org::Column::Change).from(org::Entity).and_where(Expr::col((org::Entity, org::Column::Id)).eq(asked.org.0.to_vec()));
