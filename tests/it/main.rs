@@ -4,6 +4,7 @@
 
 mod audit;
 mod blindness;
+mod callers;
 mod cli;
 mod crash;
 mod docs;

@@ -1,0 +1,139 @@
+//! The rows of the table: what every caller asks, each with its own keys and numbers.
+
+use super::asking::{Ask, Caller};
+use super::stage::{Place, Stage};
+use super::statements::{organization, sign_up, slot};
+use keyvawlt_ledger::assertion::{self, Subject};
+use keyvawlt_proto::v1;
+
+/// A row.
+pub struct Row {
+    pub about: &'static str,
+    pub ask: fn(&Stage, &Caller) -> Ask,
+}
+
+/// Numbers that no caller's own begin with.
+const SIGN_UPS: u8 = 100;
+const LOG_INS: u8 = 150;
+const SLOTS: u8 = 200;
+
+/// All rows. Each is asked by all callers before the next; the invite is used up by the last.
+pub fn rows() -> Vec<Row> {
+    let row = |about, ask| Row { about, ask };
+    let mut rows = vec![
+        row("GetServerInfo", |_, _| Ask::GetServerInfo(v1::GetServerInfoRequest {})),
+        row("SignUp", |stage, caller| Ask::SignUp(sign_up(SIGN_UPS + Stage::nth(caller), stage.world.client().origin()))),
+        row("LogIn: the owner's assertion", log_in),
+        row("VerifyEmail: a wrong code", |_, _| Ask::VerifyEmail(v1::VerifyEmailRequest { code: "0000-0000".to_owned() })),
+        row("ResendEmailCode", |_, _| Ask::ResendEmailCode(v1::ResendEmailCodeRequest {})),
+        row("ReadAccount", |_, _| Ask::ReadAccount(v1::ReadAccountRequest {})),
+        row("UpdateAccount: pins", |_, _| {
+            Ask::UpdateAccount(v1::UpdateAccountRequest { pins: vec![7; 100].into(), ..v1::UpdateAccountRequest::default() })
+        }),
+        row("AddSlot", |_, caller| Ask::AddSlot(v1::AddSlotRequest { slot: Some(slot(SLOTS + Stage::nth(caller), v1::SlotType::Device)) })),
+        row("ListSlots", |_, _| Ask::ListSlots(v1::ListSlotsRequest {})),
+        row("RemoveSlot: the added one", |_, caller| {
+            Ask::RemoveSlot(v1::RemoveSlotRequest { slot_id: vec![SLOTS + Stage::nth(caller); 16].into() })
+        }),
+        row("RemoveSlot: the owner's", |stage, _| remove_slot(stage.owners_slot.slot_id.0.to_vec())),
+        row("CreateOrganization", create),
+        row("ListOrganizations", |_, _| Ask::ListOrganizations(v1::ListOrganizationsRequest { page_size: 0, page_token: String::new() })),
+        row("ReadChain", |stage, _| read_chain(&stage.production.org.0)),
+        row("ListAuditEvents", |stage, _| list_audit_events(&stage.production.org.0)),
+    ];
+    rows.extend(namespace_rows());
+    rows.extend(commit_rows());
+    rows
+}
+
+fn namespace_rows() -> Vec<Row> {
+    let row = |about, ask| Row { about, ask };
+    vec![
+        row("ReadChanges: the chain", |stage, _| read_changes(&stage.production.org.0, &[])),
+        row("ReadChanges: production", |stage, _| read_changes(&stage.production.org.0, &[&stage.production.ns.0])),
+        row("ReadChanges: production and staging", |stage, _| {
+            read_changes(&stage.production.org.0, &[&stage.production.ns.0, &stage.staging.ns.0])
+        }),
+        row("ReadVersion: in production", |stage, _| read_version(&stage.production, &stage.production.secret.0)),
+        row("ReadVersion: in staging", |stage, _| read_version(&stage.staging, &stage.staging.secret.0)),
+        row("ListManifestHeads: production", |stage, _| heads(&stage.production.org.0, &[&stage.production.ns.0], &[])),
+        row("ListManifestHeads: the writer's last", |stage, _| {
+            heads(&stage.production.org.0, &[], &stage.caller("writer").identity.id().0)
+        }),
+        row("ListManifestHeads: one's own last", |stage, caller| heads(&stage.production.org.0, &[], &caller.identity.id().0)),
+    ]
+}
+
+fn commit_rows() -> Vec<Row> {
+    let row = |about, ask| Row { about, ask };
+    vec![
+        row("Commit: a checkpoint", |stage, caller| commit(stage, caller, 0, stage.position.checkpoint(&caller.identity))),
+        row("Commit: the owner's checkpoint", |stage, caller| {
+            commit(stage, caller, 1, stage.position.checkpoint(&stage.caller("owner").identity))
+        }),
+        row("Commit: a heartbeat in production", |stage, caller| commit(stage, caller, 2, stage.position.heartbeat(&caller.identity))),
+        row("Commit: a machine admitted", |stage, caller| {
+            commit(stage, caller, 3, stage.position.admission(&caller.identity, Stage::nth(caller)))
+        }),
+        row("Commit: a join by the invite", |stage, caller| commit(stage, caller, 4, stage.position.join(&caller.identity, &stage.invite))),
+    ]
+}
+
+fn log_in(stage: &Stage, caller: &Caller) -> Ask {
+    let owner = &stage.owners_slot;
+    let (origin, now_s, jti) = stage.occasion(LOG_INS + Stage::nth(caller));
+    let subject = Subject::Slot(owner.account_id, owner.slot_id);
+    let assertion = assertion::make(subject, &origin, now_s, jti, &owner.slot_key().login_key()).expect("an assertion");
+    Ask::LogIn(v1::LogInRequest { assertion })
+}
+
+fn create(stage: &Stage, caller: &Caller) -> Ask {
+    let batch = organization(&caller.identity, stage.world.client().origin(), stage.world.now_ms());
+    Ask::CreateOrganization(v1::CreateOrganizationRequest { request_id: vec![7; 16].into(), batch: Some(batch) })
+}
+
+fn commit(stage: &Stage, caller: &Caller, row: u8, batch: v1::Batch) -> Ask {
+    let request_id = [[row; 8], [Stage::nth(caller); 8]].concat();
+    commit_to(&stage.production.org.0, request_id, batch)
+}
+
+// What pairs ask as well
+
+pub fn commit_to(org: &[u8; 32], request_id: Vec<u8>, batch: v1::Batch) -> Ask {
+    Ask::Commit(v1::CommitRequest { org_id: org.to_vec().into(), request_id: request_id.into(), batch: Some(batch) })
+}
+
+pub fn remove_slot(slot_id: Vec<u8>) -> Ask {
+    Ask::RemoveSlot(v1::RemoveSlotRequest { slot_id: slot_id.into() })
+}
+
+pub fn read_chain(org: &[u8; 32]) -> Ask {
+    Ask::ReadChain(v1::ReadChainRequest { org_id: org.to_vec().into(), from_seq: 0 })
+}
+
+pub fn list_audit_events(org: &[u8; 32]) -> Ask {
+    Ask::ListAuditEvents(v1::ListAuditEventsRequest { org_id: org.to_vec().into(), page_size: 0, page_token: String::new() })
+}
+
+pub fn read_changes(org: &[u8; 32], namespaces: &[&[u8; 16]]) -> Ask {
+    let held = namespaces.iter().map(|ns| v1::ManifestHead { ns_id: ns.to_vec().into(), mseq: 0 });
+    Ask::ReadChanges(v1::ReadChangesRequest { org_id: org.to_vec().into(), from_seq: 0, namespaces: held.collect(), all_wraps: true })
+}
+
+pub fn read_version(place: &Place, secret: &[u8; 16]) -> Ask {
+    Ask::ReadVersion(v1::ReadVersionRequest {
+        org_id: place.org.0.to_vec().into(),
+        ns_id: place.ns.0.to_vec().into(),
+        secret_id: secret.to_vec().into(),
+        version: 1,
+    })
+}
+
+pub fn heads(org: &[u8; 32], namespaces: &[&[u8; 16]], author: &[u8]) -> Ask {
+    Ask::ListManifestHeads(v1::ListManifestHeadsRequest {
+        org_id: org.to_vec().into(),
+        ns_ids: namespaces.iter().map(|ns| ns.to_vec().into()).collect(),
+        author_id: author.to_vec().into(),
+        page_token: String::new(),
+    })
+}
