@@ -80,6 +80,11 @@ impl Stage {
     }
 }
 
+/// Whether the tour ended because nobody reads on: `tour | head`.
+pub(crate) fn is_audience_gone(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
 /// Bytes as people look at them: the beginning in hexadecimal, and how many there are.
 pub(crate) fn hex_of(bytes: &[u8]) -> String {
     const SHOWN: usize = 18;
