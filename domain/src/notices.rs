@@ -10,7 +10,7 @@ use crate::jobs::{self, Job};
 use crate::store::{Tx, column, number};
 use keyvawlt_ledger::{IdentityId, NsId, OrgId, SecretId, facts};
 use keyvawlt_schema::{account, alert, secret};
-use sea_orm::sea_query::{ExprTrait as _, OnConflict, Query};
+use sea_orm::sea_query::{ExprTrait as _, OnConflict};
 use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use std::collections::HashSet;
 
@@ -26,6 +26,9 @@ const EXPIRY: i16 = 1;
 const SILENT_FLAGS: i64 = 0b11;
 /// Namespaces taken up by one transaction of the sweep.
 const SWEEP_PAGE: u64 = 500;
+
+/// Mails written by one transaction of a scan: it holds the organization, so it is short.
+const SCAN_PAGE: usize = 250;
 
 /// One mail's content: ids, and what the owner chose to tell the server in clear.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,37 +89,30 @@ pub async fn after_write(tx: &Tx, org: OrgId, ns: NsId, expires_ms: u64) -> Resu
     Ok(())
 }
 
-/// Writes one mail job for each person and secret version of a namespace that is due and was not heard of.
-pub async fn scan(tx: &Tx, org: OrgId, ns: NsId) -> Result<()> {
+/// Writes one mail job for each person and secret version of a namespace that is due and was not heard of, starting after `after`; returns
+/// where to go on.
+pub async fn scan(tx: &Tx, org: OrgId, ns: NsId, after: Option<SecretId>) -> Result<Option<SecretId>> {
     let tx = tx.without_permit("the worker's scan writes jobs of ids, for those whom the chain lets read");
     // Two scans at once would find the same people.
     tx.lock_org(&org).await?;
-    let due: Vec<(Vec<u8>, i64)> = secret::Entity::find()
-        .select_only()
-        .column(secret::Column::SecretId)
-        .column(secret::Column::Version)
-        .column(secret::Column::Flags)
-        .filter(in_namespace(&org, &ns).add(is_due(tx.now_ms())))
-        .into_tuple::<(Vec<u8>, i64, i64)>()
-        .all(tx.db())
-        .await?
-        .into_iter()
-        .filter(|(_, _, flags)| flags & SILENT_FLAGS == 0)
-        .map(|(secret, version, _)| (secret, version))
-        .collect();
-    if due.is_empty() {
-        return Ok(());
-    }
     let recipients = verified(tx, people::who_read(tx, &org, &ns).await?).await?;
-    let heard = heard(tx, &org, &ns).await?;
-    for (secret, version) in due {
-        for recipient in &recipients {
-            if !heard.contains(&(secret.clone(), version, recipient.0.to_vec())) {
-                tell(tx, (org, ns), SecretId::from_slice(&secret)?, version, *recipient).await?;
+    if recipients.is_empty() {
+        return Ok(None);
+    }
+    let page = std::cmp::max(1, SCAN_PAGE / recipients.len());
+    let due = due_secrets(tx, &org, &ns, after, page).await?;
+    let heard = heard(tx, &org, &ns, &due).await?;
+    let mut last = None;
+    for (secret, version, flags) in &due {
+        let id = SecretId::from_slice(secret)?;
+        last = Some(id);
+        for recipient in recipients.iter().filter(|_| flags & SILENT_FLAGS == 0) {
+            if !heard.contains(&(secret.clone(), *version, recipient.0.to_vec())) {
+                tell(tx, (org, ns), id, *version, *recipient).await?;
             }
         }
     }
-    Ok(())
+    Ok(last.filter(|_| due.len() == page))
 }
 
 /// What the mail of an [`Job::ExpiryAlert`] says; `None` when the world has moved on.
@@ -178,17 +174,29 @@ async fn verified(tx: &Tx, people: Vec<IdentityId>) -> Result<Vec<IdentityId>> {
     rows.iter().map(|id| IdentityId::from_slice(id).map_err(Error::from)).collect()
 }
 
+/// Identifier, version and flags.
+type Due = (Vec<u8>, i64, i64);
+
+async fn due_secrets(tx: &Tx, org: &OrgId, ns: &NsId, after: Option<SecretId>, page: usize) -> Result<Vec<Due>> {
+    let rest = after.map(|after| secret::Column::SecretId.gt(after.0.to_vec()));
+    let due = secret::Entity::find()
+        .select_only()
+        .column(secret::Column::SecretId)
+        .column(secret::Column::Version)
+        .column(secret::Column::Flags)
+        .filter(in_namespace(org, ns).add(is_due(tx.now_ms())).add_option(rest))
+        .order_by_asc(secret::Column::SecretId)
+        .limit(page as u64);
+    Ok(due.into_tuple().all(tx.db()).await?)
+}
+
 type Heard = HashSet<(Vec<u8>, i64, Vec<u8>)>;
 
-async fn heard(tx: &Tx, org: &OrgId, ns: &NsId) -> Result<Heard> {
-    let due = Query::select()
-        .column(secret::Column::SecretId)
-        .from(secret::Entity)
-        .cond_where(in_namespace(org, ns).add(is_due(tx.now_ms())))
-        .to_owned();
+async fn heard(tx: &Tx, org: &OrgId, ns: &NsId, due: &[Due]) -> Result<Heard> {
+    let secrets = due.iter().map(|(secret, ..)| secret.clone());
     let rows = alert::Entity::find()
         .filter(alert::Column::OrgId.eq(org.0.to_vec()).and(alert::Column::NsId.eq(ns.0.to_vec())))
-        .filter(alert::Column::Kind.eq(EXPIRY).and(alert::Column::SecretId.in_subquery(due)))
+        .filter(alert::Column::Kind.eq(EXPIRY).and(alert::Column::SecretId.is_in(secrets)))
         .all(tx.db())
         .await?;
     Ok(rows.into_iter().map(|row| (row.secret_id, row.version, row.recipient_id)).collect())

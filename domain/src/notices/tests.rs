@@ -80,6 +80,11 @@ async fn put_account(tx: &Tx, who: IdentityId, proved: bool) {
 }
 
 async fn put_secret(tx: &Tx, version: i64, expires_ms: u64) {
+    secret::Entity::delete_many().exec(tx.db()).await.unwrap();
+    secret::Entity::insert(secret_row(SECRET, version, expires_ms)).exec_without_returning(tx.db()).await.unwrap();
+}
+
+fn secret_row(id: SecretId, version: i64, expires_ms: u64) -> secret::ActiveModel {
     let facts = Facts {
         salt: [0; 16],
         expires_ms: Some(expires_ms),
@@ -90,11 +95,10 @@ async fn put_secret(tx: &Tx, version: i64, expires_ms: u64) {
         owner: None,
         monitor: None,
     };
-    secret::Entity::delete_many().exec(tx.db()).await.unwrap();
-    let row = secret::ActiveModel {
+    secret::ActiveModel {
         org_id: Set(ORG.0.to_vec()),
         ns_id: Set(CHILD.0.to_vec()),
-        secret_id: Set(SECRET.0.to_vec()),
+        secret_id: Set(id.0.to_vec()),
         idx: Set(0),
         version: Set(version),
         epoch: Set(1),
@@ -108,8 +112,7 @@ async fn put_secret(tx: &Tx, version: i64, expires_ms: u64) {
         facts: Set(facts.to_bytes()),
         expires_at: Set(Some(column(expires_ms))),
         written_at: Set(0),
-    };
-    secret::Entity::insert(row).exec_without_returning(tx.db()).await.unwrap();
+    }
 }
 
 /// A person who reads the parent, one whose access lapsed, a machine, and a person without a proved address.
@@ -131,7 +134,7 @@ async fn team(store: &Store, expires_ms: u64) {
 
 async fn alerts_after_a_scan(store: &Store) -> Vec<IdentityId> {
     let tx = store.write().await.unwrap();
-    scan(&tx, ORG, CHILD).await.unwrap();
+    assert_eq!(scan(&tx, ORG, CHILD, None).await.unwrap(), None);
     tx.commit().await.unwrap();
     let tx = store.write().await.unwrap();
     let mut told = Vec::new();
@@ -158,6 +161,33 @@ async fn people_who_read_hear_once_of_each_version() {
         put_secret(&tx, 2, NOW + AHEAD_MS + 2).await;
         tx.commit().await.unwrap();
         assert_eq!(alerts_after_a_scan(store).await, [READER]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn many_secrets_are_scanned_page_by_page_and_none_is_forgotten() {
+    on_each_engine(async |store| {
+        team(store, NOW + AHEAD_MS + 1).await;
+        let many = 2 * SCAN_PAGE + 1;
+        let tx = store.write().await.unwrap();
+        let id = |nth: usize| SecretId(u128::to_be_bytes(nth as u128));
+        let rows = (0..many).map(|nth| secret_row(id(nth), 1, NOW + 1));
+        secret::Entity::insert_many(rows).exec_without_returning(tx.db()).await.unwrap();
+        tx.commit().await.unwrap();
+        let (mut after, mut pages, mut jobs) = (None, 0, 0);
+        while pages == 0 || after.is_some() {
+            let tx = store.write().await.unwrap();
+            after = scan(&tx, ORG, CHILD, after).await.unwrap();
+            let written = jobs::counts(&tx).await.unwrap().due;
+            tx.commit().await.unwrap();
+            assert!(written - jobs <= SCAN_PAGE as u64);
+            (pages, jobs) = (pages + 1, written);
+        }
+        assert_eq!((pages, jobs), (3, many as u64));
+        let tx = store.write().await.unwrap();
+        assert_eq!(scan(&tx, ORG, CHILD, None).await.unwrap(), Some(id(SCAN_PAGE - 1)));
+        assert_eq!(jobs::counts(&tx).await.unwrap().due, many as u64, "each once");
     })
     .await;
 }

@@ -1,4 +1,5 @@
-//! Finds the people who have not heard of a namespace's expiring secrets, and writes one mail job for each.
+//! Finds the people who have not heard of a namespace's expiring secrets, and writes one mail job for each, page by page: an import may end
+//! all at once.
 
 use super::Outcome;
 use crate::context::Context;
@@ -10,7 +11,13 @@ pub(super) async fn run(context: &Context, org: OrgId, ns: NsId) -> Outcome {
 }
 
 async fn scan(context: &Context, org: OrgId, ns: NsId) -> Result<()> {
-    let tx = context.store.write().await?;
-    notices::scan(&tx, org, ns).await?;
-    tx.commit().await
+    let mut after = None;
+    loop {
+        let tx = context.store.write().await?;
+        after = notices::scan(&tx, org, ns, after).await?;
+        tx.commit().await?;
+        if after.is_none() {
+            return Ok(());
+        }
+    }
 }
