@@ -97,11 +97,12 @@ impl Job {
         }
     }
 
-    /// A code is stale within minutes, an alert is worth a night of retries (seven hours), and a tick comes again by itself.
+    /// A code is stale within minutes, an alert is worth the whole week it comes ahead (waits of half an hour at the shortest), for it is
+    /// made only once, and a tick comes again by itself.
     fn max_attempts(&self) -> i32 {
         match self {
             Self::EmailCode { .. } => 6,
-            Self::ExpiryAlert { .. } => 16,
+            Self::ExpiryAlert { .. } => 350,
             Self::ExpiryScan { .. } => 8,
             Self::ExpirySweep | Self::Prune => 3,
         }

@@ -14,6 +14,8 @@ on_each_store!(
     each_version_has_its_own_reminder,
     a_moved_date_moves_the_reminder,
     what_changed_while_the_mail_server_was_down_is_not_announced,
+    a_mail_server_that_is_down_for_days_delays_a_reminder,
+    a_mail_whose_ending_was_lost_is_sent_again_as_the_same_mail,
     whoever_lost_access_hears_nothing,
     whoever_proves_an_address_later_hears_then,
     two_workers_send_one_mail,
@@ -167,6 +169,41 @@ async fn what_changed_while_the_mail_server_was_down_is_not_announced(world: Wor
     assert_eq!(mails.len(), 1, "{mails:?}");
     assert_eq!(mails[0].to, "ada@example.com");
     assert!(mails[0].text.contains(&kept));
+    world.stop().await;
+}
+
+async fn a_mail_server_that_is_down_for_days_delays_a_reminder(world: World) {
+    let mut ada = world.resident("ada").await;
+    let (mut vault, production) = shop(&world, &mut ada).await;
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let world = world.restart_with(|config| config.worker.mail = Some(format!("smtp://{nobody}"))).await;
+    vault.write(&production, &[stripe("sk_1", world.now_ms() + ms(7 * DAY))]).await.unwrap();
+    for _ in 0..4 * 24 {
+        world.drain().await;
+        world.pass(HOUR);
+    }
+    let world = world.restart_with(|config| config.worker.mail = Some("memory:".to_owned())).await;
+    world.drain().await;
+    let mails = reminders(&world);
+    assert_eq!(mails.len(), 1, "a long weekend later");
+    assert_eq!(mails[0].subject, "Stripe live expires in 3 days");
+    world.stop().await;
+}
+
+async fn a_mail_whose_ending_was_lost_is_sent_again_as_the_same_mail(world: World) {
+    let mut ada = world.resident("ada").await;
+    let (mut vault, production) = shop(&world, &mut ada).await;
+    let world = world.restart_with(|config| config.worker.mail = None).await;
+    vault.write(&production, &[stripe("sk_1", world.now_ms() + ms(7 * DAY))]).await.unwrap();
+    world.drain().await;
+    // As a worker leaves it that dies between sending and writing down.
+    world.database.execute("UPDATE job SET state = 1, lease_until = 1, finished_at = NULL WHERE kind = 'expiry_alert'").await;
+    let world = world.restart().await;
+    world.drain().await;
+    let attempts = world.database.rows("SELECT CAST(attempts AS TEXT) FROM job WHERE kind = 'expiry_alert' AND state = 2", 1).await;
+    assert_eq!(attempts, [["2"]], "it was sent twice");
+    let mails: Vec<_> = std::fs::read_dir(world.config.data.join("outbox")).unwrap().map(|file| file.unwrap().path()).collect();
+    assert_eq!(mails.len(), 1, "and is one mail: {mails:?}");
     world.stop().await;
 }
 

@@ -66,6 +66,11 @@ impl Database {
         texts
     }
 
+    /// Changes something past the server.
+    pub async fn execute(&self, sql: &str) {
+        run(&self.url, sql).await;
+    }
+
     /// Every table there is, as the engine's own catalogue has it, with its columns: how each is read as bytes.
     async fn catalogue(&self) -> Vec<(String, Vec<(String, String)>)> {
         let sql = match self.engine {
