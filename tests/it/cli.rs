@@ -3,5 +3,5 @@
 mod people;
 mod run;
 mod secrets;
-mod shell;
+pub mod shell;
 mod transfer;

@@ -1,10 +1,12 @@
-//! What the documents list is what there is: rpcs and reasons in api.md, settings in operations.md, rooms in ARCHITECTURE.md; and their links lead
-//! somewhere. Prose is not checked.
+//! What the documents list is what there is: rpcs and reasons in api.md, settings in operations.md, rooms in ARCHITECTURE.md, commands in the README;
+//! and their links lead somewhere. Prose is not checked.
 
+use crate::cli::shell::binary;
 use keyvawlt_proto::{DESCRIPTORS, v1};
 use keyvawlt_server::config::DEFAULTS;
 use prost::Message as _;
 use std::path::Path;
+use std::process::Command;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const DOCUMENTS: [&str; 11] = [
@@ -66,6 +68,24 @@ fn every_setting_is_in_operations_md() {
 }
 
 #[test]
+fn every_command_of_the_quick_start_is_understood() {
+    let mut commands = 0;
+    let text = document("README.md");
+    for line in text.split("```").skip(1).step_by(2).flat_map(str::lines) {
+        let typed = line.split("  #").next().unwrap();
+        let typed = typed.strip_prefix("KEYVAWLT_TOKEN=kvm1_… ").unwrap_or(typed);
+        let Some(arguments) = typed.strip_prefix("keyvawlt ") else { continue };
+        // Everything up to it is read before help is shown; what a program gets is the program's.
+        let words = words(arguments);
+        let asked = words.split(|word| word == "--").next().unwrap();
+        let output = Command::new(binary()).args(asked).arg("--help").env_clear().output().unwrap();
+        assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+        commands += 1;
+    }
+    assert!(commands > 10);
+}
+
+#[test]
 fn every_room_is_in_architecture_md() {
     let text = document("ARCHITECTURE.md");
     let manifest: toml::Table = document("Cargo.toml").parse().unwrap();
@@ -91,6 +111,14 @@ fn links_between_documents_lead_somewhere() {
         }
     }
     assert!(links > 5);
+}
+
+/// Words as a shell sees them, as far as the README needs one.
+fn words(line: &str) -> Vec<String> {
+    let parts = line.split('"').enumerate();
+    parts
+        .flat_map(|(at, part)| if at % 2 == 1 { vec![part.to_owned()] } else { part.split_whitespace().map(str::to_owned).collect() })
+        .collect()
 }
 
 fn document(name: &str) -> String {
