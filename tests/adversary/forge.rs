@@ -2,13 +2,13 @@
 
 use crate::proxy::Call;
 use crate::rpcs::{Commit, Rpc as _};
-use keyvawlt_client::ledger::chain::{Body, Link, Questions as _, Replica};
+use keyvawlt_client::ledger::chain::{Body, Head, Link, Questions as _, Replica};
 use keyvawlt_crypto::wraps::{Granter, Recipient, wrap_nk};
 use keyvawlt_crypto::{CryptoRng, Identity, Key};
 use keyvawlt_ledger::canon::Canon as _;
 use keyvawlt_ledger::manifest::{Leaf, ManifestLink};
 use keyvawlt_ledger::wrap::Wrap;
-use keyvawlt_ledger::{Domain, FORMAT, Hash, Signed, merkle};
+use keyvawlt_ledger::{Domain, FORMAT, Hash, NsId, Signed, hash, merkle};
 use keyvawlt_proto::v1;
 use prost::Message as _;
 use std::collections::BTreeMap;
@@ -22,8 +22,13 @@ pub fn keys_of(identity: &Identity) -> Arc<Identity> {
 
 /// The next link of a chain, signed by `author`, whatever the rules say of it.
 pub fn link(author: &Identity, chain: &Replica, body: &Body) -> v1::SignedStatement {
+    statement(&author.sign(Domain::OrgLink, unsigned(author, chain, body).to_bytes()))
+}
+
+/// The same before it is signed.
+pub fn unsigned(author: &Identity, chain: &Replica, body: &Body) -> Link {
     let tip = chain.tip();
-    let link = Link {
+    Link {
         v: FORMAT,
         org_id: tip.org_id,
         seq: tip.next_seq(),
@@ -34,8 +39,12 @@ pub fn link(author: &Identity, chain: &Replica, body: &Body) -> v1::SignedStatem
         ts_ms: chain.head().chain().map_or(0, |chain| chain.last_ts_ms),
         body: body.to_value(),
         seen: vec![],
-    };
-    statement(&author.sign(Domain::OrgLink, link.to_bytes()))
+    }
+}
+
+/// A manifest link, signed by `author`.
+pub fn write(author: &Identity, link: &ManifestLink) -> v1::SignedStatement {
+    statement(&author.sign(Domain::Manifest, link.to_bytes()))
 }
 
 /// Changes what a link of this batch says, if it is of the kind that `change` takes, and signs it anew. It must be the last one.
@@ -69,6 +78,19 @@ pub fn resign_write(author: &Identity, calls: &[Call], signed: &mut v1::SignedSt
 pub fn batches(calls: &[Call]) -> impl Iterator<Item = v1::Batch> {
     let commits = calls.iter().filter(|call| call.path == Commit::PATH);
     commits.filter_map(|call| v1::CommitRequest::decode(call.message.clone()).expect("a commit").batch)
+}
+
+/// The newest manifest link of a namespace that these calls wrote: its position and hash.
+pub fn head(calls: &[Call], ns_id: &NsId) -> Head {
+    let mut head = None;
+    for signed in batches(calls).flat_map(|batch| batch.manifest_links) {
+        let link = ManifestLink::from_bytes(&signed.payload).expect("a manifest link");
+        if link.ns_id == *ns_id {
+            let hash = Signed::from_parts(&signed.payload, &signed.signature).expect("a statement").hash(hash::MANIFEST);
+            head = Some(Head { ns_id: *ns_id, mseq: link.mseq, mhash: hash });
+        }
+    }
+    head.expect("a namespace that was written to")
 }
 
 /// A wrap like this one, of another key.

@@ -7,6 +7,7 @@
 mod attack;
 mod files;
 mod forge;
+mod moves;
 mod person;
 mod proxy;
 mod rows;

@@ -19,10 +19,23 @@ macro_rules! rows {
 }
 
 rows! {
+    bw04
     bw05
+    dl01
+    lp05
+    p1p03
     p1p06
     tv01
+    tv03
+    tv04
+    tv06
+    tv07
     tv08
+    tv10
+    tv13
+    tv14
+    tv26
     tv37
     tv39
+    tv46
 }

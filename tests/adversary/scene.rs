@@ -7,7 +7,7 @@ use crate::person::{Person, connect};
 use crate::proxy::{Audience, Call, LyingServer, Who};
 use crate::rpcs;
 use keyvawlt_client::ledger::NsId;
-use keyvawlt_client::ledger::chain::{class, permission, role};
+use keyvawlt_client::ledger::chain::{Replica, class, permission, role};
 use keyvawlt_client::{Client, DeviceKey, SecretWrite, StateDir};
 use keyvawlt_domain::Clock;
 use keyvawlt_server::config::Config;
@@ -85,6 +85,11 @@ impl Scene {
         let mut person = self.stranger();
         self.ada.admit(&mut person, role, access).await;
         person
+    }
+
+    /// The chain as Ada has verified it.
+    pub fn chain(&self) -> &Replica {
+        self.ada.vault.as_ref().expect("a member").chain()
     }
 
     /// A machine that remembers nothing.
