@@ -61,6 +61,9 @@ pub enum Telling {
 
 /// An attack: the scenario, the lie, and the honest client that must not fall for it.
 pub trait Attack: Sized {
+    /// What the client must write before it can hear the lie, each time it acts.
+    const WRITES: usize = 0;
+
     /// All that happens before the lie.
     async fn prepare(scene: &mut Scene) -> Self;
 
@@ -109,7 +112,7 @@ async fn detect<A: Attack>(attack: &mut A, scene: &mut Scene, code: Code) {
     let before = scene.server.writes();
     expect_code("at first", attack.act(scene).await, code);
     expect_code("when its user insists", attack.insist(scene).await, code);
-    assert_eq!(scene.server.writes(), before, "the client wrote after the lie");
+    assert_eq!(scene.server.writes(), before + 2 * A::WRITES, "the client wrote after the lie");
 }
 
 fn expect_code(when: &str, outcome: Result<(), Error>, code: Code) {

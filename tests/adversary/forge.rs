@@ -42,6 +42,12 @@ pub fn unsigned(author: &Identity, chain: &Replica, body: &Body) -> Link {
     }
 }
 
+/// A link with this body, signed by `author`, whomever it names.
+pub fn signed_link(author: &Identity, mut link: Link, body: &Body) -> v1::SignedStatement {
+    link.body = body.to_value();
+    statement(&author.sign(Domain::OrgLink, link.to_bytes()))
+}
+
 /// A manifest link, signed by `author`.
 pub fn write(author: &Identity, link: &ManifestLink) -> v1::SignedStatement {
     statement(&author.sign(Domain::Manifest, link.to_bytes()))
@@ -51,11 +57,10 @@ pub fn write(author: &Identity, link: &ManifestLink) -> v1::SignedStatement {
 pub fn resign_last(author: &Identity, batch: &mut v1::Batch, change: impl FnOnce(&mut Body, &mut Vec<Wrap>)) {
     let mut wraps: Vec<Wrap> = batch.wraps.iter().map(|record| Wrap::from_bytes(record).expect("a wrap")).collect();
     let signed = batch.links.last_mut().expect("a link");
-    let mut link = Link::from_bytes(&signed.payload).expect("a link");
+    let link = Link::from_bytes(&signed.payload).expect("a link");
     let mut body = Body::from_value(link.kind, link.body.clone()).expect("a body");
     change(&mut body, &mut wraps);
-    link.body = body.to_value();
-    *signed = statement(&author.sign(Domain::OrgLink, link.to_bytes()));
+    *signed = signed_link(author, link, &body);
     batch.wraps = wraps.iter().map(|wrap| wrap.to_bytes().into()).collect();
 }
 

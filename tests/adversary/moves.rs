@@ -8,7 +8,6 @@ use crate::forge;
 use crate::proxy::{Audience, LyingServer, Who};
 use crate::rpcs::ReadChanges;
 use crate::scene::{CANARY, Scene};
-use keyvawlt_client::ledger::chain::Link;
 use keyvawlt_client::{Error, SecretWrite, StateDir};
 use keyvawlt_crypto::Identity;
 use keyvawlt_ledger::NsId;
@@ -205,9 +204,4 @@ impl<F: ForgedWrite> Attack for Written<F> {
         let production = scene.production;
         scene.bob.write(&production, CANARY).await
     }
-}
-
-/// A link of a chain, as the wire has it, read.
-pub fn read_link(signed: &v1::SignedStatement) -> Link {
-    Link::from_bytes(&signed.payload).expect("a link")
 }

@@ -21,11 +21,18 @@ macro_rules! rows {
 rows! {
     bw04
     bw05
+    bw08
+    bw09
     dl01
+    ko01
+    lp01
     lp05
+    lp07
+    mg03
     p1p03
     p1p06
     tv01
+    tv02
     tv03
     tv04
     tv06
@@ -34,8 +41,18 @@ rows! {
     tv10
     tv13
     tv14
+    tv15
+    tv16
+    tv20
+    tv21
+    tv22
     tv26
+    tv27
+    tv32
     tv37
+    tv38
     tv39
+    tv43
     tv46
+    tv52
 }

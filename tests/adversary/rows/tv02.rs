@@ -1,0 +1,47 @@
+//! TV02: the organization is taken back before a client that remembers nothing, such as a CI job. Its token names a link that the chain must
+//! contain. (A lock file and witnesses, which reach further, are still to come.)
+
+use crate::attack::{Attack, Row, Try};
+use crate::proxy::{Audience, Who};
+use crate::rpcs::ReadChanges;
+use crate::scene::{DAY_MS, Scene};
+use keyvawlt_client::ledger::chain::permission;
+use keyvawlt_client::{Error, MachineToken, NewMachine, StateDir};
+use keyvawlt_ledger::Code;
+
+pub const ROW: Row = Row {
+    id: "TV02",
+    title: "Rolls the organization back; the client is stateless, and holds a machine's token",
+    tries: &[Try::detected::<Shortened>("the chain ends before the link that the token names", Code::Fork)],
+};
+
+struct Shortened {
+    token: MachineToken,
+    state: StateDir,
+}
+
+impl Attack for Shortened {
+    async fn prepare(scene: &mut Scene) -> Self {
+        let new = NewMachine { name: "ci".to_owned(), access: vec![(scene.production, permission::READ)], ttl_ms: DAY_MS };
+        let token = scene.ada.vault().create_machine(&new).await.expect("a machine");
+        Self { token, state: scene.empty_state() }
+    }
+
+    fn victim(&self, _: &Scene) -> Who {
+        Who::Machine(self.token.identity().id())
+    }
+
+    async fn lie(&mut self, scene: &mut Scene, audience: Audience) {
+        let (anchor, token) = (self.token.seq, Audience::Only(Who::Machine(self.token.identity().id())));
+        // People have state: what they are shown is another row's.
+        let audience = if audience == Audience::Everybody { token } else { audience };
+        scene.server.answers::<ReadChanges>(audience, move |request, answer| {
+            answer.links.truncate(usize::try_from(anchor.saturating_sub(request.from_seq)).expect("a short chain"));
+            (answer.namespaces, answer.wraps, answer.more, answer.next_seq) = (vec![], vec![], false, anchor);
+        });
+    }
+
+    async fn act(&mut self, scene: &mut Scene) -> Result<(), Error> {
+        scene.client().machine(&self.token, &self.state).await.map(|_| ())
+    }
+}
