@@ -30,6 +30,8 @@ pub enum Expected {
     Detected(Code, Play),
     /// The same, for a lie that cannot be told to one only: it is part of what everybody verifies.
     DetectedByAll(Code, Play),
+    /// It has no effect; the play has its own control.
+    Defeated(fn() -> Pin<Box<dyn Future<Output = ()>>>),
     /// There is no code path for it; the check must find one where it is planted.
     Absent(fn()),
 }
@@ -85,7 +87,8 @@ pub trait Attack: Sized {
     }
 }
 
-async fn play<A: Attack>(telling: Telling) {
+/// One play: the control, or the lie and its detection.
+pub async fn play<A: Attack>(telling: Telling) {
     let mut scene = Scene::start().await;
     let mut attack = A::prepare(&mut scene).await;
     match telling {

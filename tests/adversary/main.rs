@@ -5,6 +5,7 @@
 //! What the run finds is compared with docs/attacks.md and docs/attacks.json (`table.rs`).
 
 mod attack;
+mod contract;
 mod files;
 mod forge;
 mod moves;
@@ -13,4 +14,5 @@ mod proxy;
 mod rows;
 mod rpcs;
 mod scene;
+mod suite;
 mod table;

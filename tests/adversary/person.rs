@@ -46,6 +46,16 @@ impl Person {
         Who::Account(self.account.id())
     }
 
+    /// What never leaves this machine.
+    pub fn private_keys(&self) -> Vec<Vec<u8>> {
+        let identity = self.account.identity();
+        let keys = [identity.seed(), identity.kem_seed(), &self.device.key];
+        let mut keys: Vec<Vec<u8>> = keys.iter().map(|key| key.expose().to_vec()).collect();
+        keys.extend([identity.auth_key().to_bytes().to_vec(), self.device.slot_key().login_key().to_bytes().to_vec()]);
+        keys.push(self.secret_key.to_text().as_bytes().to_vec());
+        keys
+    }
+
     /// Takes in what is new, and opens every secret of an environment.
     pub async fn read_all(&mut self, environment: &NsId) -> Result<(), Error> {
         let vault = self.vault();

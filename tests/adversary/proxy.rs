@@ -7,7 +7,7 @@ use crate::rpcs::{LogIn, Rpc, writes};
 use bytes::{Buf as _, BufMut as _, Bytes};
 use keyvawlt_ledger::assertion::{self, Subject};
 use keyvawlt_ledger::{AccountId, IdentityId, InviteId};
-use keyvawlt_proto::{MAX_MESSAGE, v1};
+use keyvawlt_proto::{CLIENT_HEADER, MAX_MESSAGE, v1};
 use prost::Message as _;
 use std::convert::Infallible;
 use std::future::Future;
@@ -73,6 +73,7 @@ struct Mind {
     twins: Mutex<Vec<(Audience, Channel)>>,
     lies: Mutex<Vec<Lie>>,
     calls: Mutex<Vec<Call>>,
+    tokens: Mutex<Vec<(Who, String)>>,
 }
 
 impl std::fmt::Debug for Mind {
@@ -154,6 +155,11 @@ impl LyingServer {
         held(&self.mind.calls).extend_from_slice(calls);
     }
 
+    /// The newest access token somebody has shown.
+    pub fn token_of(&self, who: Who) -> Option<String> {
+        held(&self.mind.tokens).iter().rev().find(|(of, _)| *of == who).map(|(_, token)| token.clone())
+    }
+
     /// What clients sent so far.
     pub fn calls(&self) -> Vec<Call> {
         held(&self.mind.calls).clone()
@@ -168,6 +174,7 @@ impl LyingServer {
 impl Mind {
     async fn relay(&self, path: PathAndQuery, request: Request<Bytes>) -> Result<Response<Bytes>, Status> {
         let who = caller(&path, &request);
+        held(&self.tokens).extend(who.zip(token(&request).map(str::to_owned)));
         let (headers, extensions, asked) = request.into_parts();
         held(&self.calls).push(Call { path: path.path().to_owned(), message: asked.clone(), headers: format!("{headers:?}") });
         let lies: Vec<Lie> = held(&self.lies).iter().filter(|lie| lie.path == path.path() && lie.audience.hears(who)).cloned().collect();
@@ -196,8 +203,7 @@ fn caller(path: &PathAndQuery, request: &Request<Bytes>) -> Option<Who> {
     let subject = if path.path() == LogIn::PATH {
         assertion::claimed_subject(&v1::LogInRequest::decode(request.get_ref().clone()).ok()?.assertion).ok()?
     } else {
-        let token = request.metadata().get("authorization")?.to_str().ok()?.strip_prefix("Bearer ")?;
-        let claims: serde_json::Value = keyvawlt_ledger::jwt::unverified_claims(token).ok()?;
+        let claims: serde_json::Value = keyvawlt_ledger::jwt::unverified_claims(token(request)?).ok()?;
         claims.get("sub")?.as_str()?.parse().ok()?
     };
     Some(match subject {
@@ -205,6 +211,23 @@ fn caller(path: &PathAndQuery, request: &Request<Bytes>) -> Option<Who> {
         Subject::Identity(identity, _) => Who::Machine(identity),
         Subject::Invite(_, invite) => Who::Invite(invite),
     })
+}
+
+fn token(request: &Request<Bytes>) -> Option<&str> {
+    request.metadata().get("authorization")?.to_str().ok()?.strip_prefix("Bearer ")
+}
+
+/// Makes a call without the client library.
+pub async fn call<R: Rpc>(server: SocketAddr, token: Option<&str>, message: &R::Request) -> Result<R::Response, Status> {
+    let mut request = Request::new(Bytes::from(message.encode_to_vec()));
+    request.metadata_mut().insert(CLIENT_HEADER, "adversary/1; protocol=1".parse().expect("ASCII"));
+    if let Some(token) = token {
+        request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().expect("ASCII"));
+    }
+    let mut client = tonic::client::Grpc::new(channel(server));
+    client.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
+    let answer = client.unary(request, PathAndQuery::from_static(R::PATH), Raw).await?;
+    Ok(R::Response::decode(answer.into_inner()).expect("an answer of this rpc"))
 }
 
 fn channel(server: SocketAddr) -> Channel {

@@ -19,10 +19,14 @@ macro_rules! rows {
 }
 
 rows! {
+    bw02
+    bw03
     bw04
     bw05
+    bw07
     bw08
     bw09
+    bw10
     dl01
     ko01
     lp01
@@ -46,6 +50,7 @@ rows! {
     tv20
     tv21
     tv22
+    tv25
     tv26
     tv27
     tv32
@@ -54,5 +59,6 @@ rows! {
     tv39
     tv43
     tv46
+    tv50
     tv52
 }

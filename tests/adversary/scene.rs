@@ -12,6 +12,7 @@ use keyvawlt_client::{Client, DeviceKey, SecretWrite, StateDir};
 use keyvawlt_domain::Clock;
 use keyvawlt_server::config::Config;
 use keyvawlt_server::{Running, Server};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
@@ -102,6 +103,11 @@ impl Scene {
         connect(&self.server)
     }
 
+    /// Where the real server listens.
+    pub fn honest(&self) -> SocketAddr {
+        self.honest.as_ref().and_then(Running::addr).expect("a running server")
+    }
+
     /// Keeps what the server has stored so far, as whoever runs it can.
     pub async fn backup(&mut self) -> Backup {
         self.stop().await;
@@ -148,6 +154,9 @@ impl Scene {
         for canary in [CANARY, CANARY_NAME, OTHER_NAME, PASSWORD] {
             assert!(!sent(canary.as_bytes()), "{canary:?} was sent to the server");
             assert!(!sent(hex::encode(canary).as_bytes()), "{canary:?} was sent to the server as hexadecimal");
+        }
+        for key in self.ada.private_keys().into_iter().chain(self.bob.private_keys()) {
+            assert!(!sent(&key) && !sent(hex::encode(&key).as_bytes()), "a key was sent to the server");
         }
         self.server.repent();
         self.stop().await;

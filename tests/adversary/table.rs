@@ -33,6 +33,10 @@ fn play(row: &Row) -> Value {
             block_on(play(Telling::Everybody(code)));
             json!({ "try": tried.what, "control": "ok", "everybody": detected(code.as_str()), "one": "–" })
         }
+        Expected::Defeated(play) => {
+            block_on(play());
+            json!({ "try": tried.what, "control": "ok", "everybody": "DEFEATED", "one": "DEFEATED" })
+        }
         Expected::Absent(check) => {
             check();
             json!({ "try": tried.what, "control": "ok", "everybody": "N/A-path", "one": "N/A-path" })
@@ -46,7 +50,8 @@ fn detected(code: &str) -> String {
     format!("DETECTED({code})")
 }
 
-fn block_on(play: impl Future<Output = ()>) {
+/// Plays on a runtime of its own.
+pub fn block_on(play: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     runtime.block_on(play);
 }
@@ -81,7 +86,8 @@ run differ; `attacks.json` is the same for programs. It ran on version VERSION.
 * **Told to all**, **told to one**: the lie was told to every client, or to one while the others heard the truth and worked on; – where it
   is part of what everybody verifies.
 * **DETECTED(code)**: the client stopped with that code, at first and when its user insisted, wrote nothing afterwards, and no byte of the
-  canaries (values, names, passwords) was sent to the server, by any client, in clear or as hexadecimal.
+  canaries (values, names, passwords) and of any private key was sent to the server, by any client, in clear or as hexadecimal.
+* **DEFEATED**: it had no effect on confidentiality or integrity; in the control what is genuine was accepted.
 * **N/A-path**: no code path for it exists; the check that says so found one where it was planted.
 
 `TVnn` are attacks particular to a team vault; `BWnn`, `LPnn`, `DLnn` and `1Pnn` are the numbers of eprint 2026/058 (revised 2026, 31 attacks

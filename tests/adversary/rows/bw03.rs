@@ -1,0 +1,22 @@
+//! BW03 (with BW06, LP03): the server names an address to which the client sends a secret: a key connector, an icon. The contract knows no
+//! addresses, and the program contains no HTTP client but its gRPC channel.
+
+use crate::attack::{Expected, Row, Try};
+use crate::contract::{locks_none_of, names_none_of};
+
+pub const ROW: Row = Row {
+    id: "BW03",
+    title: "Names an address to which the client sends something (also BW06, LP03)",
+    tries: &[
+        Try { what: "the contract names no address", result: Expected::Absent(contract) },
+        Try { what: "no HTTP client is in the program but the gRPC channel", result: Expected::Absent(crates) },
+    ],
+};
+
+fn contract() {
+    names_none_of(&["url", "uri", "href", "icon", "address", "endpoint", "redirect", "host", "origin", "connector"]);
+}
+
+fn crates() {
+    locks_none_of(&["reqwest", "ureq", "curl", "isahc", "attohttpc", "surf", "awc"]);
+}
