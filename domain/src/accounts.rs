@@ -4,6 +4,7 @@
 //! an address is known or not.
 
 mod email;
+mod keys;
 mod login;
 mod slots;
 
@@ -14,10 +15,10 @@ use keyvawlt_ledger::bundle::{Bundle, kind};
 use keyvawlt_ledger::{AccountId, IdentityId, KeyId, Signed, account};
 use keyvawlt_schema::account as table;
 use keyvawlt_schema::bundle as bundles;
-use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel};
 
 pub use email::{CODE_TTL_MS, CodeMail, change_email, draw_code, resend_code, verify_email};
+pub(crate) use keys::{keep_bundle, renew_keys, with_standing_keys};
 pub use login::{Principal, log_in, principal, prune_assertions};
 pub use slots::{ListedSlot, MAX_SLOTS, Slot, SlotKind, add_slot, list_slots, remove_slot, sealed_account_key};
 
@@ -110,6 +111,7 @@ pub async fn sign_up(tx: &Tx, new: NewAccount, origins: &[String]) -> Result<()>
         outcome => outcome.map(drop)?,
     }
     keep_bundle(tx, &new.bundle, &bundle, &key_id).await?;
+    keys::remember(tx, &new.account_id, &key_id).await?;
     for slot in new.slots {
         slots::insert(tx, &new.account_id, slot).await?;
     }
@@ -152,6 +154,7 @@ pub async fn update_account(tx: &Tx, id: &AccountId, changes: Changes, origins: 
         let (bundle, key_id) = verify_keys(&signed, &claim, id, origins)?;
         check_successor(tx, &bundle, &identity, &old_key).await?;
         keep_bundle(tx, &signed, &bundle, &key_id).await?;
+        keys::remember(tx, id, &key_id).await?;
         row.key_id = Set(key_id.0.to_vec());
     }
     if let Some(pins) = changes.pins {
@@ -161,20 +164,6 @@ pub async fn update_account(tx: &Tx, id: &AccountId, changes: Changes, origins: 
     if row.is_changed() {
         table::Entity::update(row).exec(tx.db()).await?;
     }
-    Ok(())
-}
-
-/// Keeps the public keys of an identity: for its log-in, and for those who want to give it access.
-pub(crate) async fn keep_bundle(tx: &Tx, signed: &Signed, bundle: &Bundle, key_id: &KeyId) -> Result<()> {
-    let row = bundles::ActiveModel {
-        key_id: Set(key_id.0.to_vec()),
-        identity_id: Set(bundle.identity_id.0.to_vec()),
-        payload: Set(signed.payload().to_vec()),
-        sig: Set(signed.sig.to_vec()),
-        auth_pk: Set(bundle.auth_pk.to_vec()),
-    };
-    let known = OnConflict::column(bundles::Column::KeyId).do_nothing().to_owned();
-    bundles::Entity::insert(row).on_conflict(known).exec_without_returning(tx.db()).await?;
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 //! others may call, reads rows and takes no permit (the worker's, log-in, one's own account) begins with `tx.without_permit(reason)`; a test
 //! holds the list of reasons.
 
+use crate::accounts::with_standing_keys;
 use crate::audit::Event;
 use crate::caller::Caller;
 use crate::error::{Error, Result};
@@ -108,6 +109,7 @@ pub async fn authorize<A: Action>(tx: &Tx, caller: Caller, action: A) -> Result<
     let mut rows = Rows::of(org);
     expect(&mut rows, &caller, &namespaces);
     rows.load(tx).await?;
+    let caller = with_standing_keys(tx, &mut rows, caller).await?;
     let (who, bits) = rows.settle(tx, |rows| standing(rows, &org, &caller, &namespaces, tx.now_ms())).await?;
     let refused = action.deeds().into_iter().find(|deed| !allows(who, bits, *deed));
     match refused {

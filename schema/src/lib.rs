@@ -4,6 +4,7 @@
 //! length; moments are epoch milliseconds. Nothing here decides anything.
 
 pub mod account;
+pub mod account_key;
 pub mod alert;
 pub mod audit_event;
 pub mod bundle;

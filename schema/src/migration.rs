@@ -3,6 +3,7 @@
 //! A database that a newer program has migrated is refused: an older one would not know what its rows mean.
 
 mod m0001_vault;
+mod m0002_account_keys;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
 use sea_orm_migration::{MigrationTrait, MigratorTrait, SchemaManager};
@@ -19,7 +20,7 @@ struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_vault::Migration)]
+        vec![Box::new(m0001_vault::Migration), Box::new(m0002_account_keys::Migration)]
     }
 }
 

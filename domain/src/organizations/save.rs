@@ -1,15 +1,15 @@
 //! Writing what was judged: links, state entries, members, bundles and wraps. The head moves only from where the judging began.
 
 use super::links::Chain;
-use crate::accounts::keep_bundle;
+use crate::accounts::{keep_bundle, renew_keys};
 use crate::error::{Error, Result, is_duplicate};
 use crate::store::{Tx, column};
 use keyvawlt_ledger::bundle::{Bundle, key_id};
 use keyvawlt_ledger::canon::Canon as _;
 use keyvawlt_ledger::chain::{Body, Entry, Key, Member, role};
 use keyvawlt_ledger::merkle::empty_root;
-use keyvawlt_ledger::{IdentityId, NsId, OrgId};
-use keyvawlt_schema::{account, entry, link, member, namespace, org, wrap};
+use keyvawlt_ledger::{NsId, OrgId};
+use keyvawlt_schema::{entry, link, member, namespace, org, wrap};
 use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 use std::collections::BTreeMap;
@@ -140,9 +140,7 @@ async fn effects(tx: &Tx, org: &OrgId, applied: &keyvawlt_ledger::chain::Applied
     }
     match &applied.body {
         // The account goes on under the new keys.
-        Body::KeyRotate(body) => {
-            renew_account(tx, &applied.link.author_id, &applied.link.author_key_id.0, &key_id(body.bundle.payload()).0).await
-        }
+        Body::KeyRotate(body) => renew_keys(tx, &applied.link.author_id, &applied.link.author_key_id, &key_id(body.bundle.payload())).await,
         Body::NamespaceCreate(body) => {
             let row = namespace::ActiveModel {
                 org_id: Set(org.0.to_vec()),
@@ -170,15 +168,6 @@ async fn effects(tx: &Tx, org: &OrgId, applied: &keyvawlt_ledger::chain::Applied
         }
         _ => Ok(()),
     }
-}
-
-async fn renew_account(tx: &Tx, identity: &IdentityId, old: &[u8], new: &[u8]) -> Result<()> {
-    account::Entity::update_many()
-        .col_expr(account::Column::KeyId, Expr::value(new.to_vec()))
-        .filter(account::Column::IdentityId.eq(identity.0.to_vec()).and(account::Column::KeyId.eq(old.to_vec())))
-        .exec(tx.db())
-        .await?;
-    Ok(())
 }
 
 async fn wraps(chain: &Chain<'_>) -> Result<()> {

@@ -1,6 +1,7 @@
 //! A small organization, committed and read back on both engines; the reader verifies everything with its own replica.
 
 mod fences;
+mod keys;
 mod newest;
 mod people;
 mod person;

@@ -210,7 +210,7 @@ async fn table<const N: usize>(
 }
 
 /// A table of small rows: SQLite keeps the rows in the key's own tree, instead of the key twice.
-async fn clustered<const N: usize>(
+pub(super) async fn clustered<const N: usize>(
     m: &SchemaManager<'_>,
     name: &'static str,
     key: &[&'static str],

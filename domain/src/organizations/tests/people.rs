@@ -1,4 +1,4 @@
-//! Joining by an invite, and new keys for a person.
+//! Joining by an invite.
 
 use super::person::Person;
 use super::world::{self, Draft, World};
@@ -10,7 +10,7 @@ use crate::scratch::{NOW, on_each_engine};
 use crate::{Caller, Error, Store};
 use keyvawlt_ledger::canon::Canon as _;
 use keyvawlt_ledger::chain::{
-    Body, Intended, Invite, KeyRotate, MemberJoin, Questions as _, WrapRef, invite_key_id, join_statement, permission, role,
+    Body, Intended, Invite, MemberJoin, Questions as _, WrapRef, invite_key_id, join_statement, permission, role,
 };
 use keyvawlt_ledger::{Code, Domain, IdentityId, InviteId, Signed, bundle};
 
@@ -103,32 +103,6 @@ async fn the_bearer_of_an_invite_does_nothing_but_join() {
         draft.links.push(draft.links[0].clone());
         let error = commit(store, &world, bearer, draft, 1).await.unwrap_err();
         assert!(matches!(&error, Error::Fault(fault) if fault.code == Code::Authority), "{error:?}");
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn new_keys_need_fences_and_end_the_old_ones() {
-    on_each_engine(async |store| {
-        let (mut world, _) = begin(store).await;
-        let next = Person::renewed("olga");
-        let heads = [world.head("directory"), world.head("production")];
-        let mut draft = Draft::default();
-        let wraps = ["directory", "production"].map(|name| {
-            let entry = world.replica.head().ns(&world::ns(name)).unwrap();
-            let mut wrap = world.wrap(world::ns(name), entry.epoch, entry.nk_commit, &(next.id, next.key_id));
-            wrap.granter_key_id = next.key_id;
-            draft.wraps.push(wrap.to_bytes());
-            WrapRef { ns_id: world::ns(name), epoch: entry.epoch, wrap_hash: wrap.hash() }
-        });
-        let body = KeyRotate { bundle: next.bundle.clone(), wraps: wraps.to_vec(), fences: heads.to_vec(), compromised: false };
-        world.says(&mut draft, &Body::KeyRotate(body));
-        let before = world.owner.account();
-        commit(store, &world, before, draft, 3).await.unwrap();
-        assert!(matches!(read(store, before, world.cold("production")).await.unwrap_err(), Error::Forbidden));
-        let changes = read(store, next.account(), world.cold("production")).await.unwrap();
-        World::reader(&world).takes(&changes);
-        assert_eq!(changes.wraps.len(), 1);
     })
     .await;
 }

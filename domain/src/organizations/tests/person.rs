@@ -34,7 +34,11 @@ impl Person {
     }
 
     pub(super) fn renewed(name: &str) -> Self {
-        Self::made(name, kind::PERSON, 2)
+        Self::of_generation(name, 2)
+    }
+
+    pub(super) fn of_generation(name: &str, generation: u64) -> Self {
+        Self::made(name, kind::PERSON, generation)
     }
 
     fn made(name: &str, kind: u8, generation: u64) -> Self {

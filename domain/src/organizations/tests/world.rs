@@ -69,20 +69,26 @@ pub(super) struct World {
     pub(super) replica: Replica,
     pub(super) owner: Person,
     pub(super) now: u64,
+    nonce: u8,
     manifests: BTreeMap<NsId, Manifest>,
 }
 
 impl World {
     pub(super) fn begins() -> Self {
+        Self::begins_with(8)
+    }
+
+    /// Each nonce makes an organization of its own.
+    pub(super) fn begins_with(nonce: u8) -> Self {
         let owner = Person::named("olga");
-        let link = genesis(&owner, OrgId([0; 32]));
+        let link = genesis(&owner, OrgId([0; 32]), nonce);
         let org = org_id_of(&link.to_bytes()).unwrap();
-        Self { replica: Replica::new(org), owner, now: NOW, manifests: BTreeMap::new() }
+        Self { replica: Replica::new(org), owner, now: NOW, nonce, manifests: BTreeMap::new() }
     }
 
     /// Somebody who knows nothing but the organization's id.
     pub(super) fn reader(of: &World) -> Self {
-        Self { replica: Replica::new(of.org()), owner: of.owner.clone(), now: of.now, manifests: BTreeMap::new() }
+        Self { replica: Replica::new(of.org()), owner: of.owner.clone(), now: of.now, nonce: of.nonce, manifests: BTreeMap::new() }
     }
 
     pub(super) fn org(&self) -> OrgId {
@@ -106,7 +112,7 @@ impl World {
 
     pub(super) fn genesis(&mut self) -> Draft {
         let mut draft = Draft::default();
-        let signed = Signed::make(&self.owner.sign, Domain::OrgLink, genesis(&self.owner, self.org()).to_bytes());
+        let signed = Signed::make(&self.owner.sign, Domain::OrgLink, genesis(&self.owner, self.org(), self.nonce).to_bytes());
         self.append(&signed);
         draft.links.push(signed);
         self.root(&mut draft, "directory", class::DIRECTORY);
@@ -353,7 +359,7 @@ impl World {
     }
 }
 
-fn genesis(owner: &Person, org_id: OrgId) -> Link {
+fn genesis(owner: &Person, org_id: OrgId, nonce: u8) -> Link {
     let policy = Policy {
         min_suite: 1,
         require_admin_confirm: false,
@@ -364,7 +370,7 @@ fn genesis(owner: &Person, org_id: OrgId) -> Link {
         log_key: None,
         witnesses: vec![],
     };
-    let body = Body::Genesis(Genesis { bundle: owner.bundle.clone(), policy, nonce: [8; 16] });
+    let body = Body::Genesis(Genesis { bundle: owner.bundle.clone(), policy, nonce: [nonce; 16] });
     Link {
         v: 1,
         org_id,
