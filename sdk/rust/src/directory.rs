@@ -1,6 +1,6 @@
 //! The directory: display names of the organization, its people, machines and environments, sealed for all its people.
 //!
-//! Entries are secrets named `organization`, `people/<id>`, `invites/<id>`, `machines/<id>`, `environments/<id>`, `worklists/<seq>`.
+//! Entries are secrets named `organization`, `people/<id>`, `invites/<id>`, `machines/<id>`, `environments/<id>`, `welcomes/<id>`, `worklists/<seq>`.
 
 use crate::change::Change;
 use crate::error::{Error, Result};
@@ -13,8 +13,11 @@ use std::collections::BTreeMap;
 /// The organization's own name.
 pub(crate) const ORGANIZATION: &str = "organization";
 
+/// Before the id of an environment.
+pub(crate) const ENVIRONMENTS: &str = "environments/";
+
 pub(crate) fn environment_key(ns: &NsId) -> String {
-    format!("environments/{ns}")
+    format!("{ENVIRONMENTS}{ns}")
 }
 
 pub(crate) fn person_key(id: &IdentityId) -> String {
@@ -27,6 +30,11 @@ pub(crate) fn machine_key(id: &IdentityId) -> String {
 
 pub(crate) fn invite_key(id: &InviteId) -> String {
     format!("invites/{id}")
+}
+
+/// Notes that a newcomer was given what the invite intended, and by whom.
+pub(crate) fn welcome_key(id: &IdentityId) -> String {
+    format!("welcomes/{id}")
 }
 
 pub(crate) fn worklist_key(seq: u64, part: usize) -> String {

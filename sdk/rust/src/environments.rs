@@ -11,6 +11,7 @@ use keyvawlt_ledger::canon::Canon;
 use keyvawlt_ledger::chain::{Body, NamespaceCreate, Questions, WrapSet, class};
 use keyvawlt_ledger::wrap;
 use keyvawlt_ledger::{NsId, names};
+use std::collections::BTreeMap;
 
 /// An environment this identity reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +57,27 @@ impl Vault {
     pub fn environment(&self, project: &str, name: &str) -> Result<Environment> {
         let found = self.environments()?.into_iter().find(|environment| environment.project == project && environment.name == name);
         found.ok_or_else(|| Error::not_found("environment", format!("{project}/{name}")))
+    }
+
+    /// What namespaces are called: `project/environment`, or with a guarded folder's prefix behind. Where this identity reads, by the names
+    /// sealed under the namespace's own key; elsewhere as the directory has them.
+    pub fn place_names(&self) -> Result<BTreeMap<NsId, String>> {
+        let state = self.replica.head();
+        let mut places: BTreeMap<NsId, String> = self
+            .directory()?
+            .into_iter()
+            .filter_map(|(key, name)| Some((key.strip_prefix(directory::ENVIRONMENTS)?.parse().ok()?, name)))
+            .filter(|(ns_id, _)| state.ns(ns_id).is_some_and(|ns| !ns.archived))
+            .collect();
+        for ns_id in self.spaces.keys() {
+            if state.ns(ns_id).is_some_and(|ns| ns.class != class::DIRECTORY && !ns.archived) {
+                let NsNames { project, environment, prefix } = self.names_of(ns_id)?;
+                let place =
+                    if prefix.is_empty() { format!("{project}/{environment}") } else { format!("{project}/{environment}/{prefix}") };
+                places.insert(*ns_id, place);
+            }
+        }
+        Ok(places)
     }
 
     /// Creates a project with its environments, each with its class.

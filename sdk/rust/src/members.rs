@@ -8,7 +8,7 @@ use crate::vault::Vault;
 use keyvawlt_crypto::safety_words;
 use keyvawlt_ledger::chain::{Access, Body, Key, MemberRemove, MemberSet, Questions, View, is_live, permission, role};
 use keyvawlt_ledger::limits::MAX_VALUE;
-use keyvawlt_ledger::{IdentityId, KeyId, NsId, SecretId};
+use keyvawlt_ledger::{IdentityId, KeyId, NsId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -73,7 +73,7 @@ impl Vault {
     pub fn members(&self) -> Result<Vec<MemberInfo>> {
         let names = self.display_names()?;
         let state = self.replica.head();
-        let invites = self.invites()?;
+        let promises = Promises::of(self)?;
         let mut members = Vec::new();
         for id in state.scan(b"member/").iter().filter_map(Key::last_id).map(IdentityId) {
             let Some(member) = state.member(&id).filter(|member| member.role != role::REMOVED) else { continue };
@@ -91,7 +91,7 @@ impl Vault {
                 verified: member.verified,
                 words: safety_words(&member.key_id),
                 access: access.collect(),
-                intended: invites.iter().filter(|invite| invite.used_by == Some(id)).flat_map(|invite| invite.intended.clone()).collect(),
+                intended: promises.outstanding(&state, &id, self.now_ms()),
             });
         }
         Ok(members)
@@ -116,21 +116,18 @@ impl Vault {
         self.change_taking(Some(loss), |change| give(change, id, ns_id, permissions, expires_ms)).await
     }
 
-    /// Gives what a joined member's invite intended.
+    /// Gives what a joined member's invite intended, once: it is noted, so that access taken away later is not given again.
     pub async fn grant_intended(&mut self, id: &IdentityId) -> Result<usize> {
         self.change(|change| {
-            let vault = change.vault();
-            let intended: Vec<_> =
-                vault.invites()?.into_iter().filter(|invite| invite.used_by == Some(*id)).flat_map(|invite| invite.intended).collect();
-            let now = change.ts_ms();
-            let mut given = 0;
-            for (ns_id, permissions, expires_ms) in intended {
-                if change.replica.head().permissions(&ns_id, id, now) & permissions != permissions {
-                    give(change, id, &ns_id, permissions, expires_ms)?;
-                    given += 1;
-                }
+            let intended = Promises::of(change.vault())?.outstanding(&change.replica.head(), id, change.ts_ms());
+            for (ns_id, permissions, expires_ms) in &intended {
+                give(change, id, ns_id, *permissions, *expires_ms)?;
             }
-            Ok(given)
+            if !intended.is_empty() {
+                let by = change.vault().identity.id().to_string();
+                directory::note(change, &[(directory::welcome_key(id), by)])?;
+            }
+            Ok(intended.len())
         })
         .await
     }
@@ -173,6 +170,8 @@ impl Vault {
     }
 
     /// What still has to be rotated because somebody lost access: everything noted whose version has not moved on.
+    ///
+    /// Items of namespaces that this identity does not read are left out: it cannot know whether they are done.
     pub fn worklist(&self) -> Result<Vec<RotateItem>> {
         let mut open = Vec::new();
         for (name, value) in self.directory()? {
@@ -180,16 +179,15 @@ impl Vault {
                 continue;
             }
             let items: Vec<RotateItem> = serde_json::from_str(&value).map_err(|error| Error::invalid("work list", error.to_string()))?;
-            open.extend(items.into_iter().filter(|item| !self.is_rotated(item)));
+            open.extend(items.into_iter().filter(|item| self.is_rotated(item) == Some(false)));
         }
         Ok(open)
     }
 
-    /// A newer version, or a deletion, settles an item.
-    fn is_rotated(&self, item: &RotateItem) -> bool {
-        let leaf = item.ns_id.parse::<NsId>().ok().zip(item.secret_id.parse::<SecretId>().ok());
-        let leaf = leaf.and_then(|(ns, secret)| self.spaces.get(&ns)?.leaf(&secret));
-        leaf.is_some_and(|leaf| leaf.version > item.version || leaf.is_deleted())
+    /// A newer version, or a deletion, settles an item; `None` where this identity cannot see it.
+    fn is_rotated(&self, item: &RotateItem) -> Option<bool> {
+        let leaf = self.spaces.get(&item.ns_id.parse().ok()?)?.leaf(&item.secret_id.parse().ok()?)?;
+        Some(leaf.version > item.version || leaf.is_deleted())
     }
 
     /// Display names of identities, former members included: noted for people and machines, or given by the invite they came with.
@@ -206,6 +204,25 @@ impl Vault {
             names.extend(id.map(|id: IdentityId| (id, name)));
         }
         Ok(names)
+    }
+}
+
+/// What used invites intended, by who used them, except where an admin has given it.
+struct Promises(BTreeMap<IdentityId, Vec<(NsId, u8, u64)>>);
+
+impl Promises {
+    fn of(vault: &Vault) -> Result<Self> {
+        let entries = vault.directory()?;
+        let kept = |id: &IdentityId| entries.contains_key(&directory::welcome_key(id));
+        let used = vault.invites()?.into_iter().filter_map(|invite| Some((invite.used_by?, invite.intended)));
+        Ok(Self(used.filter(|(id, _)| !kept(id)).collect()))
+    }
+
+    fn outstanding(&self, state: &impl Questions, id: &IdentityId, now_ms: u64) -> Vec<(NsId, u8, u64)> {
+        let lacks = |(ns_id, permissions, expires_ms): &&(NsId, u8, u64)| {
+            is_live(*expires_ms, now_ms) && state.permissions(ns_id, id, now_ms) & permissions != *permissions
+        };
+        self.0.get(id).into_iter().flatten().filter(lacks).copied().collect()
     }
 }
 

@@ -33,6 +33,8 @@ impl Vault {
         let (wanted, first) = self.ask_allowed(&self.replica, &self.wraps, wanted).await?;
         let quiet = first.links.is_empty() && first.namespaces.is_empty() && first.wraps.is_empty() && !first.more;
         if quiet && first.next_seq == self.replica.tip().next_seq() && first.next_seq != 0 {
+            // Access may have ended by itself.
+            self.let_go();
             return Ok(());
         }
         let mut news = News {
@@ -174,12 +176,15 @@ impl Vault {
         for space in news.spaces.values_mut() {
             space.parts.clear();
         }
-        let now = self.now_ms();
-        let reads = |ns: &NsId| news.replica.head().permissions(ns, &me, now) & permission::READ != 0;
-        let kept: BTreeSet<NsId> = news.spaces.keys().filter(|ns| reads(ns)).copied().collect();
-        news.spaces.retain(|ns, _| kept.contains(ns));
         (self.replica, self.spaces, self.wraps) = (news.replica, news.spaces, news.wraps);
+        self.let_go();
         if news.changed { self.save() } else { Ok(()) }
+    }
+
+    /// Lets go of namespaces that this identity no longer reads.
+    fn let_go(&mut self) {
+        let (state, me, now) = (self.replica.head(), self.identity.id(), self.now_ms());
+        self.spaces.retain(|ns, _| state.permissions(ns, &me, now) & permission::READ != 0);
     }
 
     /// The chain from its genesis, which must contain what this machine has seen.

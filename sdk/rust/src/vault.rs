@@ -5,7 +5,7 @@ use crate::keyring::Keyring;
 use crate::session::Session;
 use crate::space::{Space, StoredSpace};
 use crate::state::{Lock, StateDir};
-use crate::wire::rpc;
+use crate::wire::{Client, rpc};
 use keyvawlt_crypto::Identity;
 use keyvawlt_ledger::canon::{Blob, Canon};
 use keyvawlt_ledger::chain::{Head, Member, Questions, Replica};
@@ -109,6 +109,11 @@ impl Vault {
         &self.identity
     }
 
+    /// The server that stores it.
+    pub fn client(&self) -> &Client {
+        self.session.client()
+    }
+
     /// The verified chain.
     pub fn chain(&self) -> &Replica {
         &self.replica
@@ -137,8 +142,8 @@ impl Vault {
         Ok((answer.events, answer.next_page_token))
     }
 
-    /// The clock.
-    pub(crate) fn now_ms(&self) -> u64 {
+    /// The time by which this vault judges what has ended, epoch milliseconds.
+    pub fn now_ms(&self) -> u64 {
         self.session.client().clock().now_ms()
     }
 
