@@ -3,6 +3,7 @@
 //! Invariant: this is the only place that joins arguments, settings, the vault and printing.
 
 use crate::args::account::Config;
+use crate::args::structure::{Trust, Worklog};
 use crate::args::{Cli, Command, Global};
 use crate::failure::{Failure, Outcome};
 use crate::output::Output;
@@ -10,11 +11,21 @@ use crate::prompt::Person;
 use crate::settings::{Settings, Surroundings};
 
 mod account;
+mod environment;
+mod grant;
+mod invite;
+mod join;
 mod local;
+mod machine;
+mod member;
+mod org;
+mod project;
 mod run;
 mod secrets;
-mod structure;
+mod status;
 mod transfer;
+mod trust;
+mod worklog;
 
 /// What a command works with.
 pub struct Context {
@@ -35,38 +46,37 @@ impl Context {
     }
 }
 
-/// Does what the command line says.
+/// Does what the command line says, on this thread.
 pub fn dispatch(cli: Cli, context: &mut Context) -> Outcome {
-    match cli.command {
-        Command::Version => local::version(context),
-        Command::Config(Config::Debug) => local::config_debug(context),
-        Command::Completion { shell } => local::completion(shell, context),
-        Command::Init(arguments) => local::init(&arguments, context),
-        Command::Run(arguments) => run::run(arguments, context),
-        command => block_on(connected(command, context))?,
-    }
-}
-
-/// Runs what waits for the server, on this thread.
-pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> Outcome<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::local(format!("cannot start waiting for the network: {error}")))?;
-    Ok(runtime.block_on(future))
+    runtime.block_on(perform(cli.command, context))
 }
 
-/// The commands that talk to the server.
-async fn connected(command: Command, context: &mut Context) -> Outcome {
+async fn perform(command: Command, context: &mut Context) -> Outcome {
     match command {
         Command::Signup(arguments) => account::signup(arguments, context).await,
         Command::VerifyEmail(arguments) => account::verify_email(arguments, context).await,
         Command::Login(arguments) => account::login(arguments, context).await,
         Command::Logout(arguments) => account::logout(arguments, context).await,
         Command::Whoami => account::whoami(context).await,
-        Command::Org(command) => structure::org(command, context).await,
-        Command::Project(command) => structure::project(command, context).await,
+        Command::Status => status::status(context).await,
+        Command::Version => local::version(context).await,
+        Command::Init(arguments) => local::init(&arguments, context),
+        Command::Config(Config::Debug) => local::config_debug(context),
+        Command::Completion { shell } => local::completion(shell, context),
+        Command::Org(command) => org::org(command, context).await,
+        Command::Project(command) => project::project(command, context).await,
+        Command::Env(command) => environment::env(command, context).await,
+        Command::Member(command) => member::member(command, context).await,
+        Command::Join(arguments) => join::join(arguments, context).await,
+        Command::Grant(command) => grant::grant(command, context).await,
+        Command::Machine(command) => machine::machine(command, context).await,
+        Command::Worklog(Worklog::List) => worklog::list(context).await,
+        Command::Trust(Trust::List) => trust::list(context).await,
+        Command::Secrets(command) => secrets::secrets(command, context).await,
+        Command::Run(arguments) => run::run(arguments, context).await,
         Command::Export(arguments) => transfer::export(&arguments, context).await,
         Command::Import(arguments) => transfer::import(&arguments, context).await,
-        Command::Secrets(command) => secrets::secrets(command, context).await,
-        _ => Err(Failure::local("not here yet")),
     }
 }

@@ -15,6 +15,8 @@ const MAX: Duration = Duration::from_secs(100 * 365 * DAY);
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
+const TWO_HOURS: u64 = 2 * HOUR;
+const TWO_DAYS: u64 = 2 * DAY;
 const WEEK: u64 = 7 * DAY;
 
 /// Why a text is neither a duration nor a moment.
@@ -140,6 +142,20 @@ pub fn display_length(ms: u64) -> String {
     if text.is_empty() { "0s".to_owned() } else { text }
 }
 
+/// How far away a moment is, as people say it: `in 3 d`, `2 h ago`, `now`.
+pub fn distance(at_ms: u64, now_ms: u64) -> String {
+    let seconds = at_ms.abs_diff(now_ms) / 1000;
+    let rounded = |unit: u64| (seconds + unit / 2) / unit;
+    // Two of a unit say more than one of the next.
+    let span = match seconds {
+        0..MINUTE => return "now".to_owned(),
+        MINUTE..TWO_HOURS => format!("{} min", rounded(MINUTE)),
+        TWO_HOURS..TWO_DAYS => format!("{} h", rounded(HOUR)),
+        _ => format!("{} d", rounded(DAY)),
+    };
+    if at_ms > now_ms { format!("in {span}") } else { format!("{span} ago") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,5 +212,13 @@ mod tests {
     fn moments_are_shown_in_utc() {
         assert_eq!(display_ms(NOW_MS + 999), "2026-11-23T00:00:00Z");
         assert_eq!(display_ms(u64::MAX), "18446744073709551615 ms after 1970");
+    }
+    #[test]
+    fn distances_are_told_in_the_unit_people_would_use() {
+        let cases = [(0, "now"), (59, "now"), (60, "in 1 min"), (3600, "in 60 min"), (4 * 3600 - 1, "in 4 h"), (48 * 3600, "in 2 d")];
+        for (seconds, text) in cases {
+            assert_eq!(distance(NOW_MS + seconds * 1000, NOW_MS), text);
+        }
+        assert_eq!(distance(NOW_MS - 90 * 60 * 1000, NOW_MS), "90 min ago");
     }
 }

@@ -18,6 +18,7 @@ pub mod names;
 pub mod output;
 pub mod prompt;
 pub mod reference;
+pub mod roster;
 pub mod run;
 pub mod settings;
 pub mod vault;

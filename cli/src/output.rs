@@ -43,7 +43,7 @@ impl Output {
             json.push('\n');
             self.raw(json.as_bytes())
         } else {
-            let mut text = text();
+            let mut text = printable(&text());
             if !text.is_empty() && !text.ends_with('\n') {
                 text.push('\n');
             }
@@ -57,8 +57,11 @@ impl Output {
             self.note(empty);
             return Ok(());
         }
-        let bold = self.bold;
-        self.result(value, || table(columns, rows, bold))
+        if self.json {
+            return self.result(value, String::new);
+        }
+        let text = table(columns, rows, self.bold);
+        self.raw(format!("{text}\n").as_bytes())
     }
 
     /// Bytes as they are: a secret's value asked for, an exported file.
@@ -131,6 +134,25 @@ pub fn printable(text: &str) -> String {
         }
     }
     shown
+}
+
+/// Labels and what belongs to each, aligned; a label without anything is left out, and several things stand below each other.
+pub fn fields(fields: &[(&str, Vec<String>)]) -> String {
+    let width = fields.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0);
+    let mut text = String::new();
+    for (label, values) in fields {
+        for (index, value) in values.iter().enumerate() {
+            let label = if index == 0 { label } else { "" };
+            let value = printable(value).replace('\n', "\\n");
+            let _ = writeln!(text, "{}", format!("{label:<width$}  {value}").trim_end());
+        }
+    }
+    text
+}
+
+/// Rows under a heading, aligned, for results that have more than one part.
+pub fn section(columns: &[&str], rows: &[Vec<String>]) -> String {
+    format!("{}\n", table(columns, rows, false))
 }
 
 fn table(columns: &[&str], rows: &[Vec<String>], bold: bool) -> String {

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use crate::failure::{Failure, Outcome};
+use crate::output::printable;
 
 /// The longest value of a secret: the protocol's limit.
 pub const MAX_VALUE_BYTES: usize = 64 * 1024;
@@ -131,7 +132,8 @@ pub fn confirm(person: &mut dyn Person, question: &str, yes: bool) -> Outcome {
     if !person.is_there() {
         return Err(nobody("confirmation", "--yes"));
     }
-    let answer = person.ask(&format!("{question} [y/N]")).map_err(|error| unreadable("confirmation", &error))?;
+    // Names of other people stand in questions.
+    let answer = person.ask(&format!("{} [y/N]", printable(question))).map_err(|error| unreadable("confirmation", &error))?;
     if matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
         Ok(())
     } else {

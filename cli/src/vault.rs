@@ -81,7 +81,13 @@ pub async fn open(context: &mut Context) -> Outcome<Vault> {
 /// The organization of a machine's token.
 pub async fn open_machine(client: &Client, settings: &Settings, token: &MachineToken) -> Outcome<Vault> {
     let state = StateDir::open(settings.config_dir.value.join(STATE_DIR))?;
-    Ok(client.machine(token, &state).await?)
+    match client.machine(token, &state).await {
+        // The token's own organization is closed to nobody else.
+        Err(Error::Forbidden) => Err(Failure::new(Exit::Unauthenticated, "the machine's token has ended or was revoked")
+            .code("TOKEN")
+            .hint("ask an admin for a new one: keyvawlt machine create")),
+        opened => Ok(opened?),
+    }
 }
 
 /// The organization and the environment that the settings name.
@@ -160,15 +166,24 @@ pub async fn organization(account: &Account, settings: &Settings) -> Outcome<Vau
     if let Some(org_id) = wanted.parse::<OrgId>().ok().filter(|org_id| joined.contains(org_id)) {
         return Ok(account.open(org_id, &state).await?);
     }
+    let mut found = Vec::new();
     for org_id in joined {
         match account.open(*org_id, &state).await {
-            Ok(vault) if vault.name()? == wanted => return Ok(vault),
+            Ok(vault) if vault.name()? == wanted => found.push(vault),
             // One that this person was removed from is not the one; everything else that goes wrong is told.
             Ok(_) | Err(Error::Forbidden) => {}
             Err(error) => return Err(error.into()),
         }
     }
-    Err(Failure::new(Exit::NotFound, "you are in no organization of this name").on(wanted).hint("see keyvawlt org list"))
+    let ids: Vec<String> = found.iter().map(|vault| vault.org_id().to_string()).collect();
+    match (found.pop(), found.is_empty()) {
+        (Some(vault), true) => Ok(vault),
+        (None, _) => Err(Failure::new(Exit::NotFound, "you are in no organization of this name").on(wanted).hint("see keyvawlt org list")),
+        (Some(_), false) => Err(Failure::usage(format!("several of your organizations have this name: {}", ids.join(", ")))
+            .on(wanted)
+            .code("AMBIGUOUS")
+            .hint("give the id instead of the name")),
+    }
 }
 
 /// Certificates to trust besides the system's.

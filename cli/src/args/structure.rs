@@ -42,9 +42,6 @@ pub enum Project {
     Create {
         /// Its name, which the server cannot read
         name: String,
-        /// Create no environments
-        #[arg(long)]
-        no_environments: bool,
     },
     /// List the projects you may see
     List,
@@ -138,27 +135,43 @@ pub enum Member {
         /// The role
         #[arg(long, value_enum, default_value = "member")]
         role: Role,
-        /// Access that comes with joining; may be repeated
+        /// Access to give once words were compared; may be repeated
         #[arg(long = "grant", value_name = "ENVIRONMENT:PERMISSION")]
         grants: Vec<Access>,
         /// How long the code can be used
         #[arg(long, value_name = "DURATION", default_value = "72h")]
         ttl: Length,
-        /// A note for the list of open invites, such as whom it is for
-        #[arg(long, value_name = "TEXT")]
-        note: Option<String>,
+        /// How colleagues will see the newcomer; asked for when absent
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
     },
     /// List members and open invites
     List,
     /// Show one: role, keys as words, access
     Show {
-        /// Name, e-mail address or id
+        /// Name, or the beginning of the id
         member: String,
+    },
+    /// After comparing words: give a newcomer what the invite promised
+    Confirm {
+        /// Name, or the beginning of the id
+        member: String,
+        /// Do not ask whether the words were compared
+        #[arg(long, short)]
+        yes: bool,
     },
     /// Remove one; new keys are made, and the secrets to rotate are listed
     Remove {
-        /// Name, e-mail address or id
+        /// Name, or the beginning of the id
         member: String,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// End an invite that nobody used yet
+    RevokeInvite {
+        /// The name it is for, or the beginning of its id
+        invite: String,
         /// Do not ask
         #[arg(long, short)]
         yes: bool,
@@ -184,7 +197,7 @@ pub struct Join {
 pub enum Grant {
     /// Give access, or change it
     Add {
-        /// Whom: name, e-mail address or id of a member or machine
+        /// Whom: name of a member or machine, or the beginning of the id
         #[arg(long, value_name = "WHO")]
         to: String,
         /// Where: ENVIRONMENT or PROJECT/ENVIRONMENT; the chosen one when absent
@@ -214,6 +227,9 @@ pub enum Grant {
         /// Where; the chosen environment when absent
         #[arg(long, value_name = "ENVIRONMENT")]
         on: Option<String>,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
     },
 }
 
@@ -238,7 +254,7 @@ pub enum Machine {
     List,
     /// Remove one; new keys are made, and the secrets to rotate are listed
     Revoke {
-        /// Name or id
+        /// Name, or the beginning of the id
         machine: String,
         /// Do not ask
         #[arg(long, short)]

@@ -1,7 +1,6 @@
 //! Commands about oneself and this device.
 
 use keyvawlt_client::ledger::AccountId;
-use keyvawlt_client::ledger::chain::role;
 use keyvawlt_client::{Account, SecretKey};
 use serde::Serialize;
 
@@ -11,6 +10,7 @@ use crate::failure::{Failure, Outcome};
 use crate::files::{self, Readers};
 use crate::login::{self, Files, Profile};
 use crate::prompt::{self, Source};
+use crate::roster::role_name;
 use crate::settings::Settings;
 use crate::vault;
 
@@ -177,18 +177,6 @@ pub async fn whoami(context: &mut Context) -> Outcome {
         let unverified = if who.email_verified == Some(false) { " (address not confirmed)" } else { "" };
         format!("{name}{unverified} at {}\nyour words: {}", who.addr, who.words)
     })
-}
-
-/// What a role is called.
-pub fn role_name(number: u8) -> &'static str {
-    match number {
-        role::OWNER => "owner",
-        role::ADMIN => "admin",
-        role::MEMBER => "member",
-        role::AUDITOR => "auditor",
-        role::MACHINE => "machine",
-        _ => "unknown",
-    }
 }
 
 async fn login_machine(settings: &Settings, files: &Files, context: &mut Context) -> Outcome {

@@ -1,25 +1,57 @@
 //! Commands that need neither a login nor a server.
 
+use std::time::Duration;
+
 use clap::CommandFactory;
+use keyvawlt_client::Client;
 use serde::Serialize;
 
 use super::Context;
 use crate::args::structure::Init;
 use crate::args::{Cli, Shell};
 use crate::failure::Outcome;
+use crate::login::{Files, Login};
 use crate::settings::{FileSettings, Origin, REPO_FILE, Section, Setting};
+use crate::vault;
 
 /// The environment `init` names unless another is chosen; it stands in the file, in plain sight.
 const FIRST_ENVIRONMENT: &str = "development";
 
-/// `keyvawlt version`
-pub fn version(context: &mut Context) -> Outcome {
+/// How long `version` waits for the server: it is asked in passing.
+const VERSION_PATIENCE: Duration = Duration::from_secs(2);
+
+/// `keyvawlt version`. What it cannot find out about the server is no failure.
+pub async fn version(context: &mut Context) -> Outcome {
     #[derive(Serialize)]
     struct Version {
         keyvawlt: &'static str,
+        addr: Option<String>,
+        server: Option<String>,
     }
-    let version = Version { keyvawlt: env!("CARGO_PKG_VERSION") };
-    context.output.result(&version, || format!("keyvawlt {}", version.keyvawlt))
+    let known = addr_of_server(context);
+    let (addr, server) = match known {
+        None => (None, None),
+        Some(client) => {
+            let asked = tokio::time::timeout(VERSION_PATIENCE, client.check()).await;
+            (Some(client.origin().to_owned()), asked.ok().and_then(Result::ok).map(|info| info.version))
+        }
+    };
+    let version = Version { keyvawlt: env!("CARGO_PKG_VERSION"), addr, server };
+    context.output.result(&version, || {
+        let server = match (&version.addr, &version.server) {
+            (Some(addr), Some(server)) => format!("\nserver {server} at {addr}"),
+            (Some(addr), None) => format!("\nserver at {addr}: no answer"),
+            (None, _) => String::new(),
+        };
+        format!("keyvawlt {}{server}", version.keyvawlt)
+    })
+}
+
+/// The server that the settings or the login name.
+fn addr_of_server(context: &Context) -> Option<Client> {
+    let settings = context.settings().ok()?;
+    let login = Files::of(&settings).login(&settings).ok();
+    vault::client(context, &settings, login.as_ref().map(Login::origin)).ok()
 }
 
 /// `keyvawlt completion`

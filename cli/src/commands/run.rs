@@ -8,7 +8,7 @@ use std::path::Path;
 use keyvawlt_client::{Environment, Error, Secret, Vault};
 use zeroize::Zeroizing;
 
-use super::{Context, block_on};
+use super::Context;
 use crate::args::delivery;
 use crate::envfile::{self, EnvFile, MAX_FILE_BYTES};
 use crate::failure::{Failure, Outcome};
@@ -17,7 +17,7 @@ use crate::run::{Plan, Request};
 use crate::vault;
 
 /// Starts the program. Returns only if that fails.
-pub fn run(arguments: delivery::Run, context: &mut Context) -> Outcome {
+pub async fn run(arguments: delivery::Run, context: &mut Context) -> Outcome {
     let mut files = Vec::with_capacity(arguments.env_files.len());
     for path in &arguments.env_files {
         files.push((path.clone(), read_env_file(path, context)?));
@@ -29,8 +29,8 @@ pub fn run(arguments: delivery::Run, context: &mut Context) -> Outcome {
         inherited: context.around.variables.clone(),
         files,
     })?;
-    let known = if plan.needs_vault() { block_on(Known::fetch(&plan, context))?? } else { Known::default() };
-    // Vault, lock and runtime are gone: the program inherits none of them.
+    let known = if plan.needs_vault() { Known::fetch(&plan, context).await? } else { Known::default() };
+    // Vault and lock are gone, and the runtime is closed by the exec: the program inherits none of them.
     let launch = plan.resolve(&known.secrets, |name, version| known.lookup(name, version))?;
     drop(known);
     Err(launch.exec())

@@ -92,12 +92,6 @@ impl Line {
         self
     }
 
-    /// Another working directory.
-    pub fn directory(mut self, directory: &Path) -> Self {
-        self.command.current_dir(directory);
-        self
-    }
-
     /// Starts it, to be talked to while it runs.
     pub fn start(&mut self) -> Child {
         self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -1,0 +1,95 @@
+//! Environments: creating and listing.
+
+use keyvawlt_client::Vault;
+use keyvawlt_client::ledger::chain::class;
+use serde::Serialize;
+
+use super::Context;
+use crate::args::structure::{Class, Env};
+use crate::failure::Outcome;
+use crate::roster::{class_name, permission_text, permission_words};
+use crate::vault;
+
+/// An environment as lists show it.
+#[derive(Serialize)]
+pub struct EnvironmentRow {
+    /// The project.
+    pub project: String,
+    /// Its name.
+    pub name: String,
+    /// The namespace's id.
+    pub id: String,
+    /// What it is for.
+    pub class: &'static str,
+    /// What this identity may do there.
+    pub permissions: Vec<&'static str>,
+    /// Its key changes with the next write, since somebody lost access.
+    pub key_change_due: bool,
+    /// The permissions in a word.
+    #[serde(skip)]
+    pub may: &'static str,
+}
+
+/// `keyvawlt env`
+pub async fn env(command: Env, context: &mut Context) -> Outcome {
+    match command {
+        Env::Create { name, class } => create(&name, class, context).await,
+        Env::List => list(context).await,
+    }
+}
+
+/// The environments this identity reads.
+pub fn rows(vault: &Vault) -> Outcome<Vec<EnvironmentRow>> {
+    let rows = vault.environments()?.into_iter().map(|environment| EnvironmentRow {
+        project: environment.project,
+        name: environment.name,
+        id: environment.ns_id.to_string(),
+        class: class_name(environment.class),
+        permissions: permission_words(environment.permissions),
+        key_change_due: environment.owed,
+        may: permission_text(environment.permissions),
+    });
+    Ok(rows.collect())
+}
+
+async fn create(name: &str, chosen: Option<Class>, context: &mut Context) -> Outcome {
+    #[derive(Serialize)]
+    struct Created<'a> {
+        project: &'a str,
+        name: &'a str,
+        id: String,
+        class: &'static str,
+    }
+    let settings = context.settings()?;
+    let project = settings.require_project()?;
+    let class = chosen.map_or_else(|| class_of_name(name), class_number);
+    let mut vault = vault::open(context).await?;
+    let id = vault.create_environment(project, name, class).await?.to_string();
+    let created = Created { project, name, id, class: class_name(class) };
+    context.output.result(&created, || format!("created {project}/{name}, for {}", created.class))
+}
+
+async fn list(context: &mut Context) -> Outcome {
+    let vault = vault::open(context).await?;
+    let rows = rows(&vault)?;
+    let cells = rows.iter().map(|row| vec![row.project.clone(), row.name.clone(), row.class.to_owned(), row.may.to_owned()]);
+    let cells: Vec<_> = cells.collect();
+    context.output.table(&rows, &["project", "environment", "class", "you may"], &cells, "there is no environment that you may see")
+}
+
+/// What an environment is for when nobody says: its name tells, and anything unknown is no production.
+fn class_of_name(name: &str) -> u8 {
+    match name {
+        "production" | "prod" => class::PRODUCTION,
+        "staging" => class::STAGING,
+        _ => class::DEVELOPMENT,
+    }
+}
+
+fn class_number(class: Class) -> u8 {
+    match class {
+        Class::Development => class::DEVELOPMENT,
+        Class::Staging => class::STAGING,
+        Class::Production => class::PRODUCTION,
+    }
+}

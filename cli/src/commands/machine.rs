@@ -1,0 +1,137 @@
+//! Machines: agents, CI jobs and services, each with one token and rights that end.
+
+use std::path::Path;
+
+use keyvawlt_client::ledger::chain::permission;
+use keyvawlt_client::{NewMachine, Vault};
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use super::{Context, member};
+use crate::args::structure::{Machine, MachinePerm};
+use crate::duration::{Moment, display_ms, distance};
+use crate::failure::{Failure, Outcome};
+use crate::files::{self, Readers};
+use crate::prompt;
+use crate::roster::{Among, Right, Roster, ends, permission_words, short};
+use crate::vault;
+
+/// `keyvawlt machine`
+pub async fn machine(command: Machine, context: &mut Context) -> Outcome {
+    match command {
+        Machine::Create { name, perm, ttl, token_file } => create(&name, perm, ttl, token_file.as_deref(), context).await,
+        Machine::List => list(context).await,
+        Machine::Revoke { machine, yes } => revoke(&machine, yes, context).await,
+    }
+}
+
+async fn create(name: &str, perm: MachinePerm, ttl: Moment, token_file: Option<&Path>, context: &mut Context) -> Outcome {
+    #[derive(Serialize)]
+    struct Created<'a> {
+        name: &'a str,
+        id: String,
+        environment: String,
+        permissions: Vec<&'static str>,
+        expires: String,
+        token: Option<&'a str>,
+        token_file: Option<&'a Path>,
+    }
+    let (mut vault, environment) = vault::place(context).await?;
+    let roster = Roster::of(&vault)?;
+    roster.require_admin()?;
+    if roster.machines().any(|machine| machine.name == name) {
+        return Err(Failure::usage("there is a machine of this name").on(name).hint("choose another, or revoke that one first"));
+    }
+    let expires_ms = ttl.at_ms(vault.now_ms()).map_err(|why| Failure::usage(why.to_string()).on("--ttl"))?;
+    let bits = match perm {
+        MachinePerm::Read => permission::READ,
+        MachinePerm::Write => permission::READ | permission::WRITE,
+    };
+    let new = NewMachine { name: name.to_owned(), access: vec![(environment.ns_id, bits)], ttl_ms: expires_ms - vault.now_ms() };
+    if let Some(path) = token_file {
+        // Before anything is made: a token that cannot be kept would be lost.
+        files::create(path, b"", Readers::Owner).map_err(|error| Failure::file(path, "create", &error))?;
+    }
+    let token = match admit(&mut vault, &new, token_file).await {
+        Ok(token) => token,
+        Err(failure) => {
+            token_file.map(std::fs::remove_file);
+            return Err(failure);
+        }
+    };
+    let made = Roster::of(&vault)?.find(name, Among::Machines)?;
+    let place = format!("{}/{}", environment.project, environment.name);
+    let created = Created {
+        name,
+        id: made.id.to_string(),
+        environment: place.clone(),
+        permissions: permission_words(bits),
+        expires: display_ms(made.expires_ms),
+        token: token_file.is_none().then_some(token.as_str()),
+        token_file,
+    };
+    context
+        .output
+        .result(&created, || token_file.map_or_else(|| token.to_string(), |path| format!("the token is in {}", path.display())))?;
+    let what = if bits & permission::WRITE == 0 { "read" } else { "write" };
+    context.output.note(&format!("{name} may {what} in {place} until {}", created.expires));
+    context.output.note("the token is all it needs, and cannot be shown again: KEYVAWLT_TOKEN=… keyvawlt run -- PROGRAM");
+    Ok(())
+}
+
+/// Admits the machine. One whose token nobody has must not stay.
+async fn admit(vault: &mut Vault, new: &NewMachine, token_file: Option<&Path>) -> Outcome<Zeroizing<String>> {
+    let token = vault.create_machine(new).await?;
+    let text = token.encode()?;
+    if let Some(path) = token_file
+        && let Err(error) = files::replace(path, text.as_bytes(), Readers::Owner)
+    {
+        vault.remove_member(&token.identity().id()).await?;
+        return Err(Failure::file(path, "write", &error));
+    }
+    Ok(text)
+}
+
+async fn list(context: &mut Context) -> Outcome {
+    #[derive(Serialize)]
+    struct Row {
+        id: String,
+        name: String,
+        expires: Option<String>,
+        ended: bool,
+        access: Vec<Right>,
+        #[serde(skip)]
+        ends: String,
+    }
+    let vault = vault::open(context).await?;
+    let roster = Roster::of(&vault)?;
+    let now = vault.now_ms();
+    let row = |machine: &keyvawlt_client::MemberInfo| {
+        let ended = machine.expires_ms <= now;
+        let ends_text = format!("{}{}", if ended { "ended " } else { "" }, distance(machine.expires_ms, now));
+        let (id, name, access) = (machine.id.to_string(), machine.name.clone(), roster.rights(machine));
+        Row { id, name, expires: ends(machine.expires_ms), ended, access, ends: ends_text }
+    };
+    let mut rows: Vec<Row> = roster.machines().map(row).collect();
+    rows.sort_by(|a, b| a.name.cmp(&b.name));
+    let access = |row: &Row| {
+        let places = row.access.iter().map(|right| format!("{}: {}", right.environment, crate::roster::permission_text(right.bits)));
+        places.collect::<Vec<_>>().join(", ")
+    };
+    let cells: Vec<_> = rows.iter().map(|row| vec![row.name.clone(), access(row), row.ends.clone(), short(&row.id)]).collect();
+    context.output.table(
+        &rows,
+        &["name", "may", "ends", "id"],
+        &cells,
+        "there are no machines: keyvawlt machine create NAME --env ENVIRONMENT",
+    )
+}
+
+async fn revoke(which: &str, yes: bool, context: &mut Context) -> Outcome {
+    let mut vault = vault::open(context).await?;
+    let roster = Roster::of(&vault)?;
+    let machine = roster.find(which, Among::Machines)?;
+    roster.require_admin()?;
+    prompt::confirm(context.person.as_mut(), &format!("Revoke the machine {}? Its token ends at once.", machine.name), yes)?;
+    member::take_away(&mut vault, &roster, &machine, context).await
+}
