@@ -42,6 +42,25 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// Every way to end.
+    pub const ALL: [Self; 15] = [
+        Self::Ok,
+        Self::Local,
+        Self::Usage,
+        Self::Unauthenticated,
+        Self::PermissionDenied,
+        Self::NotFound,
+        Self::Conflict,
+        Self::RateLimited,
+        Self::Unreachable,
+        Self::CacheUnavailable,
+        Self::VerificationFailed,
+        Self::KeyUnavailable,
+        Self::ApprovalPending,
+        Self::CannotExecute,
+        Self::CommandNotFound,
+    ];
+
     /// The number the process ends with.
     pub fn number(self) -> u8 {
         self as u8
@@ -106,6 +125,7 @@ mod tests {
         for (exit, number) in published {
             assert_eq!(exit.number(), number, "{}", exit.word());
         }
+        assert_eq!(Exit::ALL, published.map(|(exit, _)| exit));
     }
 
     #[test]

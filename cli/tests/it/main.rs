@@ -3,5 +3,6 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "test helpers fail and report by these")]
 
 mod local;
+mod manual;
 mod readers;
 mod run;
