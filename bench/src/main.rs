@@ -1,2 +1,101 @@
-//! The KeyVawlt command line.
-fn main() {}
+//! Measures the server and the client on this machine, and writes `bench/RESULTS.md`.
+//!
+//! The server is the real program in a process of its own, on SQLite, reached over loopback; callers are bounded in time and number. Ratios hold
+//! within one run: everything compared was measured within the same minutes.
+
+#![expect(clippy::print_stdout, reason = "a program that reports to whoever started it")]
+#![expect(clippy::disallowed_methods, reason = "a composition root: its keys and ids are fresh in each run")]
+#![expect(clippy::cast_precision_loss, reason = "counts of calls and bytes, shown in three digits")]
+
+mod builds;
+mod client;
+mod load;
+mod machine;
+mod manifest;
+mod program;
+mod report;
+mod runner;
+mod scene;
+
+use anyhow::{Result, bail};
+use load::{Kind, Round};
+use program::{Programs, Server};
+use report::{Report, Row};
+use scene::Person;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Callers at once.
+const CONCURRENCIES: [usize; 3] = [1, 16, 64];
+/// Rounds of each kind of call, in turn, so that what happens on the machine meanwhile happens to all.
+const ROUNDS: usize = 3;
+/// Starts, for the median.
+const STARTS: usize = 5;
+/// How long a server rests before its memory is looked at again.
+const REST: Duration = Duration::from_secs(10);
+
+const USAGE: &str = "usage: keyvawlt-bench [--builds]
+
+Measures and writes bench/RESULTS.md. With --builds, clean builds are timed too, in a temporary folder: that takes many minutes.";
+
+fn main() -> Result<()> {
+    let builds = match std::env::args().skip(1).collect::<Vec<_>>().as_slice() {
+        [] => false,
+        [flag] if flag == "--builds" => true,
+        _ => bail!(USAGE),
+    };
+    // For the client's connections; a second installation would only say so.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    tokio::runtime::Runtime::new()?.block_on(measure(builds))
+}
+
+async fn measure(builds: bool) -> Result<()> {
+    let programs = Programs::build()?;
+    let folder = tempfile::tempdir()?;
+    let mut report = Report::begin()?;
+
+    println!("start and memory");
+    let data = folder.path().join("data");
+    for n in 0..STARTS {
+        report.first_starts.push(Server::start(&programs, &folder.path().join(format!("first-{n}")))?.ready);
+        report.later_starts.push(Server::start(&programs, &data)?.ready);
+    }
+    let server = Server::start(&programs, &data)?;
+    report.resident_at_start = server.resident()?;
+    tokio::time::sleep(REST).await;
+    report.resident_at_rest = server.resident()?;
+
+    println!("preparing organizations");
+    let mut person = Person::sign_up(&server.origin, folder.path().join("person")).await?;
+    let imported = scene::read_scene(&mut person, "imported", false).await?;
+    let grown = scene::read_scene(&mut person, "grown", true).await?;
+    let most = CONCURRENCIES.into_iter().max().unwrap_or(1);
+    let (writer, manifests) = scene::write_scene(&mut person, most).await?;
+    let agent = imported.clone();
+    let calls = Arc::new(load::Calls::prepare(imported, grown, &writer).await?);
+    let mut callers = load::callers(manifests);
+    for concurrency in CONCURRENCIES {
+        println!("{concurrency} at once");
+        let mut measured: Vec<(Kind, Round)> = Kind::ALL.map(|kind| (kind, Round::default())).into();
+        for _ in 0..ROUNDS {
+            for (kind, sum) in &mut measured {
+                sum.add(load::round(&server, &calls, *kind, concurrency, &mut callers).await?);
+            }
+        }
+        report.rows.extend(measured.into_iter().map(|(kind, round)| Row { kind, concurrency, round }));
+    }
+    report.resident_after_load = server.resident()?;
+
+    println!("client");
+    report.chain = Some(client::verify_chain()?);
+    report.opened = Some(client::open_secrets(&mut person).await?);
+    report.readers = client::add_readers(&mut person).await?;
+    report.run = runner::measure(&programs, &agent, folder.path()).map_err(|error| println!("not measured: {error}")).ok();
+    drop(server);
+
+    if builds {
+        println!("builds");
+        report.builds = Some(builds::measure()?);
+    }
+    report.write()
+}

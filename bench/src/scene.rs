@@ -1,0 +1,128 @@
+//! What is measured on: organizations founded through the client library, and a machine in each that calls the server directly.
+
+use crate::manifest::Manifest;
+use anyhow::{Context as _, Result};
+use bytes::Bytes;
+use keyvawlt_client::ledger::assertion::{self, Subject};
+use keyvawlt_client::ledger::chain::permission;
+use keyvawlt_client::ledger::{NsId, OrgId};
+use keyvawlt_client::{Account, Client, Clock, MachineToken, NewMachine, Options, SecretWrite, StateDir, Vault};
+use keyvawlt_crypto::Identity;
+use keyvawlt_proto::v1;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Secrets of a read: what an environment of a real project holds.
+pub const SECRETS: usize = 100;
+/// Development: many machines may write there.
+pub const DEVELOPMENT: u8 = 1;
+const DAY_MS: u64 = 24 * 3600 * 1000;
+
+/// A person on this machine.
+pub struct Person {
+    pub account: Account,
+    folder: PathBuf,
+}
+
+/// A machine, and what it holds of its organization.
+#[derive(Clone)]
+pub struct Agent {
+    pub identity: Arc<Identity>,
+    pub token: Arc<MachineToken>,
+    pub org: OrgId,
+    pub origin: String,
+    pub next_seq: u64,
+    /// Each with its newest manifest link.
+    pub environments: Vec<(NsId, u64)>,
+}
+
+impl Person {
+    pub async fn sign_up(origin: &str, folder: PathBuf) -> Result<Self> {
+        let client = Client::new(origin, Options::default())?;
+        let new = client.sign_up("bench@example.com", "correct horse battery staple").await?;
+        Ok(Self { account: new.account, folder })
+    }
+
+    pub fn state(&self, name: &str) -> Result<StateDir> {
+        Ok(StateDir::open(self.folder.join(name))?)
+    }
+
+    pub async fn found(&mut self, name: &str) -> Result<Vault> {
+        let state = self.state(name)?;
+        Ok(self.account.found(name, &state).await?)
+    }
+}
+
+/// An organization with one environment of a hundred secrets, imported at once or grown one by one, and an agent that reads it.
+pub async fn read_scene(person: &mut Person, name: &str, one_by_one: bool) -> Result<Agent> {
+    let mut vault = person.found(name).await?;
+    vault.create_project("agents", &[("development", DEVELOPMENT)]).await?;
+    let environment = vault.environment("agents", "development")?.ns_id;
+    let writes = secrets(SECRETS);
+    for some in writes.chunks(if one_by_one { 1 } else { SECRETS }) {
+        vault.write(&environment, some).await?;
+    }
+    let mseq = if one_by_one { SECRETS as u64 } else { 1 };
+    let token = admit(&mut vault, &[environment], permission::READ).await?;
+    agent(&mut vault, token, vec![(environment, mseq)]).await
+}
+
+/// An organization with an environment per writer, and an agent that may write in all.
+pub async fn write_scene(person: &mut Person, writers: usize) -> Result<(Agent, Vec<Manifest>)> {
+    let mut vault = person.found("writers").await?;
+    let names: Vec<String> = (0..writers).map(|n| format!("environment-{n}")).collect();
+    let environments: Vec<(&str, u8)> = names.iter().map(|name| (name.as_str(), DEVELOPMENT)).collect();
+    let environments = vault.create_project("agents", &environments).await?;
+    let token = admit(&mut vault, &environments, permission::READ | permission::WRITE).await?;
+    let agent = agent(&mut vault, token, environments.iter().map(|ns| (*ns, 0)).collect()).await?;
+    let manifests = environments.iter().map(|ns| Manifest::begin(&vault, &agent, *ns)).collect::<Result<_>>()?;
+    Ok((agent, manifests))
+}
+
+/// Values as people keep them: tokens of some 40 bytes.
+pub fn secrets(count: usize) -> Vec<SecretWrite> {
+    (0..count).map(|n| SecretWrite::new(format!("service-{}/token-{n}", n % 20), format!("sbp_{n:036}"))).collect()
+}
+
+/// A machine with access to these environments.
+pub async fn admit(vault: &mut Vault, environments: &[NsId], permissions: u8) -> Result<MachineToken> {
+    let access = environments.iter().map(|ns| (*ns, permissions)).collect();
+    Ok(vault.create_machine(&NewMachine { name: "agent".to_owned(), access, ttl_ms: DAY_MS }).await?)
+}
+
+async fn agent(vault: &mut Vault, token: MachineToken, environments: Vec<(NsId, u64)>) -> Result<Agent> {
+    vault.sync().await?;
+    Ok(Agent {
+        identity: Arc::new(token.identity()),
+        org: vault.org_id(),
+        origin: token.origin.clone(),
+        next_seq: vault.chain().tip().next_seq(),
+        token: Arc::new(token),
+        environments,
+    })
+}
+
+impl Agent {
+    /// An assertion that nobody has used.
+    pub fn assertion(&self) -> Result<String> {
+        let subject = Subject::Identity(self.identity.id(), self.identity.key_id());
+        Ok(assertion::make(subject, &self.origin, Clock::System.now_ms() / 1000, rand::random(), self.identity.auth_key())?)
+    }
+
+    /// "What changed?", by somebody who has everything.
+    pub fn warm_question(&self) -> Result<v1::ReadChangesRequest> {
+        let (ns, mseq) = *self.environments.first().context("an environment")?;
+        Ok(self.question(self.next_seq, ns, mseq, false))
+    }
+
+    /// "Everything", by somebody who has nothing.
+    pub fn full_question(&self) -> Result<v1::ReadChangesRequest> {
+        let (ns, _) = *self.environments.first().context("an environment")?;
+        Ok(self.question(0, ns, 0, true))
+    }
+
+    fn question(&self, from_seq: u64, ns: NsId, mseq: u64, all_wraps: bool) -> v1::ReadChangesRequest {
+        let head = v1::ManifestHead { ns_id: Bytes::copy_from_slice(&ns.0), mseq };
+        v1::ReadChangesRequest { org_id: Bytes::copy_from_slice(&self.org.0), from_seq, namespaces: vec![head], all_wraps }
+    }
+}
