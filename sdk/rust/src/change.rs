@@ -96,16 +96,21 @@ impl Vault {
         Ok(Ok(made))
     }
 
-    async fn commit(&mut self, staged: Staged) -> Result<()> {
+    async fn commit(&mut self, mut staged: Staged) -> Result<()> {
         if staged.batch.links.is_empty() && staged.batch.manifest_links.is_empty() {
             return Ok(());
         }
         let request = v1::CommitRequest {
             org_id: Bytes::copy_from_slice(&self.org_id.0),
             request_id: Bytes::copy_from_slice(&random::bytes::<16>()),
-            batch: Some(staged.batch),
+            batch: Some(staged.take_batch()),
         };
         self.session.call(async |client, token| rpc::commit(client, Some(token), request.clone()).await).await?;
+        self.adopt(staged)
+    }
+
+    /// Holds what the server has acknowledged, as everything that was seen is held: it cannot be taken back.
+    pub(crate) fn adopt(&mut self, staged: Staged) -> Result<()> {
         (self.replica, self.wraps) = (staged.replica, staged.wraps);
         self.spaces.extend(staged.spaces);
         let empty = self.empty_spaces(&self.replica, &self.spaces)?;
@@ -380,9 +385,9 @@ impl<'v> Change<'v> {
 }
 
 impl Staged {
-    /// The batch alone, for an organization that does not exist yet.
-    pub(crate) fn into_batch(self) -> v1::Batch {
-        self.batch
+    /// What is to be sent, once.
+    pub(crate) fn take_batch(&mut self) -> v1::Batch {
+        std::mem::take(&mut self.batch)
     }
 }
 

@@ -27,7 +27,7 @@ impl Vault {
         let (org_id, genesis) = genesis(&identity, origin, now)?;
         let mut vault = Vault::remembered(session, identity, org_id, state, None).await?;
         let signed = vault.identity.sign(Domain::OrgLink, genesis.to_bytes());
-        let staged = {
+        let mut staged = {
             let mut change = Change::on(&vault);
             change.push_link(signed, vec![])?;
             let names = NsNames { project: "keyvawlt".to_owned(), environment: "directory".to_owned(), prefix: String::new() };
@@ -35,9 +35,9 @@ impl Vault {
             change.finish()
         };
         let request =
-            v1::CreateOrganizationRequest { request_id: Bytes::copy_from_slice(&random::bytes::<16>()), batch: Some(staged.into_batch()) };
+            v1::CreateOrganizationRequest { request_id: Bytes::copy_from_slice(&random::bytes::<16>()), batch: Some(staged.take_batch()) };
         vault.session.call(async |client, token| rpc::create_organization(client, Some(token), request.clone()).await).await?;
-        vault.sync().await?;
+        vault.adopt(staged)?;
         let own = vault.identity.id();
         vault
             .change(|change| {
