@@ -82,15 +82,24 @@ impl std::fmt::Debug for Mind {
     }
 }
 
+/// From the request, and the real answer where there is one.
 type Rewrite = Arc<dyn Fn(&[u8], &[u8]) -> Vec<u8> + Send + Sync>;
 
 #[derive(Clone)]
 struct Lie {
     audience: Audience,
     path: &'static str,
-    /// Takes the request and the real answer, gives the answer the client gets; or, `of_request`, takes and gives the request.
-    rewrite: Rewrite,
-    of_request: bool,
+    what: What,
+}
+
+#[derive(Clone)]
+enum What {
+    /// The real server gets another request.
+    Request(Rewrite),
+    /// The client gets another answer.
+    Answer(Rewrite),
+    /// The client hears that all is well, the real server nothing.
+    Swallow,
 }
 
 impl LyingServer {
@@ -131,7 +140,7 @@ impl LyingServer {
             lie(&request, &mut answer);
             answer.encode_to_vec()
         };
-        held(&self.mind.lies).push(Lie { audience, path: R::PATH, rewrite: Arc::new(rewrite), of_request: false });
+        held(&self.mind.lies).push(Lie { audience, path: R::PATH, what: What::Answer(Arc::new(rewrite)) });
     }
 
     /// Rewrites what a client asks before the real server sees it.
@@ -141,7 +150,12 @@ impl LyingServer {
             lie(&mut request);
             request.encode_to_vec()
         };
-        held(&self.mind.lies).push(Lie { audience, path: R::PATH, rewrite: Arc::new(rewrite), of_request: true });
+        held(&self.mind.lies).push(Lie { audience, path: R::PATH, what: What::Request(Arc::new(rewrite)) });
+    }
+
+    /// Answers that all is well, and drops the request.
+    pub fn swallow<R: Rpc>(&self, audience: Audience) {
+        held(&self.mind.lies).push(Lie { audience, path: R::PATH, what: What::Swallow });
     }
 
     /// Tells the truth again.
@@ -178,16 +192,23 @@ impl Mind {
         let (headers, extensions, asked) = request.into_parts();
         held(&self.calls).push(Call { path: path.path().to_owned(), message: asked.clone(), headers: format!("{headers:?}") });
         let lies: Vec<Lie> = held(&self.lies).iter().filter(|lie| lie.path == path.path() && lie.audience.hears(who)).cloned().collect();
-        let mut passed = asked.clone();
-        for lie in lies.iter().filter(|lie| lie.of_request) {
-            passed = (lie.rewrite)(&passed, &[]).into();
+        if lies.iter().any(|lie| matches!(lie.what, What::Swallow)) {
+            return Ok(Response::new(Bytes::new()));
         }
-        let mut server =
-            tonic::client::Grpc::new(self.server_for(who)?).max_decoding_message_size(MAX_MESSAGE).max_encoding_message_size(MAX_MESSAGE);
+        let mut passed = asked.clone();
+        for lie in &lies {
+            if let What::Request(rewrite) = &lie.what {
+                passed = rewrite(&passed, &[]).into();
+            }
+        }
+        let server = tonic::client::Grpc::new(self.server_for(who)?);
+        let mut server = server.max_decoding_message_size(MAX_MESSAGE).max_encoding_message_size(MAX_MESSAGE);
         server.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
         let mut answer = server.unary(Request::from_parts(headers, extensions, passed), path, Raw).await?;
-        for lie in lies.iter().filter(|lie| !lie.of_request) {
-            *answer.get_mut() = (lie.rewrite)(&asked, answer.get_ref()).into();
+        for lie in &lies {
+            if let What::Answer(rewrite) = &lie.what {
+                *answer.get_mut() = rewrite(&asked, answer.get_ref()).into();
+            }
         }
         Ok(answer)
     }

@@ -27,12 +27,16 @@ rows! {
     bw08
     bw09
     bw10
+    cs04
+    cs06
     dl01
+    in01
     ko01
     lp01
     lp05
     lp07
     mg03
+    mg06
     p1p03
     p1p06
     tv01
@@ -42,7 +46,9 @@ rows! {
     tv06
     tv07
     tv08
+    tv09
     tv10
+    tv12
     tv13
     tv14
     tv15
@@ -60,5 +66,6 @@ rows! {
     tv43
     tv46
     tv50
+    tv51
     tv52
 }

@@ -213,6 +213,7 @@ async fn boot(data: &Path, server: &LyingServer) -> Running {
     Server::start(&config, Clock::System).await.expect("the server starts")
 }
 
-fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+/// Whether bytes contain others.
+pub fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     haystack.windows(needle.len()).any(|window| window == needle)
 }

@@ -6,7 +6,7 @@ use crate::person::Person;
 use crate::proxy::{Audience, Who};
 use crate::rpcs::ReadChanges;
 use crate::scene::Scene;
-use keyvawlt_client::Error;
+use keyvawlt_client::{Error, StateDir};
 use keyvawlt_client::ledger::chain::{Body, Link, org_id_of};
 use keyvawlt_crypto::Identity;
 use keyvawlt_ledger::Code;
@@ -18,16 +18,16 @@ pub const ROW: Row = Row {
     id: "BW09",
     title: "Replaces the keys of an organization that was just created",
     tries: &[
-        Try::detected::<Overwritten<false>>("its own first link under the same id", Code::OrgId),
-        Try::detected::<Overwritten<true>>("its own first link under that link's id", Code::OrgId),
+        Try::detected::<Shortened>("it shows the creator the first link only, to be continued otherwise", Code::Rollback),
+        Try::detected::<Overwritten<false>>("its own first link under the same id, on the creator's next machine", Code::OrgId),
+        Try::detected::<Overwritten<true>>("its own first link under that link's id, on the creator's next machine", Code::OrgId),
     ],
 };
 
-/// `CONSISTENT`: the forged link names the organization that it makes.
-struct Overwritten<const CONSISTENT: bool>(Person);
+struct Shortened(Person);
 
-impl<const CONSISTENT: bool> Attack for Overwritten<CONSISTENT> {
-    /// The creation itself: the lie comes in its answer.
+impl Attack for Shortened {
+    /// The creation itself: the lie follows it.
     const WRITES: usize = 1;
 
     async fn prepare(scene: &mut Scene) -> Self {
@@ -40,6 +40,35 @@ impl<const CONSISTENT: bool> Attack for Overwritten<CONSISTENT> {
 
     async fn lie(&mut self, scene: &mut Scene, audience: Audience) {
         scene.server.answers::<ReadChanges>(audience, |request, answer| {
+            answer.links.truncate(usize::from(request.from_seq == 0));
+            (answer.namespaces, answer.wraps, answer.next_seq) = (vec![], vec![], 1);
+        });
+    }
+
+    async fn act(&mut self, _: &mut Scene) -> Result<(), Error> {
+        self.0.account.found("Mine", &self.0.state).await.map(|_| ())
+    }
+}
+
+/// `CONSISTENT`: the forged link names the organization that it makes.
+struct Overwritten<const CONSISTENT: bool> {
+    creator: Person,
+    next_machine: StateDir,
+}
+
+impl<const CONSISTENT: bool> Attack for Overwritten<CONSISTENT> {
+    async fn prepare(scene: &mut Scene) -> Self {
+        let mut creator = scene.stranger();
+        creator.account.found("Mine", &creator.state).await.expect("an organization");
+        Self { creator, next_machine: scene.empty_state() }
+    }
+
+    fn victim(&self, _: &Scene) -> Who {
+        self.creator.who()
+    }
+
+    async fn lie(&mut self, scene: &mut Scene, audience: Audience) {
+        scene.server.answers::<ReadChanges>(audience, |request, answer| {
             if request.from_seq == 0 {
                 overwrite(answer.links.first_mut().expect("a genesis"), CONSISTENT);
             }
@@ -47,7 +76,8 @@ impl<const CONSISTENT: bool> Attack for Overwritten<CONSISTENT> {
     }
 
     async fn act(&mut self, _: &mut Scene) -> Result<(), Error> {
-        self.0.account.found("Mine", &self.0.state).await.map(|_| ())
+        let org = self.creator.account.organizations()[0];
+        self.creator.account.open(org, &self.next_machine).await.map(|_| ())
     }
 }
 

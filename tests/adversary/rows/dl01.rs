@@ -1,9 +1,12 @@
 //! DL01 and 1P02: what was written is dropped, reordered or duplicated. Histories are hashed from link to link, and every leaf's objects must
 //! be there.
 
-use crate::attack::{Row, Try};
+use crate::attack::{Attack, Row, Try};
 use crate::moves::{Tamper, Tampered, of};
+use crate::proxy::{Audience, Who};
+use crate::rpcs::Commit;
 use crate::scene::{CANARY, Scene};
+use keyvawlt_client::Error;
 use keyvawlt_ledger::{Code, NsId};
 use keyvawlt_proto::v1;
 
@@ -18,6 +21,7 @@ pub const ROW: Row = Row {
         Try::detected::<Tampered<Links<REORDER>>>("two links of the organization's chain change places", Code::Rollback),
         Try::detected::<Tampered<Links<DUPLICATE>>>("a link of the organization's chain comes twice", Code::Rollback),
         Try::detected::<Tampered<DroppedObject>>("one value is left out, on a new machine", Code::Root),
+        Try::detected::<Acknowledged>("a write is acknowledged and dropped", Code::Rollback),
     ],
 };
 
@@ -77,5 +81,38 @@ impl Tamper for DroppedObject {
             let payload = changes.objects.iter().position(|object| object.kind() == v1::ObjectKind::Payload).expect("a value");
             changes.objects.remove(payload);
         }
+    }
+}
+
+/// The writer himself finds out, at the next look.
+struct Acknowledged;
+
+impl Attack for Acknowledged {
+    async fn prepare(_: &mut Scene) -> Self {
+        Self
+    }
+
+    fn victim(&self, scene: &Scene) -> Who {
+        scene.bob.who()
+    }
+
+    async fn lie(&mut self, scene: &mut Scene, audience: Audience) {
+        scene.server.swallow::<Commit>(audience);
+        self.truth(scene).await;
+    }
+
+    async fn truth(&mut self, scene: &mut Scene) {
+        let production = scene.production;
+        scene.bob.write(&production, CANARY).await.expect("the server says that it is written");
+    }
+
+    async fn act(&mut self, scene: &mut Scene) -> Result<(), Error> {
+        let production = scene.production;
+        scene.bob.read_all(&production).await
+    }
+
+    async fn insist(&mut self, scene: &mut Scene) -> Result<(), Error> {
+        let production = scene.production;
+        scene.bob.write(&production, CANARY).await
     }
 }

@@ -16,7 +16,7 @@ use keyvawlt_ledger::{Code, wrap};
 
 pub const ROW: Row = Row {
     id: "TV39",
-    title: "A granter gives one reader another key than the others have",
+    title: "Lets a granter give one reader another key than the others have (also TV11)",
     tries: &[
         Try::detected::<FalseWrap>("a false key in the wrap of an access link", Code::NkCommit),
         Try::detected::<FalseEpochWrap>("a false key in one wrap of a new epoch", Code::NkCommit),
