@@ -79,12 +79,12 @@ pub async fn sweep(tx: &Tx, after: Option<(OrgId, NsId)>) -> Result<Option<(OrgI
     Ok(last.filter(|_| full))
 }
 
-/// Writes a scan for one namespace, if a secret written there with this end should be heard of now. For the transaction that writes it.
-pub async fn after_write(tx: &Tx, org: OrgId, ns: NsId, expires_ms: u64) -> Result<()> {
-    if expires_ms <= tx.now_ms() + AHEAD_MS && expires_ms + BEHIND_MS > tx.now_ms() {
-        // Many secrets of one write: one scan.
-        let key = format!("expiry-scan/{org}/{ns}/{}", tx.now_ms());
-        jobs::enqueue(tx, &Job::ExpiryScan { org, ns }, tx.now_ms(), Some(key)).await?;
+/// Writes a scan for one namespace, if one of the ends just written there should be heard of now. For the transaction that writes them.
+pub async fn after_write(tx: &Tx, org: OrgId, ns: NsId, ends_ms: impl IntoIterator<Item = u64>) -> Result<()> {
+    let now = tx.now_ms();
+    if ends_ms.into_iter().any(|end| end <= now + AHEAD_MS && end + BEHIND_MS > now) {
+        // Without a key: a scan of the same millisecond may have looked already.
+        jobs::enqueue(tx, &Job::ExpiryScan { org, ns }, now, None).await?;
     }
     Ok(())
 }

@@ -242,11 +242,13 @@ async fn a_sweep_finds_the_namespaces_and_a_write_asks_for_its_own() {
         team(store, NOW + AHEAD_MS).await;
         let tx = store.write().await.unwrap();
         assert_eq!(sweep(&tx, None).await.unwrap(), None);
-        after_write(&tx, ORG, CHILD, NOW + AHEAD_MS + 1).await.unwrap();
+        let (too_early, too_late) = (NOW + AHEAD_MS + 1, NOW - BEHIND_MS);
+        after_write(&tx, ORG, CHILD, [too_early, too_late, u64::MAX]).await.unwrap();
         assert_eq!(jobs::counts(&tx).await.unwrap().due, 1);
-        after_write(&tx, ORG, CHILD, NOW + AHEAD_MS).await.unwrap();
-        after_write(&tx, ORG, CHILD, NOW).await.unwrap();
-        assert_eq!(jobs::counts(&tx).await.unwrap().due, 2);
+        after_write(&tx, ORG, CHILD, [too_early, NOW + AHEAD_MS, NOW]).await.unwrap();
+        assert_eq!(jobs::counts(&tx).await.unwrap().due, 2, "one scan for one write");
+        after_write(&tx, ORG, CHILD, [too_late, too_late + 1]).await.unwrap();
+        assert_eq!(jobs::counts(&tx).await.unwrap().due, 3, "another write, another scan, in the same moment too");
     })
     .await;
 }

@@ -22,11 +22,9 @@ pub(super) async fn save(tx: &Tx, org: &OrgId, manifests: BTreeMap<NsId, Manifes
         nodes(tx, org, &ns, &manifest).await?;
         let written: Vec<&Secret> = manifest.secrets.values().filter(|secret| secret.written).collect();
         secrets(tx, org, &ns, &written).await?;
-        let soonest = written.iter().filter_map(|secret| secret.expires_ms).min();
+        let ends_ms: Vec<u64> = written.iter().filter_map(|secret| secret.expires_ms).collect();
         versions(tx, org, &ns, manifest).await?;
-        if let Some(expires_ms) = soonest {
-            notices::after_write(tx, *org, ns, expires_ms).await?;
-        }
+        notices::after_write(tx, *org, ns, ends_ms).await?;
     }
     Ok(())
 }
