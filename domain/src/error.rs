@@ -3,6 +3,7 @@
 //! What callers see carries no secret, address or driver text; the source of an internal error is for the log alone.
 
 use keyvawlt_ledger::Fault;
+use sea_orm::sqlx::Error as Sqlx;
 use sea_orm::{DbErr, RuntimeErr, SqlErr};
 use std::borrow::Cow;
 
@@ -96,15 +97,11 @@ impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
         let passing = match &error {
             DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
-            DbErr::Exec(RuntimeErr::SqlxError(source)) | DbErr::Query(RuntimeErr::SqlxError(source)) => {
-                use sea_orm::sqlx::Error as Sqlx;
-                match source.as_ref() {
-                    Sqlx::Io(_) | Sqlx::PoolTimedOut | Sqlx::PoolClosed | Sqlx::WorkerCrashed => true,
-                    Sqlx::Database(database) => database.code().is_some_and(|code| is_passing(&code)),
-                    _ => false,
-                }
-            }
-            _ => false,
+            _ => match of_driver(&error) {
+                Some(Sqlx::Io(_) | Sqlx::PoolTimedOut | Sqlx::PoolClosed | Sqlx::WorkerCrashed) => true,
+                Some(Sqlx::Database(database)) => database.code().is_some_and(|code| is_passing(&code)),
+                _ => false,
+            },
         };
         if passing {
             tracing::warn!(%error, "the store is not available");
@@ -120,6 +117,25 @@ fn is_passing(code: &str) -> bool {
     match code.parse::<i64>() {
         Ok(number) if code.len() < 5 => PASSING_SQLITE.contains(&(number & 0xff)),
         _ => PASSING_SQLSTATES.contains(&code),
+    }
+}
+
+/// PostgreSQL: ended by an administrator, or with all others when one of them crashed.
+const HUNG_UP: [&str; 2] = ["57P01", "57P02"];
+
+/// Whether the database closed this connection, which says nothing of the next.
+pub(crate) fn is_hang_up(error: &DbErr) -> bool {
+    match of_driver(error) {
+        Some(Sqlx::Io(_)) => true,
+        Some(Sqlx::Database(database)) => database.code().is_some_and(|code| HUNG_UP.contains(&&*code)),
+        _ => false,
+    }
+}
+
+fn of_driver(error: &DbErr) -> Option<&Sqlx> {
+    match error {
+        DbErr::Exec(RuntimeErr::SqlxError(source)) | DbErr::Query(RuntimeErr::SqlxError(source)) => Some(source),
+        _ => None,
     }
 }
 

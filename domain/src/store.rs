@@ -8,13 +8,14 @@
 mod open;
 
 use crate::clock::Clock;
-use crate::error::Result;
+use crate::error::{Result, is_hang_up};
 use crate::random::Random;
 use keyvawlt_ledger::{AccountId, OrgId};
 use keyvawlt_schema::{account, org};
+use sea_orm::sea_query::SelectStatement;
 use sea_orm::{
-    AccessMode, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait, IsolationLevel, QuerySelect, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait,
+    AccessMode, ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait, IsolationLevel, QueryResult,
+    QuerySelect, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,7 +42,7 @@ impl Store {
 
     /// A transaction that reads one snapshot. It never takes the writer.
     pub async fn read(&self) -> Result<Tx> {
-        let options = match self.backend() {
+        let options = || match self.backend() {
             DbBackend::Postgres => TransactionOptions {
                 isolation_level: Some(IsolationLevel::RepeatableRead),
                 access_mode: Some(AccessMode::ReadOnly),
@@ -49,16 +50,37 @@ impl Store {
             },
             _ => TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Deferred), ..Default::default() },
         };
-        Ok(self.tx(self.reader.begin_with_options(options).await?))
+        self.begin(&self.reader, options).await
     }
 
     /// A transaction that may change things. Nothing of it stays unless it is committed.
     pub async fn write(&self) -> Result<Tx> {
-        let options = match self.backend() {
+        let options = || match self.backend() {
             DbBackend::Postgres => TransactionOptions { isolation_level: Some(IsolationLevel::ReadCommitted), ..Default::default() },
             _ => TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() },
         };
-        Ok(self.tx(self.writer.begin_with_options(options).await?))
+        self.begin(&self.writer, options).await
+    }
+
+    /// One row by one statement: without a transaction around it, it costs a third.
+    pub(crate) async fn read_row(&self, select: &SelectStatement) -> Result<Option<QueryResult>> {
+        let mut dead = Dead::default();
+        loop {
+            match self.reader.query_one(select).await {
+                Err(error) if dead.another(&error) => {}
+                row => return Ok(row?),
+            }
+        }
+    }
+
+    async fn begin(&self, pool: &DatabaseConnection, options: impl Fn() -> TransactionOptions) -> Result<Tx> {
+        let mut dead = Dead::default();
+        loop {
+            match pool.begin_with_options(options()).await {
+                Err(error) if dead.another(&error) => {}
+                db => return Ok(self.tx(db?)),
+            }
+        }
     }
 
     /// The clock of every transaction.
@@ -69,11 +91,6 @@ impl Store {
     /// The randomness of every transaction.
     pub fn random(&self) -> &Random {
         &self.random
-    }
-
-    /// A connection for one statement that reads: without a transaction around it, it costs a third.
-    pub(crate) fn reader(&self) -> &DatabaseConnection {
-        &self.reader
     }
 
     /// Returns after a job was written by this process; other processes' jobs are found by looking.
@@ -95,6 +112,18 @@ impl Store {
 
     fn tx(&self, db: DatabaseTransaction) -> Tx {
         Tx { db, now_ms: self.clock.now_ms(), random: self.random.clone(), jobs: Arc::clone(&self.jobs), wakes: AtomicBool::new(false) }
+    }
+}
+
+/// Dead connections met so far. A PostgreSQL that was restarted leaves a pool full of them, and each is found by its first statement; as long
+/// as that changes nothing, it is tried on the next connection.
+#[derive(Debug, Default)]
+struct Dead(u32);
+
+impl Dead {
+    fn another(&mut self, error: &DbErr) -> bool {
+        self.0 += 1;
+        self.0 <= open::POSTGRES_CONNECTIONS && is_hang_up(error)
     }
 }
 

@@ -8,7 +8,6 @@ use crate::error::Result;
 use crate::store::{Store, number};
 use keyvawlt_ledger::assertion::Subject;
 use keyvawlt_schema::{org, slot};
-use sea_orm::ConnectionTrait as _;
 use sea_orm::sea_query::{Expr, ExprTrait as _, Query};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -93,6 +92,6 @@ async fn revision(store: &Store, subject: Subject, asked: &ReadChanges) -> Resul
             .to_owned();
         find.and_where(Expr::exists(way_in));
     }
-    let row = store.reader().query_one(&find).await?;
+    let row = store.read_row(&find).await?;
     Ok(row.map(|row| row.try_get_by_index::<i64>(0)).transpose()?.map(number))
 }

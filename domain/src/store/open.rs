@@ -14,7 +14,7 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long SQLite waits for another process (a backup, a second server) to let go of the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// PostgreSQL connections of one process: servers allow some hundreds, replicas share them.
-const POSTGRES_CONNECTIONS: u32 = 16;
+pub(super) const POSTGRES_CONNECTIONS: u32 = 16;
 /// No statement of ours takes longer, unless something is wrong.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(15);
 /// A connection idle for longer is tried before it is used.

@@ -1,6 +1,6 @@
 use super::*;
 use crate::scratch::{NOW, on_each_engine};
-use sea_orm::{ActiveValue::Set, ConnectionTrait as _};
+use sea_orm::ActiveValue::Set;
 
 async fn open(path: &std::path::Path) -> Result<Store, OpenError> {
     Store::open(&format!("sqlite://{}", path.display()), Clock::fixed(NOW), Random::System).await
