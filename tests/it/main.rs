@@ -13,5 +13,6 @@ mod expiry;
 mod fences;
 mod layers;
 mod story;
+mod together;
 mod tour;
 mod world;
