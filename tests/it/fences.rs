@@ -13,6 +13,7 @@ on_each_store!(
     an_admin_removes_a_writer_of_an_environment_she_does_not_read,
     a_manager_without_read_takes_access_from_a_writer,
     an_earlier_end_of_write_holds_and_later_the_writer_is_gone,
+    a_writers_lapse_is_followed_by_a_heartbeat,
 );
 
 /// Ada's organization: Bob, who writes production and wrote there last, and Carol.
@@ -101,4 +102,27 @@ async fn an_earlier_end_of_write_holds_and_later_the_writer_is_gone(world: World
     team.ada.remove_member(&bob).await.expect("Ada removes Bob, who wrote last");
     team.ada.write(&production, &[SecretWrite::new("a", "2")]).await.expect("Ada writes");
     world.stop().await;
+}
+
+async fn a_writers_lapse_is_followed_by_a_heartbeat(world: World) {
+    let mut team = Team::of(&world, role::MEMBER).await;
+    let (bob, carol, production) = (team.id(1), team.id(2), team.production);
+    team.ada.grant(&carol, &production, 3, 0).await.expect("write for Carol");
+    team.ada.grant(&bob, &production, 3, world.now_ms() + 3_600_000).await.expect("an end for Bob's access");
+    team.bob.write(&production, &[SecretWrite::new("b", "2")]).await.expect("Bob writes until then");
+    team.carol.sync().await.expect("news");
+    let before = position(&team.carol, &production);
+    world.pass(HOUR);
+    team.carol.sync().await.expect("Carol sees the lapse");
+    assert_eq!(position(&team.carol, &production), before + 1, "one heartbeat, though the key is owed");
+    for vault in [&mut team.ada, &mut team.carol] {
+        vault.sync().await.expect("news");
+        assert_eq!(position(vault, &production), before + 1, "one is enough");
+    }
+    assert_eq!(&*team.ada.read(&production, "b").expect("Bob's secret").value, b"2");
+    world.stop().await;
+}
+
+fn position(vault: &Vault, ns: &NsId) -> u64 {
+    vault.verified().manifests.iter().find(|head| head.ns_id == *ns).expect("a namespace").mseq
 }

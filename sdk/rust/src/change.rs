@@ -79,18 +79,19 @@ impl Vault {
 
     /// One try. The inner outcome is what making it says, which no repetition changes.
     async fn attempt<T>(&mut self, loss: Option<&Loss>, make: &mut impl FnMut(&mut Change) -> Result<T>) -> Result<Result<T>> {
-        self.sync().await?;
+        self.take_news().await?;
         let foreign = match loss {
             Some(loss) => self.foreign_heads(loss).await?,
             None => ForeignHeads::new(),
         };
         let mut change = Change::on(self);
         change.foreign = foreign;
-        change.heartbeat()?;
+        change.checkpoint_when_due()?;
         let made = match make(&mut change) {
             Ok(made) => made,
             Err(refused) => return Ok(Err(refused)),
         };
+        change.heartbeats()?;
         let staged = change.finish();
         self.commit(staged).await?;
         Ok(Ok(made))
@@ -236,6 +237,11 @@ impl<'v> Change<'v> {
         self.spaces.get(ns_id).ok_or_else(|| Error::not_found("namespace", ns_id.to_string()))
     }
 
+    /// When the newest link of a namespace's manifest was written.
+    pub(crate) fn newest_ms(&self, ns_id: &NsId) -> Option<u64> {
+        self.spaces.get(ns_id).or_else(|| self.vault.spaces.get(ns_id)).map(|space| space.tip.ts_ms)
+    }
+
     /// The manifest head a fence names now.
     pub(crate) fn fence(&mut self, ns_id: &NsId) -> Result<Head> {
         if !self.spaces.contains_key(ns_id) && !self.vault.spaces.contains_key(ns_id) {
@@ -359,7 +365,7 @@ impl<'v> Change<'v> {
     }
 
     /// Every 64 links somebody vouches for the state.
-    fn heartbeat(&mut self) -> Result<()> {
+    fn checkpoint_when_due(&mut self) -> Result<()> {
         let last = self.replica.head().chain().map_or(0, |chain| chain.last_checkpoint);
         if self.replica.tip().next_seq().saturating_sub(last) < CHECKPOINT_INTERVAL {
             return Ok(());

@@ -14,6 +14,7 @@ mod environments;
 mod error;
 mod facts;
 mod fences;
+mod heartbeat;
 mod invites;
 mod keyring;
 mod machines;

@@ -28,7 +28,7 @@ struct News {
 
 impl Vault {
     /// Asks what changed, and verifies it. After an error the last good state stays as it was.
-    pub async fn sync(&mut self) -> Result<()> {
+    pub(crate) async fn take_news(&mut self) -> Result<()> {
         let wanted = self.wanted(&self.replica, &self.spaces);
         let (wanted, first) = self.ask_allowed(&self.replica, &self.wraps, wanted).await?;
         let quiet = first.links.is_empty() && first.namespaces.is_empty() && first.wraps.is_empty() && !first.more;
