@@ -1,12 +1,16 @@
 //! Files of this machine: 0600 in a 0700 folder, replaced atomically, one process at a time.
 
 use crate::error::{Error, Result};
+use keyvawlt_ledger::Hash;
+use keyvawlt_ledger::hash::hash;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// The hash number of a file of this machine. Such hashes never leave it, so the protocol has no number for them; it has none above 0x01ff.
+const CHECKED_FILE: u16 = 0xff00;
 /// How long to wait for another process that holds the lock: a sync with a large organization.
 const LOCK_PATIENCE: Duration = Duration::from_secs(30);
 /// Pause between looks at a held lock.
@@ -66,6 +70,21 @@ impl StateDir {
         replace().map_err(|error| storage(&path, &error))
     }
 
+    /// Reads a file that [`StateDir::write_checked`] wrote; fails as told when it was changed since.
+    pub(crate) fn read_checked(&self, name: &str, changed: impl Fn() -> Error) -> Result<Option<Vec<u8>>> {
+        let Some(mut bytes) = self.read(name)? else { return Ok(None) };
+        let at = bytes.len().checked_sub(size_of::<Hash>()).ok_or_else(&changed)?;
+        let check = bytes.split_off(at);
+        if check == hash(CHECKED_FILE, &bytes).0 { Ok(Some(bytes)) } else { Err(changed()) }
+    }
+
+    /// Replaces a file, with a hash at its end: a damaged disk must not look like a lying server.
+    pub(crate) fn write_checked(&self, name: &str, mut bytes: Vec<u8>) -> Result<()> {
+        let check = hash(CHECKED_FILE, &bytes);
+        bytes.extend_from_slice(&check.0);
+        self.write(name, &bytes)
+    }
+
     /// Removes a file, if it is there.
     pub fn remove(&self, name: &str) -> Result<()> {
         let path = self.path.join(name);
@@ -99,4 +118,28 @@ impl StateDir {
 
 fn storage(path: &Path, error: &std::io::Error) -> Error {
     Error::Storage { path: path.to_owned(), why: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_changed_byte_of_a_checked_file_is_noticed() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::open(dir.path()).unwrap();
+        let read = || state.read_checked("x", || Error::not_found("file", "changed"));
+        assert_eq!(read().unwrap(), None);
+        state.write_checked("x", b"remembered".to_vec()).unwrap();
+        assert_eq!(read().unwrap().unwrap(), b"remembered");
+        let good = state.read("x").unwrap().unwrap();
+        for at in 0..good.len() {
+            let mut bad = good.clone();
+            bad[at] ^= 1;
+            state.write("x", &bad).unwrap();
+            assert!(read().is_err(), "{at}");
+            state.write("x", &good[..at]).unwrap();
+            assert!(read().is_err(), "cut at {at}");
+        }
+    }
 }

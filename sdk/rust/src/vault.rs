@@ -161,12 +161,11 @@ impl Vault {
             spaces: self.spaces.values().map(|space| Blob(space.to_stored().to_bytes())).collect(),
             wraps: self.wraps.values().cloned().collect(),
         };
-        self.state.write(&file_name(&self.org_id), &stored.to_bytes())
+        self.state.write_checked(&file_name(&self.org_id), stored.to_bytes())
     }
 
     fn load(&mut self) -> Result<()> {
         let name = file_name(&self.org_id);
-        let Some(bytes) = self.state.read(&name)? else { return Ok(()) };
         let damaged = |why: String| Error::Storage {
             path: self.state.path().join(&name),
             why: format!(
@@ -174,6 +173,8 @@ impl Vault {
                  ignored: restore it, or compare `keyvawlt status` with a colleague's, then move the file away to verify everything from the beginning"
             ),
         };
+        let changed = || damaged("it was changed, or cut off, since it was written".to_owned());
+        let Some(bytes) = self.state.read_checked(&name, changed)? else { return Ok(()) };
         let stored = Stored::from_bytes(&bytes).map_err(|fault| damaged(fault.to_string()))?;
         if stored.format != STORED_FORMAT || stored.key_id != self.identity.key_id() {
             return Err(damaged("it belongs to another version or identity".to_owned()));
