@@ -85,6 +85,12 @@ impl Failure {
         self
     }
 
+    /// Names the next step for a login that was not accepted; other failures have their own.
+    #[must_use]
+    pub fn if_not_accepted(self, hint: &str) -> Self {
+        if self.exit() == Exit::Unauthenticated { self.hint(hint) } else { self }
+    }
+
     /// Replaces the exit's word by a finer one.
     #[must_use]
     pub fn code(mut self, code: impl Into<Cow<'static, str>>) -> Self {

@@ -161,7 +161,11 @@ impl Files {
         let path = self.directory.join(name);
         match fs::metadata(&path) {
             Ok(metadata) if metadata.permissions().mode() & OTHERS != 0 => Err(readable_by_others(&path)),
-            Ok(_) => fs::read_to_string(&path).map(|text| Some(Zeroizing::new(text))).map_err(|error| Failure::file(&path, "read", &error)),
+            Ok(_) => match fs::read_to_string(&path) {
+                Ok(text) => Ok(Some(Zeroizing::new(text))),
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(self.unusable(name, "it is no text")),
+                Err(error) => Err(Failure::file(&path, "read", &error)),
+            },
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Failure::file(&path, "read", &error)),
         }
@@ -177,7 +181,7 @@ impl Files {
 /// Reads a machine's token; says nothing of its text.
 pub fn parse_token(token: &str) -> Outcome<MachineToken> {
     MachineToken::parse(token.trim())
-        .map_err(|fault| Failure::new(Exit::Unauthenticated, format!("the machine token is not one: {}", fault.why)).code("TOKEN"))
+        .map_err(|fault| Failure::new(Exit::Unauthenticated, format!("the machine token cannot be used: {}", fault.why)).code("TOKEN"))
 }
 
 fn readable_by_others(path: &Path) -> Failure {

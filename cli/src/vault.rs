@@ -17,6 +17,10 @@ use crate::settings::{Origin, Settings};
 
 /// Below the configuration directory: what this machine has verified.
 const STATE_DIR: &str = "state";
+/// What to do when the server does not take a machine's token.
+const ENDED_TOKEN: &str = "ask an admin for a new one: keyvawlt machine create";
+/// What to do when the server does not know somebody; it does not say which part is wrong.
+pub const WRONG_LOGIN: &str = "account, Secret Key or password is wrong; the Emergency Kit has the first two";
 /// A file of certificates larger than this is none.
 const MAX_CA_BYTES: u64 = 1 << 20;
 
@@ -29,6 +33,18 @@ pub fn client(context: &Context, settings: &Settings, known: Option<&str>) -> Ou
     let options = Options { ca_pem: ca_pem(context)?, timeout: timeout(context)?, ..Options::default() };
     let by = &settings.addr.origin;
     Client::new(addr, options).map_err(|error| Failure::from(error).on(addr).hint(format!("the address comes from: {by}")))
+}
+
+/// A connection to the server of a login whose key works nowhere else.
+fn client_for(context: &Context, settings: &Settings, origin: &str) -> Outcome<Client> {
+    let client = client(context, settings, Some(origin))?;
+    if client.origin() == origin {
+        return Ok(client);
+    }
+    Err(Failure::usage(format!("this login is for another server: {origin}"))
+        .on(client.origin())
+        .code("OTHER_SERVER")
+        .hint(format!("the address comes from: {}; leave it out, or log in there with another --config-dir", settings.addr.origin)))
 }
 
 /// The person who is logged in, unlocked.
@@ -58,7 +74,7 @@ impl Caller {
     /// Asks a person for what this machine does not keep; once per command.
     pub async fn of(context: &mut Context, settings: &Settings) -> Outcome<Self> {
         match Files::of(settings).login(settings)? {
-            Login::Machine(token) => Ok(Self::Machine(client(context, settings, Some(&token.origin))?, token)),
+            Login::Machine(token) => Ok(Self::Machine(client_for(context, settings, &token.origin)?, token)),
             login => person(context, settings, login).await.map(Self::Person),
         }
     }
@@ -81,13 +97,13 @@ pub async fn open(context: &mut Context) -> Outcome<Vault> {
 /// The organization of a machine's token.
 pub async fn open_machine(client: &Client, settings: &Settings, token: &MachineToken) -> Outcome<Vault> {
     let state = StateDir::open(settings.config_dir.value.join(STATE_DIR))?;
-    match client.machine(token, &state).await {
+    client.machine(token, &state).await.map_err(|error| match error {
         // The token's own organization is closed to nobody else.
-        Err(Error::Forbidden) => Err(Failure::new(Exit::Unauthenticated, "the machine's token has ended or was revoked")
-            .code("TOKEN")
-            .hint("ask an admin for a new one: keyvawlt machine create")),
-        opened => Ok(opened?),
-    }
+        Error::Forbidden => {
+            Failure::new(Exit::Unauthenticated, "the machine's token has ended or was revoked").code("TOKEN").hint(ENDED_TOKEN)
+        }
+        error => Failure::from(error).if_not_accepted(ENDED_TOKEN),
+    })
 }
 
 /// The organization and the environment that the settings name.
@@ -128,13 +144,21 @@ pub fn environment(vault: &Vault, settings: &Settings, on: Option<&str>) -> Outc
 
 /// Unlocks a person's account, asking for what this machine does not keep.
 async fn person(context: &mut Context, settings: &Settings, login: Login) -> Outcome<Account> {
-    let client = client(context, settings, Some(login.origin()))?;
+    let client = client_for(context, settings, login.origin())?;
     match login {
         Login::Device(key) => {
             let state = state_of(settings, &key.account_id)?;
-            let account = client.unlock_device(&key, Some(&state)).await?;
+            let account = client.unlock_device(&key, Some(&state)).await;
+            let account = account.map_err(|error| {
+                Failure::from(error)
+                    .if_not_accepted("this device was removed from the account: keyvawlt logout --local-only, then keyvawlt login")
+            })?;
             account.pin(&state)?;
             Ok(account)
+        }
+        Login::Asks(_) if !context.person.is_there() => {
+            Err(Failure::new(Exit::Unauthenticated, "this machine keeps no key of the account, and there is no terminal to ask for one")
+                .hint("keyvawlt logout, then keyvawlt login without --no-device; programs set KEYVAWLT_TOKEN"))
         }
         Login::Asks(Profile { account, .. }) => {
             let person = context.person.as_mut();
@@ -142,7 +166,8 @@ async fn person(context: &mut Context, settings: &Settings, login: Login) -> Out
             let password = prompt::password(person, &Source::Prompt, "password")?;
             let account_id: AccountId = account.parse()?;
             let state = state_of(settings, &account_id)?;
-            let account = client.log_in(account_id, &secret_key, &password, Some(&state)).await?;
+            let account = client.log_in(account_id, &secret_key, &password, Some(&state)).await;
+            let account = account.map_err(|error| Failure::from(error).if_not_accepted(WRONG_LOGIN))?;
             account.pin(&state)?;
             Ok(account)
         }
@@ -159,12 +184,12 @@ pub async fn organization(account: &Account, settings: &Settings) -> Outcome<Vau
             return Err(Failure::new(Exit::NotFound, "you are in no organization yet")
                 .hint("keyvawlt org create NAME, or keyvawlt join with the code an admin gave you"));
         }
-        (None, [only]) => return Ok(account.open(*only, &state).await?),
+        (None, [only]) => return account.open(*only, &state).await.map_err(no_member),
         (None, _) => settings.require_org()?,
         (Some(wanted), _) => wanted.value.as_str(),
     };
     if let Some(org_id) = wanted.parse::<OrgId>().ok().filter(|org_id| joined.contains(org_id)) {
-        return Ok(account.open(org_id, &state).await?);
+        return account.open(org_id, &state).await.map_err(no_member);
     }
     let mut found = Vec::new();
     for org_id in joined {
@@ -178,11 +203,23 @@ pub async fn organization(account: &Account, settings: &Settings) -> Outcome<Vau
     let ids: Vec<String> = found.iter().map(|vault| vault.org_id().to_string()).collect();
     match (found.pop(), found.is_empty()) {
         (Some(vault), true) => Ok(vault),
-        (None, _) => Err(Failure::new(Exit::NotFound, "you are in no organization of this name").on(wanted).hint("see keyvawlt org list")),
+        (None, _) => Err(Failure::new(Exit::NotFound, "you are in no organization of this name, or were removed from it")
+            .on(wanted)
+            .hint("see keyvawlt org list")),
         (Some(_), false) => Err(Failure::usage(format!("several of your organizations have this name: {}", ids.join(", ")))
             .on(wanted)
             .code("AMBIGUOUS")
             .hint("give the id instead of the name")),
+    }
+}
+
+/// An organization that this person has joined does not answer.
+fn no_member(error: Error) -> Failure {
+    match error {
+        Error::Forbidden => {
+            Failure::new(Exit::PermissionDenied, "you are not a member of this organization any more").hint("ask its admins")
+        }
+        error => error.into(),
     }
 }
 

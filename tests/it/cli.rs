@@ -1,9 +1,10 @@
 //! The command line as people and programs use it: the real binary against the real server, in the machine's own time.
 
+mod bad_input;
 mod lists;
 mod machines;
 mod people;
+mod rollback;
 mod run;
 mod secrets;
-pub mod shell;
 mod transfer;

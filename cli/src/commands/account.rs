@@ -94,7 +94,8 @@ pub async fn login(arguments: Login, context: &mut Context) -> Outcome {
     let client = vault::client(context, &settings, origin.as_deref())?;
     let password = prompt::password(context.person.as_mut(), &arguments.password.source(), "password")?;
     let state = vault::state_of(&settings, &account_id)?;
-    let account = client.log_in(account_id, &secret_key, &password, Some(&state)).await?;
+    let account = client.log_in(account_id, &secret_key, &password, Some(&state)).await;
+    let account = account.map_err(|error| Failure::from(error).if_not_accepted(vault::WRONG_LOGIN))?;
     account.pin(&state)?;
     remember(&files, &account, before_at(account.email()), !arguments.no_device).await?;
     let organizations = account.organizations().len();

@@ -13,9 +13,9 @@ impl From<Error> for Failure {
             Error::Unreachable { origin, why } => Self::new(Exit::Unreachable, format!("the server cannot be reached: {why}"))
                 .on(origin)
                 .hint("is it running, and is the address right? see keyvawlt config debug"),
-            Error::Unauthenticated { request_id, .. } => Self::new(Exit::Unauthenticated, message)
-                .hint("a password, Secret Key or account that is wrong, a token that ended or was revoked: log in again, or ask an admin")
-                .request(request_id),
+            Error::Unauthenticated { request_id, .. } => {
+                Self::new(Exit::Unauthenticated, "the server does not accept this login").hint("keyvawlt login").request(request_id)
+            }
             Error::Forbidden => {
                 Self::new(Exit::PermissionDenied, message).hint("ask an admin for access; keyvawlt whoami shows who you are")
             }
@@ -25,11 +25,16 @@ impl From<Error> for Failure {
             Error::Conflict { .. } => Self::new(Exit::Conflict, message).hint("look at the present state, then try again"),
             Error::RateLimited { retry_after_ms } => Self::new(Exit::RateLimited, message).retry(true, Some(retry_after_ms)),
             Error::Upgrade { .. } => Self::local(message).code("UPGRADE_REQUIRED"),
+            // The server's own words name the field.
+            Error::Invalid { field: "request", why } => Self::usage(why),
             Error::Invalid { .. } => Self::usage(message),
+            Error::Refused(fault) if fault.code == Code::Clock => Self::local(fault.why).code("CLOCK").hint("set it right and try again"),
             Error::Refused(fault) => refused(&fault),
             Error::Verification(fault) => unverified(&fault),
             Error::Storage { path, why } => Self::local(why).on(path.display().to_string()).code("STORAGE"),
-            Error::Clock { .. } => Self::local(message).code("CLOCK"),
+            Error::Clock { minutes } => Self::local(format!("this machine's clock and the server's differ by {minutes} minutes"))
+                .code("CLOCK")
+                .hint("set it right and try again"),
             Error::Server { request_id, .. } => Self::local(message).code("SERVER_FAULT").retry(true, None).request(request_id),
             // The library may learn further reasons; their own words serve until they get a place here.
             _ => Self::local(message),

@@ -79,7 +79,8 @@ impl Vault {
         roots.into_iter().filter(reads).map(|ns| (ns, spaces.get(&ns).map_or(0, |space| space.tip.mseq))).collect()
     }
 
-    /// What was readable may no longer be. Then the chain alone is asked for, and must say so: a refusal without news is an error.
+    /// What was readable may no longer be. Then the chain alone is asked for, and must say so: a refusal without news is an error. A chain
+    /// that lost links says so too: a server that went back in time refuses namespaces it does not know yet.
     async fn ask_allowed(
         &self,
         replica: &Replica,
@@ -89,7 +90,8 @@ impl Vault {
         match self.ask(replica, wraps, &wanted).await {
             Err(Error::Forbidden) if !wanted.is_empty() => {
                 let answer = self.ask(replica, wraps, &BTreeMap::new()).await?;
-                if answer.links.is_empty() { Err(Error::Forbidden) } else { Ok((BTreeMap::new(), answer)) }
+                let news = !answer.links.is_empty() || answer.next_seq < replica.tip().next_seq();
+                if news { Ok((BTreeMap::new(), answer)) } else { Err(Error::Forbidden) }
             }
             answer => answer.map(|answer| (wanted, answer)),
         }

@@ -80,6 +80,12 @@ impl Line {
         self
     }
 
+    /// More arguments.
+    pub fn words(mut self, words: &str) -> Self {
+        self.command.args(words.split_whitespace());
+        self
+    }
+
     /// What is piped in.
     pub fn input(mut self, text: impl Into<Vec<u8>>) -> Self {
         self.input = text.into();
