@@ -7,4 +7,5 @@ mod people;
 mod rollback;
 mod run;
 mod secrets;
+pub mod shell;
 mod transfer;
