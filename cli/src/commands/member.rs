@@ -177,12 +177,15 @@ async fn remove(who: &str, yes: bool, context: &mut Context) -> Outcome {
 
 /// Removes a person or a machine, and tells what that leaves to do.
 pub async fn take_away(vault: &mut Vault, roster: &Roster, member: &MemberInfo, context: &mut Context) -> Outcome {
-    let removal = match vault.remove_member(&member.id).await {
-        Err(keyvawlt_client::Error::NotFound { .. }) => {
-            return Err(Failure::local("somebody else removed it meanwhile").on(member.name.clone()));
-        }
-        done => done?,
-    };
+    let removal = vault.remove_member(&member.id).await.map_err(|error| {
+        let alone = error.fault().is_some_and(|fault| fault.why.contains("without a reader"));
+        let failure = Failure::from(error).on(member.name.clone());
+        let hint = format!(
+            "nobody else reads some environment: give somebody access first, see keyvawlt grant list --to {}",
+            quoted(&member.name)
+        );
+        if alone { failure.hint(hint) } else { failure }
+    })?;
     worklog::lost(&format!("removed {}", member.name), &member.name, &removal, vault, roster, context)
 }
 

@@ -64,6 +64,8 @@ pub fn lost(done: &str, who: &str, removal: &Removal, vault: &Vault, roster: &Ro
         done: &'a str,
         rekeyed: Vec<String>,
         key_change_due: Vec<String>,
+        /// Where others must look what is to be rotated.
+        unseen: Vec<String>,
         rotate: Vec<WorkItem>,
     }
     let state = vault.chain().head();
@@ -76,6 +78,7 @@ pub fn lost(done: &str, who: &str, removal: &Removal, vault: &Vault, roster: &Ro
         done,
         rekeyed: in_order(removal.rekeyed.iter().map(|ns_id| roster.place(ns_id)).collect()),
         key_change_due: in_order(owed.collect()),
+        unseen: in_order(removal.unseen.iter().map(|ns_id| roster.place(ns_id)).collect()),
         rotate: gathered(&removal.worklist),
     };
     context.output.result(&lost, || {
@@ -94,6 +97,12 @@ pub fn lost(done: &str, who: &str, removal: &Removal, vault: &Vault, roster: &Ro
     if !lost.key_change_due.is_empty() {
         let places = lost.key_change_due.join(", ");
         context.output.warn(&format!("a new key is due, made by whoever writes there next, before anything is written: {places}"));
+    }
+    if !lost.unseen.is_empty() {
+        let places = lost.unseen.join(", ");
+        context
+            .output
+            .warn(&format!("{who} could also read {places}, which you cannot: its readers find what to rotate in keyvawlt worklog list"));
     }
     if !lost.rotate.is_empty() {
         context.output.note("keyvawlt worklog list shows what is left");

@@ -43,7 +43,9 @@ pub(crate) fn worklist_key(seq: u64, part: usize) -> String {
 
 /// Writes entries as part of a change, as far as the author may: a name that cannot be noted is no reason to fail.
 pub(crate) fn note(change: &mut Change, entries: &[(String, String)]) -> Result<()> {
-    let Some(directory) = change.replica.head().chain().and_then(|chain| chain.directory) else { return Ok(()) };
+    let Some(directory) = change.replica.head().chain().and_then(|chain| chain.directory).filter(|_| !entries.is_empty()) else {
+        return Ok(());
+    };
     let now = change.ts_ms();
     if change.replica.head().permissions(&directory, &change.vault().identity.id(), now) & permission::WRITE == 0 {
         return Ok(());

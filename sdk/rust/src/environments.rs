@@ -87,7 +87,8 @@ impl Vault {
             check_segment("environment", name)?;
         }
         self.change(|change| {
-            if change.vault().environments()?.iter().any(|environment| environment.project == project) {
+            let prefix = format!("{project}/");
+            if change.vault().place_names()?.values().any(|place| place.starts_with(&prefix)) {
                 return Err(Error::invalid("project", format!("{project} exists already")));
             }
             create_environments(change, project, environments)
@@ -99,8 +100,8 @@ impl Vault {
     pub async fn create_environment(&mut self, project: &str, name: &str, class: u8) -> Result<NsId> {
         check_segment("environment", name)?;
         self.change(|change| {
-            let environments = change.vault().environments()?;
-            if environments.iter().any(|environment| environment.project == project && environment.name == name) {
+            let place = format!("{project}/{name}");
+            if change.vault().place_names()?.values().any(|taken| *taken == place) {
                 return Err(Error::invalid("environment", format!("{project}/{name} exists already")));
             }
             let made = create_environments(change, project, &[(name, class)])?;

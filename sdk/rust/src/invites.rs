@@ -196,6 +196,10 @@ impl Invitation {
                 // An earlier try went through although its answer was lost.
                 return Ok(());
             }
+            if replica.head().member(&identity.id()).is_some_and(|member| member.generation >= identity.bundle().generation) {
+                let why = "this account was a member here before: its keys cannot come back; join with a new account";
+                return Err(Error::Refused(Fault::new(Code::Invite, why)));
+            }
             let invite = self.check(&replica)?;
             let (link, wraps) = self.make_join(&replica, &invite, identity).await?;
             let request = v1::CommitRequest {

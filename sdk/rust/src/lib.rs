@@ -28,6 +28,7 @@ mod state;
 mod sync;
 mod vault;
 mod wire;
+mod worklist;
 
 pub use account::{Account, NewAccount};
 pub use clock::Clock;
@@ -41,8 +42,9 @@ pub use keyvawlt_crypto::kit;
 pub use keyvawlt_crypto::{InviteCode, MachineToken, safety_words};
 pub use keyvawlt_ledger as ledger;
 pub use machines::NewMachine;
-pub use members::{MemberInfo, Removal, RotateItem};
+pub use members::MemberInfo;
 pub use secrets::{Secret, SecretInfo, SecretWrite, VersionInfo};
 pub use state::StateDir;
 pub use vault::{Vault, Verified};
 pub use wire::{Client, Options};
+pub use worklist::{Removal, RotateItem};

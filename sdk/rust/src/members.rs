@@ -1,19 +1,15 @@
 //! Members: who they are, what they may do, giving and taking access, and removal with its list of what must be rotated.
 
 use crate::change::Change;
-use crate::directory::{self, worklist_key};
+use crate::directory;
 use crate::error::{Error, Result};
 use crate::fences::Loss;
 use crate::vault::Vault;
+use crate::worklist::{Lost, Removal};
 use keyvawlt_crypto::safety_words;
 use keyvawlt_ledger::chain::{Access, Body, Key, MemberRemove, MemberSet, Questions, View, is_live, permission, role};
-use keyvawlt_ledger::limits::MAX_VALUE;
 use keyvawlt_ledger::{IdentityId, KeyId, NsId};
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-
-/// What one stored part of a work list may hold: a value, less the brackets. The longest item has three names, and stays far below.
-const MAX_PART: usize = MAX_VALUE - 2;
 
 /// A member, as the verified chain has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,34 +34,6 @@ pub struct MemberInfo {
     pub access: Vec<(NsId, u8, u64)>,
     /// Access that was intended by the invite and not given yet.
     pub intended: Vec<(NsId, u8, u64)>,
-}
-
-/// A secret to rotate at its provider, since somebody who could read it has gone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RotateItem {
-    /// The project.
-    pub project: String,
-    /// The environment.
-    pub environment: String,
-    /// The secret.
-    pub name: String,
-    /// The namespace, hexadecimal.
-    pub ns_id: String,
-    /// The secret's id, hexadecimal.
-    pub secret_id: String,
-    /// The newest version that was readable.
-    pub version: u64,
-    /// Who could read it.
-    pub because_of: String,
-}
-
-/// What a removal did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Removal {
-    /// Namespaces that got a new key in the same change.
-    pub rekeyed: Vec<NsId>,
-    /// What the removed member could decrypt: to be rotated.
-    pub worklist: Vec<RotateItem>,
 }
 
 impl Vault {
@@ -146,12 +114,12 @@ impl Vault {
     pub async fn revoke(&mut self, id: &IdentityId, ns_id: &NsId) -> Result<Removal> {
         let loss = Loss::Access { ns_id: *ns_id, of: *id, permissions: 0, expires_ms: 0 };
         let stored = self.change_taking(Some(loss), |change| {
-            let list = readable_by(change.vault(), id, Some(ns_id))?;
+            let lost = Lost::of(change.vault(), id, Some(ns_id));
             change.replica.head().access(ns_id, id).ok_or_else(|| Error::not_found("access", id.to_string()))?;
             let fences = change.fences(&loss)?;
             let body = Access { ns_id: *ns_id, identity_id: *id, permissions: 0, expires_ms: 0, wrap: None, fences, abandon: false };
             change.link(&Body::Access(body), vec![])?;
-            finish_loss(change, list)
+            finish_loss(change, lost)
         });
         stored.await
     }
@@ -160,34 +128,13 @@ impl Vault {
     pub async fn remove_member(&mut self, id: &IdentityId) -> Result<Removal> {
         let loss = Loss::Membership(*id);
         self.change_taking(Some(loss), |change| {
-            let list = readable_by(change.vault(), id, None)?;
+            let lost = Lost::of(change.vault(), id, None);
             let fences = change.fences(&loss)?;
             let body = MemberRemove { identity_id: *id, fences, abandon: false };
             change.link(&Body::MemberRemove(body), vec![])?;
-            finish_loss(change, list)
+            finish_loss(change, lost)
         })
         .await
-    }
-
-    /// What still has to be rotated because somebody lost access: everything noted whose version has not moved on.
-    ///
-    /// Items of namespaces that this identity does not read are left out: it cannot know whether they are done.
-    pub fn worklist(&self) -> Result<Vec<RotateItem>> {
-        let mut open = Vec::new();
-        for (name, value) in self.directory()? {
-            if !name.starts_with("worklists/") {
-                continue;
-            }
-            let items: Vec<RotateItem> = serde_json::from_str(&value).map_err(|error| Error::invalid("work list", error.to_string()))?;
-            open.extend(items.into_iter().filter(|item| self.is_rotated(item) == Some(false)));
-        }
-        Ok(open)
-    }
-
-    /// A newer version, or a deletion, settles an item; `None` where this identity cannot see it.
-    fn is_rotated(&self, item: &RotateItem) -> Option<bool> {
-        let leaf = self.spaces.get(&item.ns_id.parse().ok()?)?.leaf(&item.secret_id.parse().ok()?)?;
-        Some(leaf.version > item.version || leaf.is_deleted())
     }
 
     /// Display names of identities, former members included: noted for people and machines, or given by the invite they came with.
@@ -245,79 +192,15 @@ pub(crate) fn give(change: &mut Change, id: &IdentityId, ns_id: &NsId, permissio
     change.link(&Body::Access(body), record.into_iter().collect()).map(|_| ())
 }
 
-/// After a loss of access: new keys where this identity can make them, and the list noted for all admins.
-fn finish_loss(change: &mut Change, list: Vec<RotateItem>) -> Result<Removal> {
+/// After a loss of access: new keys where this identity can make them, and a note of what was lost for all readers.
+fn finish_loss(change: &mut Change, mut lost: Lost) -> Result<Removal> {
     let seq = change.replica.tip().next_seq() - 1;
+    let vault = change.vault();
+    lost.keep_what_is_gone(&change.replica.head(), change.ts_ms());
     let mut rekeyed = Vec::new();
-    let held: Vec<NsId> = change.vault().spaces.keys().copied().collect();
-    for ns_id in held {
-        rekeyed.extend(change.settle(&ns_id)?);
+    for ns_id in vault.spaces.keys() {
+        rekeyed.extend(change.settle(ns_id)?);
     }
-    let parts: Vec<_> = parts(&list)?.into_iter().enumerate().map(|(part, text)| (worklist_key(seq, part), text)).collect();
-    if !parts.is_empty() {
-        directory::note(change, &parts)?;
-    }
-    Ok(Removal { rekeyed, worklist: list })
-}
-
-/// A work list as JSON arrays, each of which is stored as one value.
-fn parts(list: &[RotateItem]) -> Result<Vec<String>> {
-    let mut parts: Vec<String> = Vec::new();
-    for item in list {
-        let item = serde_json::to_string(item).map_err(|error| Error::invalid("work list", error.to_string()))?;
-        match parts.last_mut().filter(|part| part.len() + 1 + item.len() <= MAX_PART) {
-            Some(part) => {
-                part.push(',');
-                part.push_str(&item);
-            }
-            None => parts.push(item),
-        }
-    }
-    Ok(parts.into_iter().map(|part| format!("[{part}]")).collect())
-}
-
-/// Every live secret an identity can read now, in the namespaces this identity reads too.
-fn readable_by(vault: &Vault, id: &IdentityId, only: Option<&NsId>) -> Result<Vec<RotateItem>> {
-    let who = vault.display_names()?.remove(id).unwrap_or_else(|| id.to_string());
-    let mut items = Vec::new();
-    for environment in vault.environments()? {
-        for secret in vault.list(&environment.ns_id)? {
-            let in_scope = only.is_none_or(|ns| vault.replica.head().lineage(&secret.ns_id).contains(ns));
-            if !in_scope || vault.permissions(&secret.ns_id, id) & permission::READ == 0 {
-                continue;
-            }
-            items.push(RotateItem {
-                project: environment.project.clone(),
-                environment: environment.name.clone(),
-                name: secret.name,
-                ns_id: secret.ns_id.to_string(),
-                secret_id: secret.secret_id.to_string(),
-                version: secret.version,
-                because_of: who.clone(),
-            });
-        }
-    }
-    Ok(items)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn item(nth: usize, name: String) -> RotateItem {
-        let (project, environment, because_of) = ("p".repeat(256), "e".repeat(256), "\"Bob\"".to_owned());
-        RotateItem { project, environment, name, ns_id: "0".repeat(32), secret_id: format!("{nth:032x}"), version: 1, because_of }
-    }
-
-    #[test]
-    fn a_work_list_is_stored_whole_however_long_the_names_are() {
-        for names in [0, 1, 100, 256] {
-            let list: Vec<RotateItem> = (0..1000).map(|nth| item(nth, "n".repeat(names))).collect();
-            let parts = parts(&list).unwrap();
-            assert!(parts.iter().all(|part| part.len() <= MAX_VALUE));
-            let read: Vec<RotateItem> = parts.iter().flat_map(|part| serde_json::from_str::<Vec<RotateItem>>(part).unwrap()).collect();
-            assert_eq!(read, list);
-        }
-        assert!(parts(&[]).unwrap().is_empty());
-    }
+    directory::note(change, &lost.notes(seq)?)?;
+    Ok(Removal { rekeyed, worklist: vault.to_rotate(std::slice::from_ref(&lost))?, unseen: vault.unseen(&lost) })
 }
