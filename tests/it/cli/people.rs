@@ -175,6 +175,43 @@ async fn an_invite_can_be_ended_and_ends_by_itself() {
     world.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_admins_see_what_belongs_to_each_other_only_by_name() {
+    let world = World::in_real_time(Engine::Sqlite).await;
+    let ada = owner_of_payments(&world).await;
+    let bob = Shell::resident(&world, "bob").await;
+    let code = ada.run("member invite --name bob --role admin").ok().await;
+    bob.run("join --yes --code-stdin").input(code).ok().await;
+    bob.run("project create infra").ok().await;
+    bob.run("secrets set db/password --stdin -e production --project infra").input("p_1").ok().await;
+    ada.run("secrets get db/password --plain -e production --project infra").fails(12).await;
+    for taken in ["project create payments", "env create production --project payments"] {
+        let told = bob.run(taken).fails(2).await;
+        assert!(told.contains("exists already"), "what he cannot read has its name all the same: {told}");
+    }
+
+    let carl = colleague(&world, &bob, "carl", "infra/production:read").await;
+    carl.run("secrets get db/password --plain -e production").ok().await;
+    let removed = ada.run("member remove carl --yes").json().await;
+    assert_eq!(removed["rotate"], serde_json::json!([]), "Ada learns no names of what she does not read");
+    assert_eq!(
+        (&removed["unseen"], &removed["key_change_due"]),
+        (&serde_json::json!(["infra/production"]), &serde_json::json!(["infra/production"]))
+    );
+    assert_eq!(ada.run("worklog list").json().await, serde_json::json!([]));
+    let work = bob.run("worklog list").json().await;
+    assert_eq!((&work[0]["secret"], &work[0]["because_of"][0]), (&"db/password".into(), &"carl".into()), "Bob, who reads it, has the list");
+    bob.run("secrets set db/password --stdin -e production --project infra").input("p_2").ok().await;
+    assert_eq!(bob.run("worklog list").json().await, serde_json::json!([]));
+
+    let code = ada.run("member invite --name carl").ok().await;
+    let told = carl.run("join --yes --code-stdin").input(code).fails(1).await;
+    assert!(told.contains("was a member here before"), "{told}");
+    let told = bob.run("member remove bob --yes").fails(11).await;
+    assert!(told.contains("grant list --to bob"), "{told}");
+    world.stop().await;
+}
+
 /// Ada, who owns Acme with its project payments.
 pub async fn owner_of_payments(world: &World) -> Shell {
     let ada = Shell::resident(world, "ada").await;
