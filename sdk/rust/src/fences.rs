@@ -72,6 +72,24 @@ impl Change<'_> {
         fenced.extend(self.last_written_by(&loss.identity()).iter().filter(touched));
         fenced.iter().map(|ns| self.fence(ns)).collect()
     }
+
+    /// The manifest head a fence names now.
+    pub(crate) fn fence(&mut self, ns_id: &NsId) -> Result<Head> {
+        if !self.spaces.contains_key(ns_id) && !self.vault.spaces.contains_key(ns_id) {
+            let unknown = || Error::Refused(Fault::new(Code::Fence, "the manifest head of a namespace to fence is not known"));
+            return self.foreign.get(ns_id).map(|(head, _)| head.clone()).ok_or_else(unknown);
+        }
+        let tip = &self.space(ns_id)?.tip;
+        Ok(Head { ns_id: *ns_id, mseq: tip.mseq, mhash: tip.mhash })
+    }
+
+    /// The namespaces whose newest manifest link somebody wrote, as far as this identity knows.
+    pub(crate) fn last_written_by(&self, id: &IdentityId) -> Vec<NsId> {
+        let held = self.vault.spaces.keys().chain(self.spaces.keys());
+        let author = |ns: &NsId| self.spaces.get(ns).or_else(|| self.vault.spaces.get(ns)).and_then(|space| space.tip.author);
+        let foreign = self.foreign.iter().filter(|(_, (_, author))| *author == Some(*id)).map(|(ns, _)| ns);
+        held.filter(|ns| author(ns) == Some(*id)).chain(foreign).copied().collect()
+    }
 }
 
 impl Vault {
