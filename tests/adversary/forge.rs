@@ -85,17 +85,18 @@ pub fn batches(calls: &[Call]) -> impl Iterator<Item = v1::Batch> {
     commits.filter_map(|call| v1::CommitRequest::decode(call.message.clone()).expect("a commit").batch)
 }
 
-/// The newest manifest link of a namespace that these calls wrote: its position and hash.
+/// The manifest links of a namespace that these calls wrote.
+pub fn writes_to(calls: &[Call], ns_id: &NsId) -> impl Iterator<Item = v1::SignedStatement> {
+    let of = move |signed: &v1::SignedStatement| ManifestLink::from_bytes(&signed.payload).expect("a manifest link").ns_id == *ns_id;
+    batches(calls).flat_map(|batch| batch.manifest_links).filter(of)
+}
+
+/// The head of a namespace that these calls wrote to.
 pub fn head(calls: &[Call], ns_id: &NsId) -> Head {
-    let mut head = None;
-    for signed in batches(calls).flat_map(|batch| batch.manifest_links) {
-        let link = ManifestLink::from_bytes(&signed.payload).expect("a manifest link");
-        if link.ns_id == *ns_id {
-            let hash = Signed::from_parts(&signed.payload, &signed.signature).expect("a statement").hash(hash::MANIFEST);
-            head = Some(Head { ns_id: *ns_id, mseq: link.mseq, mhash: hash });
-        }
-    }
-    head.expect("a namespace that was written to")
+    let newest = writes_to(calls, ns_id).last().expect("a namespace that was written to");
+    let link = ManifestLink::from_bytes(&newest.payload).expect("a manifest link");
+    let signed = Signed::from_parts(&newest.payload, &newest.signature).expect("a statement");
+    Head { ns_id: *ns_id, mseq: link.mseq, mhash: signed.hash(hash::MANIFEST) }
 }
 
 /// A wrap like this one, of another key.

@@ -9,6 +9,7 @@ mod contract;
 mod files;
 mod forge;
 mod moves;
+mod mutations;
 mod person;
 mod proxy;
 mod rows;

@@ -117,7 +117,7 @@ impl<F: Forgery> Attack for Forged<F> {
 }
 
 /// Shows a link after those the real server has.
-fn show_link(server: &LyingServer, audience: Audience, seq: u64, link: v1::SignedStatement) {
+pub fn show_link(server: &LyingServer, audience: Audience, seq: u64, link: v1::SignedStatement) {
     server.answers::<ReadChanges>(audience, move |request, answer| {
         if request.from_seq <= seq {
             answer.links.push(link.clone());

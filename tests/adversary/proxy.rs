@@ -143,6 +143,16 @@ impl LyingServer {
         held(&self.mind.lies).push(Lie { audience, path: R::PATH, what: What::Answer(Arc::new(rewrite)) });
     }
 
+    /// Garbles the bytes of what the real server answers.
+    pub fn garbles<R: Rpc>(&self, audience: Audience, lie: impl Fn(&mut [u8]) + Send + Sync + 'static) {
+        let rewrite = move |_: &[u8], answer: &[u8]| {
+            let mut answer = answer.to_vec();
+            lie(&mut answer);
+            answer
+        };
+        held(&self.mind.lies).push(Lie { audience, path: R::PATH, what: What::Answer(Arc::new(rewrite)) });
+    }
+
     /// Rewrites what a client asks before the real server sees it.
     pub fn requests<R: Rpc>(&self, audience: Audience, lie: impl Fn(&mut R::Request) + Send + Sync + 'static) {
         let rewrite = move |request: &[u8], _: &[u8]| {

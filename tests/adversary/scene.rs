@@ -12,6 +12,7 @@ use keyvawlt_client::{Client, DeviceKey, SecretWrite, StateDir};
 use keyvawlt_domain::Clock;
 use keyvawlt_server::config::Config;
 use keyvawlt_server::{Running, Server};
+use sea_orm::{ConnectionTrait as _, Database};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -39,7 +40,7 @@ pub struct Scene {
     pub bob: Person,
     pub production: NsId,
     /// People with accounts who are in no organization.
-    strangers: Vec<Person>,
+    strangers: Vec<(&'static str, DeviceKey)>,
     honest: Option<Running>,
     twins: Vec<Running>,
     folders: u32,
@@ -67,23 +68,24 @@ impl Scene {
         server.remember(&beginning.calls);
         let honest = boot(&folder.path().join(DATA), &server).await;
         server.pass_to(honest.addr().expect("an address"));
-        let mut people = Vec::new();
-        for (name, device) in &beginning.people {
-            people.push(Person::unlock(&server, folder.path(), name, device.clone()).await);
-        }
-        let strangers = people.split_off(2);
-        let (bob, ada) = (people.pop().expect("Bob"), people.pop().expect("Ada"));
+        let mut people = beginning.people.iter().cloned();
+        let mut next = || people.next().expect("two members");
+        let ((ada, adas), (bob, bobs)) = (next(), next());
+        let ada = Person::unlock(&server, folder.path(), ada, adas).await;
+        let bob = Person::unlock(&server, folder.path(), bob, bobs).await;
+        let strangers = people.collect();
         Self { server, ada, bob, production: beginning.production, strangers, honest: Some(honest), twins: vec![], folders: 0, folder }
     }
 
     /// A person with an account, in no organization yet.
-    pub fn stranger(&mut self) -> Person {
-        self.strangers.pop().expect("few strangers are needed")
+    pub async fn stranger(&mut self) -> Person {
+        let (name, device) = self.strangers.pop().expect("few strangers are needed");
+        Person::unlock(&self.server, self.folder.path(), name, device).await
     }
 
     /// One more member, with a role and access.
     pub async fn newcomer(&mut self, role: u8, access: &[(NsId, u8)]) -> Person {
-        let mut person = self.stranger();
+        let mut person = self.stranger().await;
         self.ada.admit(&mut person, role, access).await;
         person
     }
@@ -106,6 +108,15 @@ impl Scene {
     /// Where the real server listens.
     pub fn honest(&self) -> SocketAddr {
         self.honest.as_ref().and_then(Running::addr).expect("a running server")
+    }
+
+    /// Writes into the server's database, as whoever runs it can; the server goes on with what is then there.
+    pub async fn write_database(&self, sql: &str) -> u64 {
+        let url = format!("sqlite://{}", self.data().join("vault.db").display());
+        let database = Database::connect(url).await.expect("the database");
+        let done = database.execute_unprepared(sql).await.expect("a statement");
+        database.close().await.expect("an end");
+        done.rows_affected()
     }
 
     /// Keeps what the server has stored so far, as whoever runs it can.

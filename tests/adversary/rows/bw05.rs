@@ -18,6 +18,7 @@ pub const ROW: Row = Row {
     tries: &[
         Try::detected::<Swapped<ITEMS>>("two secrets exchange value and key", Code::Root),
         Try::detected::<Swapped<FIELDS>>("a secret's value and name exchange places", Code::Root),
+        Try::detected_by_all::<Rewritten>("one secret's value takes another's place in the server's database", Code::Root),
         Try::detected::<OldVersion>("another version is delivered as the one asked for", Code::Root),
         Try::detected_by_all::<SignedSwap>("a writer signs one secret's value and key as another's next version", Code::Aead),
     ],
@@ -74,6 +75,32 @@ fn swap_fields(changes: &mut v1::NamespaceChanges) {
             kind => kind,
         };
         object.set_kind(other);
+    }
+}
+
+/// The same below the real server, which then delivers it in good faith.
+struct Rewritten {
+    new_machine: StateDir,
+}
+
+impl Attack for Rewritten {
+    async fn prepare(scene: &mut Scene) -> Self {
+        Self { new_machine: scene.empty_state() }
+    }
+
+    fn victim(&self, scene: &Scene) -> Who {
+        scene.bob.who()
+    }
+
+    async fn lie(&mut self, scene: &mut Scene, _: Audience) {
+        let place = format!("ns_id = x'{}'", scene.production);
+        let one = format!("(SELECT max(payload) FROM version WHERE {place})");
+        assert_eq!(scene.write_database(&format!("UPDATE version SET payload = {one} WHERE {place}")).await, 2);
+    }
+
+    async fn act(&mut self, scene: &mut Scene) -> Result<(), Error> {
+        let production = scene.production;
+        scene.bob.read_anew(&self.new_machine, &production).await
     }
 }
 

@@ -31,7 +31,7 @@ impl Attack for Shortened {
     const WRITES: usize = 1;
 
     async fn prepare(scene: &mut Scene) -> Self {
-        Self(scene.stranger())
+        Self(scene.stranger().await)
     }
 
     fn victim(&self, _: &Scene) -> Who {
@@ -58,7 +58,7 @@ struct Overwritten<const CONSISTENT: bool> {
 
 impl<const CONSISTENT: bool> Attack for Overwritten<CONSISTENT> {
     async fn prepare(scene: &mut Scene) -> Self {
-        let mut creator = scene.stranger();
+        let mut creator = scene.stranger().await;
         creator.account.found("Mine", &creator.state).await.expect("an organization");
         Self { creator, next_machine: scene.empty_state() }
     }

@@ -22,7 +22,7 @@ async fn invite() {
         carry_keys: false,
     };
     let code = scene.ada.vault().invite(&new).await.expect("an invite");
-    let mut carol = scene.stranger();
+    let mut carol = scene.stranger().await;
     carol.account.join(&code, &carol.state).await.expect("a join");
     let sent = |bytes: &[u8]| scene.server.calls().iter().any(|call| contains(&call.message, bytes));
     assert!(sent(&code.invite_id.0), "the control: what is sent is found");

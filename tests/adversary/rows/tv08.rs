@@ -2,8 +2,9 @@
 
 use crate::attack::{Attack, Row, Try};
 use crate::forge;
+use crate::moves::show_link;
 use crate::proxy::{Audience, Who};
-use crate::rpcs::ReadChanges;
+use crate::rpcs::{Commit, ListManifestHeads, ReadChanges};
 use crate::person::Person;
 use crate::scene::{Backup, CANARY, Scene};
 use keyvawlt_client::Error;
@@ -17,6 +18,7 @@ pub const ROW: Row = Row {
     tries: &[
         Try::detected::<RemovedWriter<false>>("shown to a client that knows of the removal", Code::Fence),
         Try::detected::<RemovedWriter<true>>("shown before the removal, which is shown later", Code::Fence),
+        Try::detected::<OlderFence>("the admin who removes him, and does not read there, is told an older head to fence", Code::Fence),
     ],
 };
 
@@ -86,5 +88,56 @@ impl<const EARLY: bool> Attack for RemovedWriter<EARLY> {
 
     async fn insist(&mut self, scene: &mut Scene) -> Result<(), Error> {
         self.carol.write(&scene.production, CANARY).await
+    }
+}
+
+/// The removal stands, and so does a write of Bob's beyond the head it names: whoever holds both sees that they do not go together.
+struct OlderFence {
+    admin: Person,
+}
+
+impl Attack for OlderFence {
+    async fn prepare(scene: &mut Scene) -> Self {
+        let admin = scene.newcomer(role::ADMIN, &[]).await;
+        let production = scene.production;
+        scene.bob.write(&production, CANARY).await.expect("Bob's last write");
+        scene.ada.read_all(&production).await.expect("Ada has seen it");
+        Self { admin }
+    }
+
+    fn victim(&self, scene: &Scene) -> Who {
+        scene.ada.who()
+    }
+
+    async fn lie(&mut self, scene: &mut Scene, audience: Audience) {
+        let calls = scene.server.calls();
+        let production = scene.production;
+        let writes: Vec<_> = forge::writes_to(&calls, &production).collect();
+        let older = writes[writes.len() - 2].clone();
+        let admin = Audience::Only(self.admin.who());
+        scene.server.answers::<ListManifestHeads>(admin, move |_, answer| {
+            for head in answer.heads.iter_mut().filter(|head| *head.ns_id == production.0) {
+                head.link = Some(older.clone());
+            }
+        });
+        // The real server holds the fence against the head it has.
+        scene.server.swallow::<Commit>(admin);
+        let bob = scene.bob.account.identity().id();
+        self.admin.vault().remove_member(&bob).await.expect("the server says that Bob is removed");
+        let removal = forge::batches(&scene.server.calls()[calls.len()..]).next().expect("the removal");
+        scene.server.repent();
+        for (nth, link) in (0..).zip(removal.links) {
+            show_link(&scene.server, audience, scene.chain().tip().next_seq() + nth, link);
+        }
+    }
+
+    async fn act(&mut self, scene: &mut Scene) -> Result<(), Error> {
+        let production = scene.production;
+        scene.ada.read_all(&production).await
+    }
+
+    async fn insist(&mut self, scene: &mut Scene) -> Result<(), Error> {
+        let production = scene.production;
+        scene.ada.write(&production, CANARY).await
     }
 }

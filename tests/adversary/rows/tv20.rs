@@ -35,7 +35,7 @@ impl<const HOW: u8> Forgery for Join<HOW> {
         let dead = match HOW {
             USED => {
                 let code = invite(scene.ada.vault()).await;
-                let mut newcomer = scene.stranger();
+                let mut newcomer = scene.stranger().await;
                 newcomer.account.join(&code, &newcomer.state).await.expect("a join");
                 code
             }
