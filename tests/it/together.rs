@@ -2,18 +2,16 @@
 
 use crate::world::{Engine, World, on_each_store};
 use keyvawlt_client::ledger::NsId;
-use keyvawlt_client::{FactsInput, SecretWrite, Vault};
+use keyvawlt_client::{Error, FactsInput, SecretWrite, Vault};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-on_each_store!(
-    whoever_writes_at_the_same_time_loses_nothing,
-    one_is_let_go_while_others_write_and_reminders_are_made,
-    a_store_that_hangs_up_is_called_again,
-);
+on_each_store!(whoever_writes_at_the_same_time_loses_nothing, one_is_let_go_while_others_write_and_reminders_are_made);
 
 const WRITERS: usize = 5;
 const WRITES: usize = 6;
+/// Calls made anew by somebody who keeps losing races on a busy machine.
+const PATIENCE: usize = 5;
 const DAY_MS: u64 = 24 * 3600 * 1000;
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -56,7 +54,12 @@ async fn one_is_let_go_while_others_write_and_reminders_are_made(world: World) {
     world.stop().await;
 }
 
-async fn a_store_that_hangs_up_is_called_again(world: World) {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_postgresql_that_hangs_up_is_called_again() {
+    if Engine::Postgres.is_left_out() {
+        return;
+    }
+    let world = World::on(Engine::Postgres).await;
     let (mut vault, office, mut vaults) = office(&world, 8).await;
     for round in 0..3 {
         // More connections than a client has patience.
@@ -74,12 +77,10 @@ async fn a_store_that_hangs_up_is_called_again(world: World) {
     world.stop().await;
 }
 
-/// All connections end, as when PostgreSQL is restarted; SQLite's cannot.
+/// All connections end, as when PostgreSQL is restarted.
 async fn hang_up(world: &World) {
-    if world.database.engine == Engine::Postgres {
-        let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
-        world.database.execute(sql).await;
-    }
+    let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    world.database.execute(sql).await;
 }
 
 /// An environment, its founder's vault, and the vaults of others who write there.
@@ -102,7 +103,14 @@ async fn write(mut vault: Vault, office: NsId, writer: usize, ends_ms: u64) -> V
         let name = format!("writer{writer}/key{nth}");
         let facts = FactsInput { expires_ms: Some(ends_ms), label: Some(name.clone()), ..FactsInput::default() };
         let write = SecretWrite { facts: Some(facts), if_version: Some(0), ..SecretWrite::new(&name, "v") };
-        vault.write(&office, &[write]).await.expect("a write");
+        // The client gives up after some lost races. Nothing was acknowledged then, and the caller may go on.
+        let mut outcome = vault.write(&office, std::slice::from_ref(&write)).await;
+        for _ in 0..PATIENCE {
+            if matches!(outcome, Err(Error::Conflict { .. })) {
+                outcome = vault.write(&office, std::slice::from_ref(&write)).await;
+            }
+        }
+        outcome.expect("a write");
         written.push(name);
     }
     written
