@@ -20,8 +20,13 @@ use keyvawlt_ledger::{Code, Domain, FORMAT, Fault, Hash, IdentityId, NsId, Secre
 use keyvawlt_proto::v1;
 use std::collections::BTreeMap;
 
-/// How often a change is made anew because somebody else was first.
-const REBASES: u32 = 8;
+/// How often a change is made anew because somebody else was first. A removal loses to every write that comes while it is made: many short
+/// tries win where a few long pauses do not.
+const REBASES: u32 = 32;
+/// The first pause before that is random below this; each further one below twice the last, up to [`LONGEST_PAUSE_MS`].
+const FIRST_PAUSE_MS: u64 = 100;
+/// Longer, and a change that never gets through would not be told within half a minute.
+const LONGEST_PAUSE_MS: u64 = 800;
 
 /// A change in the making.
 pub(crate) struct Change<'v> {
@@ -67,9 +72,10 @@ impl Vault {
         loop {
             match self.attempt(loss.as_ref(), &mut make).await {
                 Err(Error::Conflict { why }) if tries < REBASES => {
+                    let pause = LONGEST_PAUSE_MS.min(FIRST_PAUSE_MS << tries);
                     tries += 1;
                     tracing::debug!(tries, why, "somebody else was first");
-                    tokio::time::sleep(std::time::Duration::from_millis(random::below(50 << tries))).await;
+                    tokio::time::sleep(std::time::Duration::from_millis(random::below(pause))).await;
                 }
                 Err(error) => return Err(error),
                 Ok(outcome) => return outcome,
