@@ -1,10 +1,9 @@
 //! Machines: a token, one environment, and an end.
 
 use super::people::owner_of_payments;
-use super::shell::Shell;
+use super::shell::{Shell, until_fails};
 use crate::world::{Engine, World};
 use std::os::unix::fs::PermissionsExt;
-use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_machine_reads_its_environment_until_it_is_revoked() {
@@ -38,13 +37,12 @@ async fn a_machine_reads_its_environment_until_it_is_revoked() {
 async fn a_machine_ends_by_itself_and_is_shown_as_ended() {
     let world = World::in_real_time(Engine::Sqlite).await;
     let ada = owner_of_payments(&world).await;
-    let token = ada.run("machine create ci -e production --ttl 3s").ok().await;
+    let token = ada.run("machine create ci -e production --ttl 10s").ok().await;
     let agent = Shell::new(&world, "agent");
     let list = || agent.run("secrets list -e production").var("KEYVAWLT_TOKEN", token.trim());
     list().ok().await;
     assert!(ada.run("status").ok().await.contains("ci (machine): ends now"));
-    tokio::time::sleep(Duration::from_secs(4)).await;
-    list().fails(10).await;
+    until_fails(10, list).await;
     assert_eq!(ada.run("machine list").json().await[0]["ended"], true);
     assert!(ada.run("status").ok().await.contains("ci (machine): ended now"));
     world.stop().await;

@@ -141,6 +141,22 @@ impl Line {
     }
 }
 
+/// Runs a line again and again until it ends with this code, as it must in the end. What it then prints on stderr.
+pub async fn until_fails(code: i32, line: impl Fn() -> Line) -> String {
+    let waiting = async {
+        loop {
+            let output = line().output().await;
+            match output.status.code() {
+                Some(0) => tokio::time::sleep(Duration::from_millis(500)).await,
+                ended => return (ended, text(&output.stderr)),
+            }
+        }
+    };
+    let (ended, said) = tokio::time::timeout(PATIENCE, waiting).await.expect("it ends");
+    assert_eq!(ended, Some(code), "{said}");
+    said
+}
+
 /// UTF-8 text, as everything is that is no secret's value.
 pub fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("text")
