@@ -63,6 +63,7 @@ rows! {
     tv37
     tv38
     tv39
+    tv42
     tv43
     tv46
     tv50
