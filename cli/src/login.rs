@@ -143,7 +143,11 @@ impl Files {
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> Outcome {
-        files::private_dir(&self.directory).map_err(|error| Failure::file(&self.directory, "create", &error))?;
+        files::private_dir(&self.directory).map_err(|error| {
+            Failure::local(format!("cannot create the directory of this device's settings and keys: {error}"))
+                .on(self.directory.display().to_string())
+                .hint("another one: --config-dir DIR")
+        })?;
         let path = self.directory.join(name);
         files::replace(&path, bytes, Readers::Owner).map_err(|error| Failure::file(&path, "write", &error))
     }

@@ -9,3 +9,4 @@ mod run;
 mod secrets;
 pub mod shell;
 mod transfer;
+mod unwritable;

@@ -107,6 +107,7 @@ impl Vault {
         if staged.batch.links.is_empty() && staged.batch.manifest_links.is_empty() {
             return Ok(());
         }
+        self.check_writable()?;
         let request = v1::CommitRequest {
             org_id: Bytes::copy_from_slice(&self.org_id.0),
             request_id: Bytes::copy_from_slice(&random::bytes::<16>()),

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use keyvawlt_ledger::Hash;
 use keyvawlt_ledger::hash::hash;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -51,7 +51,7 @@ impl StateDir {
         let path = self.path.join(name);
         match fs::read(&path) {
             Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(storage(&path, &error)),
         }
     }
@@ -85,11 +85,18 @@ impl StateDir {
         self.write(name, &bytes)
     }
 
+    /// Fails if a file could not be replaced, so that nothing is sent which could not be remembered.
+    pub(crate) fn check_writable(&self, name: &str) -> Result<()> {
+        let beside = self.path.join(format!(".{name}.new"));
+        let made = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside);
+        made.and_then(|_| fs::remove_file(&beside)).map_err(|error| storage(&self.path, &error))
+    }
+
     /// Removes a file, if it is there.
     pub fn remove(&self, name: &str) -> Result<()> {
         let path = self.path.join(name);
         match fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(storage(&path, &error)),
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(storage(&path, &error)),
             _ => Ok(()),
         }
     }
@@ -117,7 +124,13 @@ impl StateDir {
 }
 
 fn storage(path: &Path, error: &std::io::Error) -> Error {
-    Error::Storage { path: path.to_owned(), why: error.to_string() }
+    let why = match error.kind() {
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            format!("{error}: what this machine has verified is kept here, so it must be readable and writable")
+        }
+        _ => error.to_string(),
+    };
+    Error::Storage { path: path.to_owned(), why }
 }
 
 #[cfg(test)]

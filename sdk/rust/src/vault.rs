@@ -164,6 +164,11 @@ impl Vault {
         self.state.write_checked(&file_name(&self.org_id), stored.to_bytes())
     }
 
+    /// Fails if what a change leaves behind could not be remembered.
+    pub(crate) fn check_writable(&self) -> Result<()> {
+        self.state.check_writable(&file_name(&self.org_id))
+    }
+
     fn load(&mut self) -> Result<()> {
         let name = file_name(&self.org_id);
         let damaged = |why: String| Error::Storage {

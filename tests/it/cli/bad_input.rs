@@ -37,16 +37,14 @@ impl Heard {
 
     /// Runs a line that must end with this code and print no result.
     pub async fn fails(&mut self, what: &str, line: Line, code: i32) {
-        let mut said = line.fails(code).await;
-        for (text, word) in &self.hidden {
-            said = said.replace(text, word);
-        }
+        let said = line.fails(code).await;
         self.note(what, code, &said);
     }
 
     /// Takes in what was said.
     pub fn note(&mut self, what: &str, code: i32, said: &str) {
-        let said = hide_lengths(&hide_ids(said));
+        let said = self.hidden.iter().fold(said.to_owned(), |said, (text, word)| said.replace(text, word));
+        let said = hide_lengths(&hide_ids(&said));
         self.said += &format!("# {what}: exit {code}\n{}\n\n", said.trim_end());
     }
 
