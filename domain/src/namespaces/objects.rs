@@ -6,8 +6,8 @@ use crate::store::{Tx, column, number};
 use keyvawlt_ledger::SecretId;
 use keyvawlt_ledger::manifest::ObjectKind;
 use keyvawlt_schema::{secret, version};
-use sea_orm::sea_query::{Alias, Expr, ExprTrait as _, Func, Order, Query, SelectStatement};
-use sea_orm::{ColumnTrait, ConnectionTrait as _, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::ConnectionTrait as _;
+use sea_orm::sea_query::{Alias, Condition, Expr, ExprTrait as _, Func, Order, Query, SelectStatement};
 use std::collections::BTreeMap;
 
 /// What a leaf's row brings besides its value: name, key and framing.
@@ -26,38 +26,41 @@ pub struct Sealed {
     pub data: Vec<u8>,
 }
 
-/// The current objects written by the links after `held` up to `upto`.
+/// The current objects written by the links after `held` up to `upto`: name and facts with the newest link of their leaf, value and key with
+/// the link that wrote the version. One row per secret: each row crosses from SQLite's thread to ours.
 pub(super) async fn read(tx: &Tx, place: &Place, held: u64, upto: u64) -> Result<Vec<Sealed>> {
-    let leaves = secret::Entity::find()
-        .select_only()
-        .column(secret::Column::SecretId)
-        .column(secret::Column::Version)
-        .column(secret::Column::Name)
-        .column(secret::Column::Facts)
-        .filter(secret::Column::OrgId.eq(place.org.0.to_vec()).and(secret::Column::NsId.eq(place.ns.0.to_vec())))
-        .filter(secret::Column::Mseq.gt(column(held)).and(secret::Column::Mseq.lte(column(upto))))
-        .order_by_asc(secret::Column::Mseq)
-        .into_tuple::<(Vec<u8>, i64, Vec<u8>, Vec<u8>)>()
-        .all(tx.db())
-        .await?;
-    let mut objects = Vec::with_capacity(leaves.len() * 4);
-    for (id, version, name, facts) in leaves {
-        let (secret, version) = (SecretId::from_slice(&id)?, number(version));
-        objects.push(Sealed { secret, version, kind: ObjectKind::Name, data: name });
-        objects.push(Sealed { secret, version, kind: ObjectKind::Facts, data: facts });
-    }
-    let mut versions = current_versions(place, held);
-    versions
-        .column((version::Entity, version::Column::SecretId))
-        .column((version::Entity, version::Column::Version))
-        .column((version::Entity, version::Column::Payload))
-        .column((version::Entity, version::Column::Dek))
-        .and_where(Expr::col((version::Entity, version::Column::Mseq)).lte(column(upto)));
-    for row in tx.db().query_all(&versions).await? {
+    let of_leaf = |column| (secret::Entity, column);
+    let of_version = |column| (version::Entity, column);
+    let leaf_at = Expr::col(of_leaf(secret::Column::Mseq));
+    let version_at = Expr::col(of_version(version::Column::Mseq));
+    let written = version_at.clone().gt(column(held)).and(version_at.clone().lte(column(upto)));
+    let mut leaves = Query::select();
+    leaves
+        .columns([of_leaf(secret::Column::SecretId), of_leaf(secret::Column::Version), of_leaf(secret::Column::Mseq)])
+        .columns([of_leaf(secret::Column::Name), of_leaf(secret::Column::Facts)])
+        .columns([of_version(version::Column::Payload), of_version(version::Column::Dek)])
+        .from(secret::Entity)
+        .left_join(version::Entity, same_version().add(written))
+        .and_where(Expr::col(of_leaf(secret::Column::OrgId)).eq(place.org.0.to_vec()))
+        .and_where(Expr::col(of_leaf(secret::Column::NsId)).eq(place.ns.0.to_vec()))
+        // A version is never newer than its leaf.
+        .and_where(leaf_at.clone().gt(column(held)))
+        .and_where(leaf_at.clone().lte(column(upto)).or(version_at.is_not_null()))
+        .order_by(of_leaf(secret::Column::Mseq), Order::Asc);
+    let rows = tx.db().query_all(&leaves).await?;
+    let mut objects = Vec::with_capacity(rows.len() * 4);
+    for row in rows {
         let id: Vec<u8> = row.try_get_by_index(0)?;
         let (secret, version) = (SecretId::from_slice(&id)?, number(row.try_get_by_index(1)?));
-        objects.push(Sealed { secret, version, kind: ObjectKind::Payload, data: row.try_get_by_index(2)? });
-        objects.push(Sealed { secret, version, kind: ObjectKind::Dek, data: row.try_get_by_index(3)? });
+        let mut push = |kind, data| objects.push(Sealed { secret, version, kind, data });
+        if number(row.try_get_by_index(2)?) <= upto {
+            push(ObjectKind::Name, row.try_get_by_index(3)?);
+            push(ObjectKind::Facts, row.try_get_by_index(4)?);
+        }
+        if let (Some(payload), Some(dek)) = (row.try_get_by_index(5)?, row.try_get_by_index(6)?) {
+            push(ObjectKind::Payload, payload);
+            push(ObjectKind::Dek, dek);
+        }
     }
     Ok(objects)
 }
@@ -85,20 +88,24 @@ pub(super) async fn sizes(tx: &Tx, place: &Place, held: u64) -> Result<BTreeMap<
 fn current_versions(place: &Place, held: u64) -> SelectStatement {
     let of_version = |column| Expr::col((version::Entity, column));
     let mut select = Query::select();
-    let mut same = sea_orm::Condition::all();
-    for (ours, theirs) in [
-        (version::Column::OrgId, secret::Column::OrgId),
-        (version::Column::NsId, secret::Column::NsId),
-        (version::Column::SecretId, secret::Column::SecretId),
-        (version::Column::Version, secret::Column::Version),
-    ] {
-        same = same.add(of_version(ours).equals((secret::Entity, theirs)));
-    }
     select
         .from(version::Entity)
-        .inner_join(secret::Entity, same)
+        .inner_join(secret::Entity, same_version())
         .and_where(of_version(version::Column::OrgId).eq(place.org.0.to_vec()))
         .and_where(of_version(version::Column::NsId).eq(place.ns.0.to_vec()))
         .and_where(of_version(version::Column::Mseq).gt(column(held)));
     select
+}
+
+/// A version and the leaf whose newest it is.
+fn same_version() -> Condition {
+    let pairs = [
+        (version::Column::OrgId, secret::Column::OrgId),
+        (version::Column::NsId, secret::Column::NsId),
+        (version::Column::SecretId, secret::Column::SecretId),
+        (version::Column::Version, secret::Column::Version),
+    ];
+    pairs
+        .into_iter()
+        .fold(Condition::all(), |same, (ours, theirs)| same.add(Expr::col((version::Entity, ours)).equals((secret::Entity, theirs))))
 }
