@@ -7,6 +7,7 @@ use crate::world::{Engine, PASSWORD, World};
 use keyvawlt_client::ledger::NsId;
 use keyvawlt_client::ledger::chain::permission;
 use keyvawlt_client::{Clock, NewMachine, SecretWrite, Vault};
+use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
@@ -45,7 +46,7 @@ impl Heard {
     pub fn note(&mut self, what: &str, code: i32, said: &str) {
         let said = self.hidden.iter().fold(said.to_owned(), |said, (text, word)| said.replace(text, word));
         let said = hide_lengths(&hide_ids(&said));
-        self.said += &format!("# {what}: exit {code}\n{}\n\n", said.trim_end());
+        writeln!(self.said, "# {what}: exit {code}\n{}\n", said.trim_end()).expect("a string takes all");
     }
 
     /// Compares with what was reviewed.
@@ -104,6 +105,7 @@ async fn logins_that_are_wrong() {
     file("key", &secret_key);
     let other = if secret_key.ends_with('0') { "1" } else { "0" };
     file("mistyped", &format!("{}{other}", &secret_key[..secret_key.len() - 1]));
+    #[expect(clippy::disallowed_methods, reason = "a key of nobody, used once")]
     file("other", &keyvawlt_client::SecretKey::random(&mut rand::rng()).to_text());
     file("scrap", "a page without a key");
     let mut heard = Heard::of(&world);
@@ -198,7 +200,8 @@ async fn servers_that_are_wrong() {
     // Somebody listens there who never answers, and closes.
     let mute = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mute_at = format!("http://{}", mute.local_addr().unwrap());
-    let closing = tokio::task::spawn(async move {
+    let mut closing = tokio::task::JoinSet::new();
+    closing.spawn(async move {
         while let Ok((stream, _)) = mute.accept().await {
             drop(stream);
         }
@@ -226,7 +229,7 @@ async fn servers_that_are_wrong() {
     assert!(world.server.stop().await);
     heard.fails("the server is down, reading", run("secrets get stripe/key").var("KEYVAWLT_TIMEOUT", "2s"), 15).await;
     heard.fails("the server is down, starting a program", run("run --all -- echo started").var("KEYVAWLT_ADDR", &origin), 15).await;
-    closing.abort();
+    closing.abort_all();
     heard.review("servers");
 }
 

@@ -35,8 +35,8 @@ async fn an_imported_env_file_is_exported_as_every_reader_reads_it() {
     let world = World::in_real_time(Engine::Sqlite).await;
     let ada = Shell::founder(&world, "ada").await;
     let run = |words: &str| production(ada.run(words));
-    let file: String = VALUES.iter().map(|(_, _, line)| format!("{line}\n")).collect();
-    std::fs::write(ada.home().join(".env"), file).unwrap();
+    let lines: Vec<String> = VALUES.iter().map(|(_, _, line)| format!("{line}\n")).collect();
+    std::fs::write(ada.home().join(".env"), lines.concat()).unwrap();
     let imported = run("import .env").json().await;
     assert_eq!(imported.as_array().unwrap().len(), VALUES.len());
     assert_eq!(imported[0], json!({ "name": "PLAIN", "step": "create", "version": 1 }));
