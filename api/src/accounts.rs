@@ -5,7 +5,7 @@ use crate::{Api, fields};
 use keyvawlt_domain::accounts::{self, Changes, NewAccount, Slot, SlotKind};
 use keyvawlt_domain::authorize::UseAccount;
 use keyvawlt_domain::{Caller, Error, Result, Tx};
-use keyvawlt_ledger::{AccountId, SlotId};
+use keyvawlt_ledger::{AccountId, SlotId, assertion};
 use keyvawlt_proto::v1;
 use keyvawlt_proto::v1::account_service_server::AccountService;
 use tonic::{Request, Response, Status};
@@ -37,10 +37,12 @@ impl AccountService for Api {
             ACCOUNT_DEADLINE,
             Box::pin(async {
                 let (store, now_ms) = (&self.parts.store, self.parts.store.clock().now_ms());
-                self.limits.log_in(call.peer, now_ms)?;
+                // Claimed, not proved: whoever claims another one's gets in the way of himself.
+                let claimed = assertion::claimed_subject(&request.assertion).ok();
+                self.limits.log_in(call.peer, claimed, now_ms)?;
                 let access = accounts::log_in(store, &self.parts.tokens, &self.parts.origins, &request.assertion).await;
                 if access.as_ref().is_err_and(|error| matches!(error, Error::Unauthenticated { .. })) {
-                    self.limits.log_in_failed(call.peer, now_ms);
+                    self.limits.log_in_failed(call.peer, claimed, now_ms);
                 }
                 let access = access?;
                 let expires_in_s = u32::try_from(access.expires_at_ms.saturating_sub(now_ms) / 1000).unwrap_or(0);

@@ -4,6 +4,7 @@
 
 use keyvawlt_domain::{Error, Result};
 use keyvawlt_ledger::AccountId;
+use keyvawlt_ledger::assertion::Subject;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;
@@ -11,8 +12,10 @@ use std::sync::{Mutex, PoisonError};
 
 /// Sign-ups of one address: an office behind one address on its first day, and then one every ten seconds.
 const SIGN_UPS: Rate = Rate { burst: 500, refill_ms: 10_000 };
-/// Failed log-ins of one address.
+/// Failed log-ins of one subject from one address. Not of an address alone: behind a proxy all have the same, and one would lock out all.
 const FAILED_LOG_INS: Rate = Rate { burst: 60, refill_ms: 1_000 };
+/// KiB committed by one subject: 128 MiB at once, which is the largest import in whole batches, and then 1 MiB a second.
+const COMMITTED_KIB: Rate = Rate { burst: 128 * 1024, refill_ms: 1 };
 /// E-mail codes tried by one account; each code has its own few tries besides.
 const CODES: Rate = Rate { burst: 20, refill_ms: 60_000 };
 /// Organizations created by one account.
@@ -24,7 +27,8 @@ const GENERATION: usize = 8192;
 #[derive(Debug)]
 pub(crate) struct Limits {
     sign_ups: Buckets<Option<IpAddr>>,
-    failed_log_ins: Buckets<Option<IpAddr>>,
+    failed_log_ins: Buckets<(Option<IpAddr>, Option<Subject>)>,
+    committed: Buckets<Subject>,
     codes: Buckets<AccountId>,
     organizations: Buckets<AccountId>,
 }
@@ -34,6 +38,7 @@ impl Default for Limits {
         Self {
             sign_ups: Buckets::of(SIGN_UPS),
             failed_log_ins: Buckets::of(FAILED_LOG_INS),
+            committed: Buckets::of(COMMITTED_KIB),
             codes: Buckets::of(CODES),
             organizations: Buckets::of(ORGANIZATIONS),
         }
@@ -42,24 +47,28 @@ impl Default for Limits {
 
 impl Limits {
     pub(crate) fn sign_up(&self, peer: Option<IpAddr>, now_ms: u64) -> Result<()> {
-        self.sign_ups.take(network(peer), now_ms)
+        self.sign_ups.take(network(peer), 1, now_ms)
     }
 
-    pub(crate) fn log_in(&self, peer: Option<IpAddr>, now_ms: u64) -> Result<()> {
-        self.failed_log_ins.check(&network(peer), now_ms)
+    pub(crate) fn log_in(&self, peer: Option<IpAddr>, subject: Option<Subject>, now_ms: u64) -> Result<()> {
+        self.failed_log_ins.check(&(network(peer), subject), now_ms)
     }
 
-    pub(crate) fn log_in_failed(&self, peer: Option<IpAddr>, now_ms: u64) {
+    pub(crate) fn log_in_failed(&self, peer: Option<IpAddr>, subject: Option<Subject>, now_ms: u64) {
         // The next one hears of it.
-        let _ = self.failed_log_ins.take(network(peer), now_ms);
+        let _ = self.failed_log_ins.take((network(peer), subject), 1, now_ms);
+    }
+
+    pub(crate) fn commit(&self, subject: Subject, bytes: usize, now_ms: u64) -> Result<()> {
+        self.committed.take(subject, u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX), now_ms)
     }
 
     pub(crate) fn code(&self, account: AccountId, now_ms: u64) -> Result<()> {
-        self.codes.take(account, now_ms)
+        self.codes.take(account, 1, now_ms)
     }
 
     pub(crate) fn organization(&self, account: AccountId, now_ms: u64) -> Result<()> {
-        self.organizations.take(account, now_ms)
+        self.organizations.take(account, 1, now_ms)
     }
 }
 
@@ -101,14 +110,14 @@ impl<K: Eq + Hash + Clone> Buckets<K> {
         Self { rate, generations: Mutex::new(Generations { young: HashMap::new(), old: HashMap::new() }) }
     }
 
-    /// Takes one, if there is one.
-    fn take(&self, key: K, now_ms: u64) -> Result<()> {
+    /// Takes so many, if they are there.
+    fn take(&self, key: K, count: u32, now_ms: u64) -> Result<()> {
         let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
         let mut bucket = self.present(&generations, &key, now_ms);
-        let taken = if bucket.left == 0 {
-            Err(self.wait(bucket, now_ms))
+        let taken = if bucket.left < count {
+            Err(self.wait(bucket, count, now_ms))
         } else {
-            bucket.left -= 1;
+            bucket.left -= count;
             Ok(())
         };
         if generations.young.len() >= GENERATION && !generations.young.contains_key(&key) {
@@ -122,7 +131,7 @@ impl<K: Eq + Hash + Clone> Buckets<K> {
     fn check(&self, key: &K, now_ms: u64) -> Result<()> {
         let generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
         let bucket = self.present(&generations, key, now_ms);
-        if bucket.left == 0 { Err(self.wait(bucket, now_ms)) } else { Ok(()) }
+        if bucket.left == 0 { Err(self.wait(bucket, 1, now_ms)) } else { Ok(()) }
     }
 
     fn present(&self, generations: &Generations<K>, key: &K, now_ms: u64) -> Bucket {
@@ -134,8 +143,9 @@ impl<K: Eq + Hash + Clone> Buckets<K> {
         bucket
     }
 
-    fn wait(&self, bucket: Bucket, now_ms: u64) -> Error {
-        Error::RateLimited { retry_after_ms: (bucket.since_ms + self.rate.refill_ms).saturating_sub(now_ms).max(1) }
+    fn wait(&self, bucket: Bucket, count: u32, now_ms: u64) -> Error {
+        let missing = u64::from(count.saturating_sub(bucket.left));
+        Error::RateLimited { retry_after_ms: (bucket.since_ms + missing * self.rate.refill_ms).saturating_sub(now_ms).max(1) }
     }
 }
 
@@ -146,11 +156,11 @@ mod tests {
     #[test]
     fn a_burst_is_free_and_then_one_after_each_pause() {
         let buckets = Buckets::of(Rate { burst: 2, refill_ms: 100 });
-        assert!(buckets.take("a", 0).is_ok() && buckets.take("a", 10).is_ok());
-        assert!(matches!(buckets.take("a", 50), Err(Error::RateLimited { retry_after_ms: 50 })));
-        assert!(buckets.take("b", 50).is_ok());
-        assert!(buckets.check(&"a", 100).is_ok() && buckets.take("a", 100).is_ok() && buckets.take("a", 150).is_err());
-        assert!(buckets.take("a", 1000).is_ok() && buckets.take("a", 1000).is_ok() && buckets.take("a", 1000).is_err());
+        assert!(buckets.take("a", 1, 0).is_ok() && buckets.take("a", 1, 10).is_ok());
+        assert!(matches!(buckets.take("a", 1, 50), Err(Error::RateLimited { retry_after_ms: 50 })));
+        assert!(buckets.take("b", 1, 50).is_ok());
+        assert!(buckets.check(&"a", 100).is_ok() && buckets.take("a", 1, 100).is_ok() && buckets.take("a", 1, 150).is_err());
+        assert!(buckets.take("a", 1, 1000).is_ok() && buckets.take("a", 1, 1000).is_ok() && buckets.take("a", 1, 1000).is_err());
     }
 
     #[test]

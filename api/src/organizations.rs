@@ -28,6 +28,7 @@ impl OrganizationService for Api {
             WRITE_DEADLINE,
             Box::pin(async {
                 let subject = call.subject()?;
+                self.limits.commit(subject, request.encoded_len(), self.parts.store.clock().now_ms())?;
                 let key = request_key("CreateOrganization", &request.request_id, request.batch.as_ref())?;
                 let batch = fields::batch(request.batch)?;
                 let tx = self.parts.store.write().await?;
@@ -97,6 +98,7 @@ impl OrganizationService for Api {
             Box::pin(async {
                 let subject = call.subject()?;
                 let org = fields::id("org_id", &request.org_id, OrgId::from_slice)?;
+                self.limits.commit(subject, request.encoded_len(), self.parts.store.clock().now_ms())?;
                 let key = request_key("Commit", &request.request_id, request.batch.as_ref())?;
                 let batch = fields::batch(request.batch)?;
                 let tx = self.parts.store.write().await?;

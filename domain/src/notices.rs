@@ -9,8 +9,8 @@ use crate::error::{Error, Result};
 use crate::jobs::{self, Job};
 use crate::store::{Tx, column, number};
 use keyvawlt_ledger::{IdentityId, NsId, OrgId, SecretId, facts};
-use keyvawlt_schema::{account, alert, secret};
-use sea_orm::sea_query::{ExprTrait as _, OnConflict};
+use keyvawlt_schema::{account, account_key, alert, member, secret};
+use sea_orm::sea_query::{ExprTrait as _, OnConflict, Query, SelectStatement};
 use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use std::collections::HashSet;
 
@@ -95,7 +95,7 @@ pub async fn scan(tx: &Tx, org: OrgId, ns: NsId, after: Option<SecretId>) -> Res
     let tx = tx.without_permit("the worker's scan writes jobs of ids, for those whom the chain lets read");
     // Two scans at once would find the same people.
     tx.lock_org(&org).await?;
-    let recipients = verified(tx, people::who_read(tx, &org, &ns).await?).await?;
+    let recipients = verified(tx, &org, people::who_read(tx, &org, &ns).await?).await?;
     if recipients.is_empty() {
         return Ok(None);
     }
@@ -130,11 +130,12 @@ pub async fn expiry_notice(
     let Some((row, expires)) = current.and_then(|row| row.expires_at.map(|at| (row, number(at)))) else {
         return Ok(None);
     };
-    if expires > tx.now_ms() + AHEAD_MS || !people::who_read(tx, &org, &ns).await?.contains(&recipient) {
+    let mut readers = people::who_read(tx, &org, &ns).await?;
+    readers.retain(|reader| *reader == recipient);
+    if expires > tx.now_ms() + AHEAD_MS || verified(tx, &org, readers).await?.is_empty() {
         return Ok(None);
     }
-    let account = account::Entity::find().filter(account::Column::IdentityId.eq(recipient.0.to_vec()));
-    let account = account.one(tx.db()).await?.filter(|account| account.email_verified_at.is_some());
+    let account = account::Entity::find().filter(account::Column::IdentityId.eq(recipient.0.to_vec())).one(tx.db()).await?;
     let facts = facts::read(&row.facts)?;
     let (label, provider) = facts.map_or((None, None), |facts| (facts.label, facts.provider));
     Ok(account.map(|account| ExpiryNotice { email: account.email, org, ns, secret, version, expires_ms: expires, label, provider }))
@@ -160,13 +161,23 @@ async fn tell(tx: &Tx, (org, ns): (OrgId, NsId), secret: SecretId, version: i64,
     Ok(())
 }
 
-/// Those of them whose address was proved.
-async fn verified(tx: &Tx, people: Vec<IdentityId>) -> Result<Vec<IdentityId>> {
-    let ids = people.into_iter().map(|id| id.0.to_vec());
+/// Those of them whose address was proved and who entered the organization themselves, with the keys their account has: nobody can have
+/// strangers mailed by adding them to an organization.
+async fn verified(tx: &Tx, org: &OrgId, people: Vec<IdentityId>) -> Result<Vec<IdentityId>> {
+    let ids: Vec<Vec<u8>> = people.into_iter().map(|id| id.0.to_vec()).collect();
+    let keys: Vec<Vec<u8>> = member::Entity::find()
+        .select_only()
+        .column(member::Column::KeyId)
+        .filter(member::Column::OrgId.eq(org.0.to_vec()).and(member::Column::IdentityId.is_in(ids.clone())))
+        .filter(member::Column::Own.eq(true))
+        .into_tuple()
+        .all(tx.db())
+        .await?;
     let rows: Vec<Vec<u8>> = account::Entity::find()
         .select_only()
         .column(account::Column::IdentityId)
         .filter(account::Column::IdentityId.is_in(ids).and(account::Column::EmailVerifiedAt.is_not_null()))
+        .filter(account::Column::Id.in_subquery(whose(keys)))
         .order_by_asc(account::Column::IdentityId)
         .into_tuple()
         .all(tx.db())
@@ -188,6 +199,12 @@ async fn due_secrets(tx: &Tx, org: &OrgId, ns: &NsId, after: Option<SecretId>, p
         .order_by_asc(secret::Column::SecretId)
         .limit(page as u64);
     Ok(due.into_tuple().all(tx.db()).await?)
+}
+
+/// The accounts that have, or had, one of these keys.
+fn whose(keys: Vec<Vec<u8>>) -> SelectStatement {
+    let keys = account_key::Column::KeyId.is_in(keys);
+    Query::select().column(account_key::Column::AccountId).from(account_key::Entity).and_where(keys).to_owned()
 }
 
 type Heard = HashSet<(Vec<u8>, i64, Vec<u8>)>;

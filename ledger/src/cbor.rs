@@ -39,6 +39,25 @@ pub fn decode(bytes: &[u8]) -> Result<Value, Fault> {
     if reader.rest.is_empty() { Ok(value) } else { Err(canon("bytes after the end of the document")) }
 }
 
+/// How many items a document has, map keys included: what decoding it will cost, found out without decoding it.
+pub fn count_items(bytes: &[u8]) -> Result<usize, Fault> {
+    let mut reader = Reader { rest: bytes };
+    let (mut items, mut open) = (0, 1_u64);
+    while open > 0 {
+        let first = reader.byte()?;
+        (items, open) = (items + 1, open - 1);
+        match first >> 5 {
+            0 => drop(reader.argument(first)?),
+            2 | 3 => drop(reader.string(first)?),
+            4 => open = open.saturating_add(reader.argument(first)?),
+            5 => open = open.saturating_add(reader.argument(first)?.saturating_mul(2)),
+            7 => {}
+            _ => return Err(canon("a type outside the subset")),
+        }
+    }
+    Ok(items)
+}
+
 fn write(value: &Value, out: &mut Vec<u8>) {
     match value {
         Value::Uint(n) => head(0, *n, out),

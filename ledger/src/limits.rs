@@ -12,6 +12,10 @@ pub const MAX_LINK: usize = 64 * 1024;
 pub const MAX_MANIFEST_LINK: usize = 256 * 1024;
 /// A link with fences: 16,000 fences of about 55 bytes.
 pub const MAX_LINK_WITH_FENCES: usize = 1024 * 1024;
+/// Any signed statement: links with fences are the longest.
+pub const MAX_STATEMENT: usize = MAX_LINK_WITH_FENCES;
+/// Items of one document or batch while they are decoded, 32 bytes each: 16,000 fences have about 100,000, 4,096 links 200,000.
+pub const MAX_ITEMS: usize = 1 << 19;
 /// Operations of one manifest link.
 pub const MAX_OPS: usize = 1_000;
 /// Live secrets of one namespace.

@@ -4,6 +4,7 @@
 //! before any library is asked, because libraries disagree on them.
 
 use crate::fault::{Code, Fault};
+use crate::limits::MAX_STATEMENT;
 use crate::row;
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 
@@ -43,6 +44,10 @@ impl Signed {
 
     /// From the two byte strings of the wire.
     pub fn from_parts(payload: &[u8], sig: &[u8]) -> Result<Self, Fault> {
+        // Before anything decodes it: what is decoded takes many times the room.
+        if payload.len() > MAX_STATEMENT {
+            return Err(Fault::new(Code::Limit, format!("a signed statement must not exceed {MAX_STATEMENT} bytes")));
+        }
         let sig = sig.try_into().map_err(|_| Fault::new(Code::Sig, "a signature must be 64 bytes"))?;
         Ok(Self { payload: crate::canon::Blob(payload.to_vec()), sig })
     }

@@ -16,6 +16,8 @@ pub struct Model {
     pub role: i16,
     /// Current bundle, 32 bytes.
     pub key_id: Vec<u8>,
+    /// The member signed its own way in, or its keys were first seen here: anybody can add anybody else's keys to an organization of theirs.
+    pub own: bool,
     /// End of the membership, epoch milliseconds.
     pub expires_ms: Option<i64>,
 }

@@ -12,8 +12,8 @@ use keyvawlt_schema::{account, account_key, bundle};
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveModelTrait as _, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel as _, QueryFilter};
 
-/// Keeps the public keys of an identity: for its log-in, and for those who want to give it access.
-pub(crate) async fn keep_bundle(tx: &Tx, signed: &Signed, bundle: &Bundle, key_id: &KeyId) -> Result<()> {
+/// Keeps the public keys of an identity: for its log-in, and for those who want to give it access. Says whether they are new here.
+pub(crate) async fn keep_bundle(tx: &Tx, signed: &Signed, bundle: &Bundle, key_id: &KeyId) -> Result<bool> {
     let row = bundle::ActiveModel {
         key_id: Set(key_id.0.to_vec()),
         identity_id: Set(bundle.identity_id.0.to_vec()),
@@ -22,8 +22,7 @@ pub(crate) async fn keep_bundle(tx: &Tx, signed: &Signed, bundle: &Bundle, key_i
         auth_pk: Set(bundle.auth_pk.to_vec()),
     };
     let known = OnConflict::column(bundle::Column::KeyId).do_nothing().to_owned();
-    bundle::Entity::insert(row).on_conflict(known).exec_without_returning(tx.db()).await?;
-    Ok(())
+    Ok(bundle::Entity::insert(row).on_conflict(known).exec_without_returning(tx.db()).await? > 0)
 }
 
 /// Goes on under new keys, which the old ones signed.
@@ -61,6 +60,12 @@ pub(super) async fn remember(tx: &Tx, account: &AccountId, key: &KeyId) -> Resul
     let known = OnConflict::columns([account_key::Column::AccountId, account_key::Column::KeyId]).do_nothing().to_owned();
     account_key::Entity::insert(row).on_conflict(known).exec_without_returning(tx.db()).await?;
     Ok(())
+}
+
+/// Every key an account has had.
+pub(super) async fn all(tx: &Tx, account: &AccountId) -> Result<Vec<Vec<u8>>> {
+    let rows = account_key::Entity::find().filter(account_key::Column::AccountId.eq(account.0.to_vec())).all(tx.db()).await?;
+    Ok(rows.into_iter().map(|row| row.key_id).collect())
 }
 
 async fn had_key(tx: &Tx, account: &AccountId, key: &KeyId) -> Result<bool> {

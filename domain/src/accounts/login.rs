@@ -120,7 +120,7 @@ pub async fn prune_assertions(tx: &Tx) -> Result<u64> {
 async fn note(tx: &Tx, subject: Subject) -> Result<()> {
     let (orgs, actor) = match (subject, principal(tx, subject).await?) {
         (Subject::Invite(org, invite), _) => (vec![org], format!("invite:{invite}")),
-        (_, Some(principal)) => (orgs_of(tx, &principal.identity).await?, principal.identity.to_string()),
+        (_, Some(principal)) => (orgs_of(tx, &principal).await?, principal.identity.to_string()),
         // Removed between the two transactions.
         (_, None) => return Err(refused()),
     };
@@ -136,12 +136,19 @@ async fn note(tx: &Tx, subject: Subject) -> Result<()> {
     Ok(())
 }
 
-async fn orgs_of(tx: &Tx, identity: &IdentityId) -> Result<Vec<OrgId>> {
+/// Organizations that added the identity without its doing learn nothing of it.
+async fn orgs_of(tx: &Tx, principal: &Principal) -> Result<Vec<OrgId>> {
     let tx = tx.without_permit("a verified log-in is put on record where the identity belongs");
+    let keys = match &principal.account {
+        Some(account) => super::keys::all(tx, account).await?,
+        None => vec![principal.key_id.0.to_vec()],
+    };
     let rows: Vec<Vec<u8>> = member::Entity::find()
         .select_only()
         .column(member::Column::OrgId)
-        .filter(member::Column::IdentityId.eq(identity.0.to_vec()))
+        .filter(member::Column::IdentityId.eq(principal.identity.0.to_vec()))
+        .filter(member::Column::KeyId.is_in(keys))
+        .filter(member::Column::Own.eq(true))
         .into_tuple()
         .all(tx.db())
         .await?;

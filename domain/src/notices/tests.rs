@@ -16,6 +16,8 @@ const READER: IdentityId = IdentityId([5; 16]);
 const WRITER_ONLY_ELSEWHERE: IdentityId = IdentityId([6; 16]);
 const MACHINE: IdentityId = IdentityId([7; 16]);
 const UNPROVED: IdentityId = IdentityId([8; 16]);
+const ADDED_BY_OTHERS: IdentityId = IdentityId([9; 16]);
+const WITH_OTHER_KEYS: IdentityId = IdentityId([10; 16]);
 
 async fn put_entry(tx: &Tx, key: Key, value: Entry) {
     let row = entry::ActiveModel { org_id: Set(ORG.0.to_vec()), key: Set(key.as_bytes().to_vec()), value: Set(value.to_bytes()) };
@@ -67,7 +69,7 @@ async fn put_account(tx: &Tx, who: IdentityId, proved: bool) {
         email: Set(format!("{:02x}@example.com", who.0[0])),
         email_verified_at: Set(proved.then_some(1)),
         identity_id: Set(who.0.to_vec()),
-        key_id: Set(vec![]),
+        key_id: Set(who.0.to_vec()),
         blob: Set(vec![]),
         generation: Set(1),
         pins: Set(None),
@@ -77,6 +79,22 @@ async fn put_account(tx: &Tx, who: IdentityId, proved: bool) {
         created_at: Set(0),
     };
     account::Entity::insert(row).exec_without_returning(tx.db()).await.unwrap();
+    let key = account_key::ActiveModel { account_id: Set(who.0.to_vec()), key_id: Set(who.0.to_vec()) };
+    account_key::Entity::insert(key).exec_without_returning(tx.db()).await.unwrap();
+}
+
+/// How the member came to the organization: by itself or not, with the account's keys or others that claim its id.
+async fn put_member(tx: &Tx, who: IdentityId) {
+    let key_id = if who == WITH_OTHER_KEYS { vec![1] } else { who.0.to_vec() };
+    let row = keyvawlt_schema::member::ActiveModel {
+        org_id: Set(ORG.0.to_vec()),
+        identity_id: Set(who.0.to_vec()),
+        role: Set(i16::from(role::MEMBER)),
+        key_id: Set(key_id),
+        own: Set(who != ADDED_BY_OTHERS),
+        expires_ms: Set(None),
+    };
+    keyvawlt_schema::member::Entity::insert(row).exec_without_returning(tx.db()).await.unwrap();
 }
 
 async fn put_secret(tx: &Tx, version: i64, expires_ms: u64) {
@@ -115,15 +133,20 @@ fn secret_row(id: SecretId, version: i64, expires_ms: u64) -> secret::ActiveMode
     }
 }
 
-/// A person who reads the parent, one whose access lapsed, a machine, and a person without a proved address.
+/// A person who reads the parent, one whose access lapsed, a machine, a person without a proved address, and two strangers: one who was added
+/// without his doing, and one whose id somebody gave to keys of his own.
 async fn team(store: &Store, expires_ms: u64) {
     let tx = store.write().await.unwrap();
     put_entry(&tx, Key::ns(&PARENT), namespace(None)).await;
     put_entry(&tx, Key::ns(&CHILD), namespace(Some(PARENT))).await;
-    for (who, kind) in [(READER, kind::PERSON), (WRITER_ONLY_ELSEWHERE, kind::PERSON), (MACHINE, kind::MACHINE), (UNPROVED, kind::PERSON)] {
+    for who in [READER, WRITER_ONLY_ELSEWHERE, MACHINE, UNPROVED, ADDED_BY_OTHERS, WITH_OTHER_KEYS] {
+        let kind = if who == MACHINE { kind::MACHINE } else { kind::PERSON };
         put_entry(&tx, Key::member(&who), member(kind)).await;
         put_account(&tx, who, who != UNPROVED).await;
+        put_member(&tx, who).await;
     }
+    give(&tx, CHILD, ADDED_BY_OTHERS, permission::READ, 0).await;
+    give(&tx, CHILD, WITH_OTHER_KEYS, permission::READ, 0).await;
     give(&tx, PARENT, READER, permission::READ | permission::WRITE, 0).await;
     give(&tx, PARENT, MACHINE, permission::READ, 0).await;
     give(&tx, CHILD, UNPROVED, permission::READ, 0).await;
@@ -228,7 +251,9 @@ async fn a_mail_is_not_made_when_the_world_has_moved_on() {
         let notice = expiry_notice(&tx, place, SECRET, 1, READER).await.unwrap().unwrap();
         assert_eq!((notice.email.as_str(), notice.label.as_deref()), ("05@example.com", Some("Stripe live")));
         assert!(expiry_notice(&tx, place, SECRET, 2, READER).await.unwrap().is_none(), "another version");
-        assert!(expiry_notice(&tx, place, SECRET, 1, UNPROVED).await.unwrap().is_none());
+        for stranger in [UNPROVED, ADDED_BY_OTHERS, WITH_OTHER_KEYS] {
+            assert!(expiry_notice(&tx, place, SECRET, 1, stranger).await.unwrap().is_none(), "{stranger}");
+        }
         assert!(expiry_notice(&tx, place, SECRET, 1, WRITER_ONLY_ELSEWHERE).await.unwrap().is_none(), "lapsed");
         give(&tx, PARENT, READER, permission::MANAGE, 0).await;
         assert!(expiry_notice(&tx, place, SECRET, 1, READER).await.unwrap().is_none(), "lost read");

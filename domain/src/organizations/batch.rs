@@ -3,8 +3,9 @@
 use crate::error::{Error, Result};
 use crate::policy::Deed;
 use keyvawlt_ledger::canon::Canon as _;
-use keyvawlt_ledger::chain::Link;
-use keyvawlt_ledger::limits::{MAX_BATCH, MAX_FACTS};
+use keyvawlt_ledger::cbor::count_items;
+use keyvawlt_ledger::chain::{Body, Link};
+use keyvawlt_ledger::limits::{MAX_BATCH, MAX_FACTS, MAX_ITEMS};
 use keyvawlt_ledger::manifest::{ManifestLink, ObjectKind};
 use keyvawlt_ledger::wrap::Wrap;
 use keyvawlt_ledger::{IdentityId, NsId, SecretId, Signed};
@@ -18,6 +19,8 @@ pub const MAX_DEK: usize = 256;
 pub const MAX_SEALED_NAME: usize = 512;
 /// Statements of one batch: each costs a signature check while other writers of the organization wait.
 const MAX_STATEMENTS: usize = 4096;
+/// State hashes of one batch: each goes through the whole state. A change needs one, and one more when the chain's interval falls into it.
+const MAX_STATE_HASHES: usize = 4;
 
 /// One object of a secret, as it came.
 #[derive(Clone, Debug)]
@@ -59,12 +62,10 @@ impl Batch {
             return Err(Error::TooLarge { what: "a batch", limit: MAX_BATCH as u64 });
         }
         objects.iter().try_for_each(check_object)?;
-        Ok(Self {
-            links: decode(links, Link::from_bytes)?,
-            manifest_links: decode(manifest_links, ManifestLink::from_bytes)?,
-            wraps: decode_wraps(wraps)?,
-            objects,
-        })
+        check_items(&links, &manifest_links, wraps)?;
+        let links = decode(links, Link::from_bytes)?;
+        check_state_hashes(&links)?;
+        Ok(Self { links, manifest_links: decode(manifest_links, ManifestLink::from_bytes)?, wraps: decode_wraps(wraps)?, objects })
     }
 
     /// What committing it amounts to.
@@ -75,6 +76,29 @@ impl Batch {
         }
         deeds.into_iter().collect()
     }
+}
+
+/// Decoded items take many times the room of the bytes they came in.
+fn check_items(links: &[Signed], manifest_links: &[Signed], wraps: &[impl AsRef<[u8]>]) -> Result<()> {
+    let statements = links.iter().chain(manifest_links).map(Signed::payload);
+    let mut items = 0;
+    for document in statements.chain(wraps.iter().map(AsRef::as_ref)) {
+        items += count_items(document)?;
+        if items > MAX_ITEMS {
+            return Err(Error::TooLarge { what: "the number of items of a batch", limit: MAX_ITEMS as u64 });
+        }
+    }
+    Ok(())
+}
+
+fn check_state_hashes(links: &[(Signed, Link)]) -> Result<()> {
+    let hashes =
+        |link: &Link| matches!(Body::from_value(link.kind, link.body.clone()), Ok(Body::Checkpoint(body)) if body.state_hash.is_some());
+    let count = links.iter().filter(|(_, link)| hashes(link)).count();
+    if count > MAX_STATE_HASHES {
+        return Err(Error::TooLarge { what: "the number of state hashes of a batch", limit: MAX_STATE_HASHES as u64 });
+    }
+    Ok(())
 }
 
 fn decode<T>(statements: Vec<Signed>, read: impl Fn(&[u8]) -> Result<T, keyvawlt_ledger::Fault>) -> Result<Vec<(Signed, T)>> {

@@ -167,6 +167,8 @@ pub async fn list_organizations(permit: &Permit<'_, ListOrganizations>) -> Resul
         .select_only()
         .column(member::Column::OrgId)
         .filter(member::Column::IdentityId.eq(identity.0.to_vec()))
+        // Others may have added this identity's keys to organizations that it never entered.
+        .filter(member::Column::Own.eq(true))
         .order_by_asc(member::Column::OrgId)
         .limit(limit + 1);
     if let Some(after) = after {

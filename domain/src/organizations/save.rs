@@ -8,7 +8,7 @@ use keyvawlt_ledger::bundle::{Bundle, key_id};
 use keyvawlt_ledger::canon::Canon as _;
 use keyvawlt_ledger::chain::{Body, Entry, Key, Member, role};
 use keyvawlt_ledger::merkle::empty_root;
-use keyvawlt_ledger::{NsId, OrgId};
+use keyvawlt_ledger::{IdentityId, NsId, OrgId};
 use keyvawlt_schema::{entry, link, member, namespace, org, wrap};
 use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
@@ -123,6 +123,7 @@ async fn index_member(tx: &Tx, org: &OrgId, key: &Key, entry: &Member) -> Result
         identity_id: Set(identity.to_vec()),
         role: Set(i16::from(entry.role)),
         key_id: Set(entry.key_id.0.to_vec()),
+        own: Set(false),
         expires_ms: Set((entry.expires_ms != 0).then(|| column(entry.expires_ms))),
     };
     let newest = OnConflict::columns([member::Column::OrgId, member::Column::IdentityId])
@@ -134,9 +135,15 @@ async fn index_member(tx: &Tx, org: &OrgId, key: &Key, entry: &Member) -> Result
 
 /// What a link means beyond its entries.
 async fn effects(tx: &Tx, org: &OrgId, applied: &keyvawlt_ledger::chain::Applied) -> Result<()> {
+    let mut own = None;
     if let Some(signed) = applied.body.bundle() {
         let (bundle, id) = Bundle::verify(signed)?;
-        keep_bundle(tx, signed, &bundle, &id).await?;
+        let is_new = keep_bundle(tx, signed, &bundle, &id).await?;
+        let signed_itself = matches!(applied.body, Body::Genesis(_) | Body::MemberJoin(_));
+        own = (is_new || signed_itself).then_some(bundle.identity_id);
+    }
+    if let Some(identity) = own {
+        note_own(tx, org, &identity).await?;
     }
     match &applied.body {
         // The account goes on under the new keys.
@@ -168,6 +175,16 @@ async fn effects(tx: &Tx, org: &OrgId, applied: &keyvawlt_ledger::chain::Applied
         }
         _ => Ok(()),
     }
+}
+
+/// The member belongs here by what it did itself.
+async fn note_own(tx: &Tx, org: &OrgId, identity: &IdentityId) -> Result<()> {
+    member::Entity::update_many()
+        .col_expr(member::Column::Own, Expr::value(true))
+        .filter(member::Column::OrgId.eq(org.0.to_vec()).and(member::Column::IdentityId.eq(identity.0.to_vec())))
+        .exec(tx.db())
+        .await?;
+    Ok(())
 }
 
 async fn wraps(chain: &Chain<'_>) -> Result<()> {

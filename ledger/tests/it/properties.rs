@@ -32,6 +32,14 @@ fn any_value() -> impl Strategy<Value = Value> {
     })
 }
 
+fn items(value: &Value) -> usize {
+    match value {
+        Value::Array(inner) => 1 + inner.iter().map(items).sum::<usize>(),
+        Value::Map(pairs) => 1 + pairs.iter().map(|(_, inner)| 1 + items(inner)).sum::<usize>(),
+        _ => 1,
+    }
+}
+
 fn entries(replica: &Replica) -> BTreeMap<Key, Entry> {
     let head = replica.head();
     head.scan(b"").into_iter().filter_map(|key| head.get(&key).map(|entry| (key, entry))).collect()
@@ -41,6 +49,7 @@ proptest! {
     #[test]
     fn a_value_has_one_encoding(value in any_value()) {
         let bytes = cbor::encode(&value);
+        prop_assert_eq!(cbor::count_items(&bytes).unwrap(), items(&value));
         prop_assert_eq!(cbor::decode(&bytes).unwrap(), value);
     }
 
@@ -54,6 +63,7 @@ proptest! {
     #[test]
     fn no_bytes_make_a_decoder_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), text in ".{0,80}", value in any_value()) {
         for bytes in [bytes.clone(), cbor::encode(&value)] {
+            let _ = cbor::count_items(&bytes);
             let _ = (Link::from_bytes(&bytes), ManifestLink::from_bytes(&bytes), Leaf::from_bytes(&bytes), Wrap::from_bytes(&bytes));
             let _ = (Bundle::from_bytes(&bytes), Policy::from_bytes(&bytes), account::Claim::from_bytes(&bytes), facts::read(&bytes));
             let _ = (Frontier::from_bytes(&bytes), Replica::from_bytes(&bytes), keyvawlt_ledger::chain::org_id_of(&bytes));

@@ -63,7 +63,8 @@ async fn organizations(m: &SchemaManager<'_>) -> Result<(), DbErr> {
         [blob("org_id"), big_integer("seq"), small_integer("kind"), big_integer("ts_ms"), blob("payload"), blob("sig"), blob("hash")];
     table(m, "link", &["org_id", "seq"], link).await?;
     clustered(m, "entry", &["org_id", "key"], [blob("org_id"), blob("key"), blob("value")]).await?;
-    let member = [blob("org_id"), blob("identity_id"), small_integer("role"), blob("key_id"), big_integer_null("expires_ms")];
+    let member =
+        [blob("org_id"), blob("identity_id"), small_integer("role"), blob("key_id"), boolean("own"), big_integer_null("expires_ms")];
     clustered(m, "member", &["org_id", "identity_id"], member).await?;
     index(m, "member_identity", "member", &["identity_id"]).await
 }

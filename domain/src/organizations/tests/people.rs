@@ -5,14 +5,14 @@ use super::world::{self, Draft, World};
 use super::{begin, commit, read};
 use crate::authorize::authorize;
 use crate::namespaces::ReadChanges;
-use crate::organizations::ReadChain;
+use crate::organizations::{Batch, ListOrganizations, ReadChain, list_organizations};
 use crate::scratch::{NOW, on_each_engine};
 use crate::{Caller, Error, Store};
 use keyvawlt_ledger::canon::Canon as _;
 use keyvawlt_ledger::chain::{
-    Body, Intended, Invite, MemberJoin, Questions as _, WrapRef, invite_key_id, join_statement, permission, role,
+    Body, Checkpoint, Intended, Invite, MemberJoin, Questions as _, View as _, WrapRef, invite_key_id, join_statement, permission, role,
 };
-use keyvawlt_ledger::{Code, Domain, IdentityId, InviteId, Signed, bundle};
+use keyvawlt_ledger::{Code, Domain, IdentityId, InviteId, Signed, bundle, limits};
 
 const CODE: InviteId = InviteId([5; 16]);
 const HOUR: u64 = 3600 * 1000;
@@ -105,4 +105,49 @@ async fn the_bearer_of_an_invite_does_nothing_but_join() {
         assert!(matches!(&error, Error::Fault(fault) if fault.code == Code::Authority), "{error:?}");
     })
     .await;
+}
+
+async fn homes(store: &Store, person: &Person) -> Vec<keyvawlt_ledger::OrgId> {
+    let tx = store.read().await.unwrap();
+    let permit = authorize(&tx, person.account(), ListOrganizations { limit: 10, after: None }).await.unwrap();
+    let page = list_organizations(&permit).await.unwrap();
+    tx.commit().await.unwrap();
+    page.orgs
+}
+
+#[tokio::test]
+async fn whom_others_add_does_not_belong_there_by_that() {
+    on_each_engine(async |store| {
+        let (mut world, machine) = begin(store).await;
+        assert_eq!(homes(store, &world.owner).await, [world.org()], "signed itself");
+        assert_eq!(homes(store, &machine).await, [world.org()], "its keys were made here");
+        let vera = Person::named("vera");
+        let tx = store.write().await.unwrap();
+        let (bundle, id) = bundle::Bundle::verify(&vera.bundle).unwrap();
+        assert!(crate::accounts::keep_bundle(&tx, &vera.bundle, &bundle, &id).await.unwrap(), "vera has an account");
+        tx.commit().await.unwrap();
+        let mut draft = Draft::default();
+        world.adds_as(&mut draft, &vera, role::MEMBER);
+        commit(store, &world, world.owner.account(), draft, 77).await.unwrap();
+        assert_eq!(homes(store, &vera).await, []);
+    })
+    .await;
+}
+
+#[test]
+fn what_would_take_too_much_room_is_refused_before_it_is_decoded() {
+    let mut world = World::begins();
+    let mut draft = world.genesis();
+    for _ in 0..5 {
+        let state_hash = Some(world.replica.head().state_hash());
+        world.says(&mut draft, &Body::Checkpoint(Checkpoint { state_hash }));
+    }
+    assert!(matches!(draft.batch(), Err(Error::TooLarge { limit: 4, .. })), "each state hash goes through the whole state");
+
+    let mut bomb = vec![0x9a, 0, 8, 0, 0];
+    bomb.extend(vec![0; 1 << 19]);
+    let bomb = Signed::from_parts(&bomb, &[0; 64]).unwrap();
+    let refused = Batch::decode(vec![bomb], vec![], &[] as &[Vec<u8>], vec![]);
+    assert!(matches!(refused, Err(Error::TooLarge { what: "the number of items of a batch", .. })));
+    assert_eq!(Signed::from_parts(&vec![0; limits::MAX_STATEMENT + 1], &[0; 64]).unwrap_err().code, Code::Limit);
 }
