@@ -125,19 +125,23 @@ pub fn environment(vault: &Vault, settings: &Settings, on: Option<&str>) -> Outc
         None => (chosen, settings.require_environment()?),
     };
     let mut found = vault.environments()?;
-    found.retain(|environment| environment.name == name && project.is_none_or(|project| environment.project == project));
+    let named = |environment: &Environment| environment.name == name && project.is_none_or(|project| environment.project == project);
+    found.retain(|environment| named(environment) || environment.ns_id.to_string() == name);
     let resource = project.map_or_else(|| name.to_owned(), |project| format!("{project}/{name}"));
     match <[Environment; 1]>::try_from(found) {
         Ok([environment]) => Ok(environment),
-        Err(found) if found.is_empty() => Err(Failure::new(Exit::NotFound, "there is no such environment, or none that you may see")
-            .on(resource)
-            .hint("see keyvawlt env list")),
+        Err(found) if found.is_empty() => Err(match vault.flaws().iter().find(|flaw| flaw.secret_id.is_none()) {
+            // It may be the one whose names do not open.
+            Some(flaw) => flaw.error().into(),
+            None => Failure::new(Exit::NotFound, "there is no such environment, or none that you may see").hint("see keyvawlt env list"),
+        }
+        .on(resource)),
         Err(found) => {
-            let projects: Vec<&str> = found.iter().map(|environment| environment.project.as_str()).collect();
-            Err(Failure::usage(format!("several projects have an environment of this name: {}", projects.join(", ")))
+            let each: Vec<String> = found.iter().map(|environment| format!("{} (id {})", environment.project, environment.ns_id)).collect();
+            Err(Failure::usage(format!("several environments have this name, in the projects {}", each.join(", ")))
                 .on(resource)
                 .code("NOT_NAMED")
-                .hint("name one: --project NAME, or keyvawlt init in the repository"))
+                .hint("name one: --project NAME, or keyvawlt init in the repository; --env takes an id too"))
         }
     }
 }

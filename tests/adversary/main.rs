@@ -8,6 +8,7 @@ mod attack;
 mod contract;
 mod files;
 mod forge;
+mod insider;
 mod moves;
 mod mutations;
 mod person;

@@ -28,8 +28,11 @@ pub enum Secrets {
     /// Delete secrets; they can be brought back
     Delete {
         /// Their names
-        #[arg(required = true)]
+        #[arg(required_unless_present = "damaged", conflicts_with = "damaged")]
         names: Vec<SecretName>,
+        /// Those that a member wrote so that their names do not open, or that claim another's name
+        #[arg(long)]
+        damaged: bool,
         /// Do not ask
         #[arg(long, short)]
         yes: bool,

@@ -20,7 +20,8 @@ pub async fn secrets(command: Secrets, context: &mut Context) -> Outcome {
         Secrets::History { name } => look::history(&name, context).await,
         Secrets::Set(arguments) => change::set(&arguments, context).await,
         Secrets::Edit { name } => change::edit(&name, context).await,
-        Secrets::Delete { names, yes } => change::delete(&names, yes, context).await,
+        Secrets::Delete { damaged: true, yes, .. } => change::discard(yes, context).await,
+        Secrets::Delete { names, yes, .. } => change::delete(&names, yes, context).await,
         Secrets::Undelete { names } => change::undelete(&names, context).await,
         Secrets::Rollback { name, to } => change::rollback(&name, to, context).await,
     }

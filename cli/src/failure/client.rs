@@ -63,5 +63,8 @@ fn refused(fault: &Fault) -> Failure {
 fn unverified(fault: &Fault) -> Failure {
     Failure::new(Exit::VerificationFailed, format!("what the server delivered does not verify: {}", fault.why))
         .code(fault.code.as_str())
-        .hint("nothing of it was used and nothing was written; tell your admin, and compare keyvawlt status with a colleague's")
+        .hint(
+            "nothing of it was used and nothing was written; tell your admin, and compare keyvawlt status with a colleague's. What a member wrote \
+             in bad faith is deleted by keyvawlt secrets delete --damaged",
+        )
 }

@@ -79,8 +79,6 @@ async fn put_account(tx: &Tx, who: IdentityId, proved: bool) {
         created_at: Set(0),
     };
     account::Entity::insert(row).exec_without_returning(tx.db()).await.unwrap();
-    let key = account_key::ActiveModel { account_id: Set(who.0.to_vec()), key_id: Set(who.0.to_vec()) };
-    account_key::Entity::insert(key).exec_without_returning(tx.db()).await.unwrap();
 }
 
 /// How the member came to the organization: by itself or not, with the account's keys or others that claim its id.
@@ -95,6 +93,8 @@ async fn put_member(tx: &Tx, who: IdentityId) {
         expires_ms: Set(None),
     };
     keyvawlt_schema::member::Entity::insert(row).exec_without_returning(tx.db()).await.unwrap();
+    let key = account_key::ActiveModel { account_id: Set(who.0.to_vec()), key_id: Set(who.0.to_vec()) };
+    account_key::Entity::insert(key).exec_without_returning(tx.db()).await.unwrap();
 }
 
 async fn put_secret(tx: &Tx, version: i64, expires_ms: u64) {

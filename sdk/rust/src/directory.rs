@@ -60,14 +60,17 @@ impl Vault {
         Ok(self.directory()?.remove(ORGANIZATION).unwrap_or_else(|| self.org_id.to_string()))
     }
 
-    /// All entries of the directory; empty for identities that do not read it.
+    /// All entries of the directory that open; empty for identities that do not read it.
     pub(crate) fn directory(&self) -> Result<BTreeMap<String, String>> {
         let Some(directory) = self.replica.head().chain().and_then(|chain| chain.directory) else { return Ok(BTreeMap::new()) };
         if !self.spaces.contains_key(&directory) {
             return Ok(BTreeMap::new());
         }
+        // Names are for display: one that an admin wrote badly is left out, and its bearer goes by the id.
         let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
-        Ok(self.read_all(&directory)?.into_iter().map(|secret| (secret.info.name, text(&secret.value))).collect())
+        let index = self.index(&directory)?;
+        let live = index.usable().filter(|found| !found.leaf.is_deleted());
+        Ok(live.filter_map(|found| Some((found.name.clone(), text(&self.open_found(found).ok()?.value)))).collect())
     }
 
     /// The directory's namespace.

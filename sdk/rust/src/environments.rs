@@ -37,8 +37,9 @@ impl Vault {
         let mut environments = Vec::new();
         for ns_id in self.spaces.keys() {
             let Some(ns) = state.ns(ns_id).filter(|ns| ns.class != class::DIRECTORY && !ns.archived) else { continue };
-            let names = self.names_of(ns_id)?;
             if ns.parent.is_none() {
+                // One that does not open is among the flaws, and in nobody's way.
+                let Ok(names) = self.names_of(ns_id) else { continue };
                 environments.push(Environment {
                     ns_id: *ns_id,
                     project: names.project,
@@ -55,8 +56,20 @@ impl Vault {
 
     /// One environment by name.
     pub fn environment(&self, project: &str, name: &str) -> Result<Environment> {
-        let found = self.environments()?.into_iter().find(|environment| environment.project == project && environment.name == name);
-        found.ok_or_else(|| Error::not_found("environment", format!("{project}/{name}")))
+        let mut found = self.environments()?;
+        found.retain(|environment| environment.project == project && environment.name == name);
+        match <[Environment; 1]>::try_from(found) {
+            Ok([environment]) => Ok(environment),
+            Err(found) if found.is_empty() => match self.flaws().into_iter().find(|flaw| flaw.secret_id.is_none()) {
+                // It may be the one that does not open.
+                Some(flaw) => Err(flaw.error()),
+                None => Err(Error::not_found("environment", format!("{project}/{name}"))),
+            },
+            Err(found) => {
+                let ids: Vec<String> = found.iter().map(|environment| environment.ns_id.to_string()).collect();
+                Err(Error::invalid("environment", format!("{project}/{name} is not unique, use the id: {}", ids.join(", "))))
+            }
+        }
     }
 
     /// What namespaces are called: `project/environment`, or with a guarded folder's prefix behind. Where this identity reads, by the names
@@ -71,7 +84,7 @@ impl Vault {
             .collect();
         for ns_id in self.spaces.keys() {
             if state.ns(ns_id).is_some_and(|ns| ns.class != class::DIRECTORY && !ns.archived) {
-                let NsNames { project, environment, prefix } = self.names_of(ns_id)?;
+                let Ok(NsNames { project, environment, prefix }) = self.names_of(ns_id) else { continue };
                 let place =
                     if prefix.is_empty() { format!("{project}/{environment}") } else { format!("{project}/{environment}/{prefix}") };
                 places.insert(*ns_id, place);

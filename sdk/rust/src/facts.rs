@@ -37,7 +37,7 @@ impl Vault {
 fn tell(change: &mut Change, environment: &NsId, name: &str, told: &FactsInput) -> Result<()> {
     let vault = change.vault();
     let index = vault.index(environment)?;
-    let found = index.get(name).filter(|found| !found.leaf.is_deleted()).ok_or_else(|| Error::not_found("secret", name))?;
+    let found = index.get_live(name)?;
     let home = found.space.tip.ns_id;
     if vault.permissions(&home, &vault.identity.id()) & permission::WRITE == 0 {
         return Err(Error::Forbidden);

@@ -199,7 +199,12 @@ fn finish_loss(change: &mut Change, mut lost: Lost) -> Result<Removal> {
     lost.keep_what_is_gone(&change.replica.head(), change.ts_ms());
     let mut rekeyed = Vec::new();
     for ns_id in vault.spaces.keys() {
-        rekeyed.extend(change.settle(ns_id)?);
+        match change.settle(ns_id) {
+            Ok(made) => rekeyed.extend(made),
+            // A key that does not open here stays owed: the next writer who has it makes the new one.
+            Err(Error::Verification(_)) => {}
+            Err(error) => return Err(error),
+        }
     }
     directory::note(change, &lost.notes(seq)?)?;
     Ok(Removal { rekeyed, worklist: vault.to_rotate(std::slice::from_ref(&lost))?, unseen: vault.unseen(&lost) })

@@ -3,13 +3,13 @@
 use crate::change::{Change, NewObject};
 use crate::error::{Error, Result};
 use crate::facts::facts_object;
+use crate::index::{Flaw, Found};
 use crate::random::{self, rng};
-use crate::space::{Objects, Space, VersionRow, unverified};
+use crate::space::{VersionRow, unverified};
 use crate::vault::Vault;
 use crate::wire::rpc;
 use bytes::Bytes;
-use keyvawlt_crypto::nk;
-use keyvawlt_crypto::secret::{Payload, open_name, open_version, seal_name, seal_version};
+use keyvawlt_crypto::secret::{Payload, open_version, seal_name, seal_version};
 use keyvawlt_ledger::chain::{Questions, permission};
 use keyvawlt_ledger::facts;
 use keyvawlt_ledger::limits::MAX_OPS;
@@ -22,42 +22,37 @@ pub use record::{Secret, SecretInfo, SecretWrite, VersionInfo};
 
 mod record;
 
-/// A secret found by name.
-pub(crate) struct Found<'a> {
-    pub(crate) name: String,
-    pub(crate) leaf: &'a Leaf,
-    pub(crate) objects: &'a Objects,
-    pub(crate) space: &'a Space,
-}
-
 impl Vault {
     /// The live secrets of an environment, in order of their names.
     pub fn list(&self, environment: &NsId) -> Result<Vec<SecretInfo>> {
-        self.index(environment)?.values().filter(|found| !found.leaf.is_deleted()).map(info).collect()
+        self.index(environment)?.all()?.filter(|found| !found.leaf.is_deleted()).map(Found::info).collect()
     }
 
     /// The deleted secrets of an environment.
     pub fn list_deleted(&self, environment: &NsId) -> Result<Vec<SecretInfo>> {
-        self.index(environment)?.values().filter(|found| found.leaf.is_deleted()).map(info).collect()
+        self.index(environment)?.all()?.filter(|found| found.leaf.is_deleted()).map(Found::info).collect()
     }
 
     /// Opens one secret.
     pub fn read(&self, environment: &NsId, name: &str) -> Result<Secret> {
-        let index = self.index(environment)?;
-        let found = index.get(name).filter(|found| !found.leaf.is_deleted()).ok_or_else(|| Error::not_found("secret", name))?;
-        self.open_found(found)
+        self.open_found(self.index(environment)?.get_live(name)?)
     }
 
     /// Opens those of the named secrets that are there; the environment's names are looked through once.
     pub fn read_named<'n>(&self, environment: &NsId, names: impl IntoIterator<Item = &'n str>) -> Result<BTreeMap<String, Secret>> {
         let index = self.index(environment)?;
-        let live = |name: &str| index.get(name).filter(|found| !found.leaf.is_deleted());
-        names.into_iter().filter_map(live).map(|found| Ok((found.name.clone(), self.open_found(found)?))).collect()
+        let mut secrets = BTreeMap::new();
+        for name in names {
+            if let Some(found) = index.find(name)?.filter(|found| !found.leaf.is_deleted()) {
+                secrets.insert(found.name.clone(), self.open_found(found)?);
+            }
+        }
+        Ok(secrets)
     }
 
     /// Opens every secret of an environment.
     pub fn read_all(&self, environment: &NsId) -> Result<Vec<Secret>> {
-        self.index(environment)?.values().filter(|found| !found.leaf.is_deleted()).map(|found| self.open_found(found)).collect()
+        self.index(environment)?.all()?.filter(|found| !found.leaf.is_deleted()).map(|found| self.open_found(found)).collect()
     }
 
     /// Opens an earlier version; its sealed value is fetched, and checked against the history this client has verified.
@@ -97,7 +92,7 @@ impl Vault {
     /// A secret's versions, newest first.
     pub fn history(&self, environment: &NsId, name: &str) -> Result<Vec<VersionInfo>> {
         let index = self.index(environment)?;
-        let found = index.get(name).ok_or_else(|| Error::not_found("secret", name))?;
+        let found = index.get(name)?;
         let version = |row: &VersionRow| VersionInfo {
             version: row.leaf.version,
             at_ms: row.ts_ms,
@@ -128,6 +123,11 @@ impl Vault {
         self.change(|change| delete_some(change, environment, names)).await
     }
 
+    /// Deletes secrets whose names do not open, or that claim another's name: by their ids, since they have no names.
+    pub async fn discard(&mut self, flaws: &[Flaw]) -> Result<()> {
+        self.change(|change| discard_some(change, flaws)).await
+    }
+
     /// Brings a deleted secret back with its last value.
     pub async fn restore(&mut self, environment: &NsId, name: &str) -> Result<u64> {
         self.sync().await?;
@@ -156,50 +156,7 @@ impl Vault {
         versions.first().copied().ok_or_else(|| Error::not_found("version", name))
     }
 
-    /// All secrets of an environment and its guarded folders by full name.
-    pub(crate) fn index(&self, environment: &NsId) -> Result<BTreeMap<String, Found<'_>>> {
-        let mut index = BTreeMap::new();
-        let state = self.replica.head();
-        let family: Vec<NsId> = state.family(environment).into_iter().filter(|ns| self.spaces.contains_key(ns)).collect();
-        if family.is_empty() {
-            return Err(Error::Forbidden);
-        }
-        // Children come after their parents: under a guarded prefix the child's leaf, live or deleted, takes the name.
-        for ns_id in family {
-            let archived = state.lineage(&ns_id).iter().filter_map(|ns| state.ns(ns)).any(|ns| ns.archived);
-            let Some(space) = self.spaces.get(&ns_id).filter(|_| !archived) else { continue };
-            let prefix = self.names_of(&ns_id)?.prefix;
-            for (name, leaf, objects) in self.named(space, &prefix)? {
-                index.insert(name.clone(), Found { name, leaf, objects, space });
-            }
-        }
-        Ok(index)
-    }
-
-    /// One namespace's secrets by full name; a name that two live leaves claim is an error for all.
-    fn named<'a>(&self, space: &'a Space, prefix: &str) -> Result<Vec<(String, &'a Leaf, &'a Objects)>> {
-        let mut by_name: BTreeMap<String, (&Leaf, &Objects)> = BTreeMap::new();
-        let ns_id = space.tip.ns_id;
-        for (leaf, objects) in space.entries().filter(|(leaf, _)| !leaf.is_draft()) {
-            let epoch = nk::epoch_of(&objects.name).map_err(unverified)?;
-            let key = self.key_of(&ns_id, epoch).map_err(unverified)?;
-            let relative = open_name(&key, &self.org_id, &ns_id, &leaf.secret_id, &objects.name).map_err(unverified)?;
-            let name = names::join(prefix, &relative).map_err(unverified)?;
-            match by_name.get(&name) {
-                Some((other, _)) if !other.is_deleted() && !leaf.is_deleted() => {
-                    return Err(unverified(Fault::new(Code::Name, format!("two secrets claim the name {name}"))));
-                }
-                // A live leaf takes the name from deleted ones; of those the youngest speaks.
-                Some((other, _)) if !other.is_deleted() || (leaf.is_deleted() && other.index > leaf.index) => {}
-                _ => {
-                    by_name.insert(name, (leaf, objects));
-                }
-            }
-        }
-        Ok(by_name.into_iter().map(|(name, (leaf, objects))| (name, leaf, objects)).collect())
-    }
-
-    fn open_found(&self, found: &Found) -> Result<Secret> {
+    pub(crate) fn open_found(&self, found: &Found) -> Result<Secret> {
         let (ns_id, leaf) = (found.space.tip.ns_id, found.leaf);
         let key = self.key_of(&ns_id, leaf.epoch).map_err(unverified)?;
         let (payload, dek) = (&found.objects.payload, &found.objects.dek);
@@ -209,47 +166,15 @@ impl Vault {
         if names::join(&prefix, &payload.name).map_err(unverified)? != found.name {
             return Err(unverified(Fault::new(Code::Name, "the value's name is not the listed one")));
         }
-        Ok(Secret { info: info(found)?, value: payload.value, note: payload.note, tags: payload.tags })
+        Ok(Secret { info: found.info()?, value: payload.value, note: payload.note, tags: payload.tags })
     }
 
     fn version_row(&self, environment: &NsId, name: &str, version: u64) -> Result<(NsId, VersionRow)> {
         let index = self.index(environment)?;
-        let found = index.get(name).ok_or_else(|| Error::not_found("secret", name))?;
+        let found = index.get(name)?;
         let row = found.space.versions(&found.leaf.secret_id).iter().find(|row| row.leaf.version == version);
         row.map(|row| (found.space.tip.ns_id, row.clone())).ok_or_else(|| Error::not_found("version", format!("{name}@{version}")))
     }
-}
-
-fn info(found: &Found) -> Result<SecretInfo> {
-    let newest =
-        found.space.versions(&found.leaf.secret_id).last().ok_or_else(|| unverified(Fault::new(Code::Root, "a leaf without history")))?;
-    Ok(SecretInfo {
-        name: found.name.clone(),
-        ns_id: found.space.tip.ns_id,
-        secret_id: found.leaf.secret_id,
-        version: found.leaf.version,
-        updated_ms: newest.ts_ms,
-        author: newest.author,
-        facts: facts::read(&found.objects.facts).map_err(unverified)?,
-        deleted: found.leaf.is_deleted(),
-    })
-}
-
-/// The namespace a name belongs to: the guarded part with the longest fitting prefix, else the environment.
-fn home_of(vault: &Vault, environment: &NsId, name: &str) -> Result<(NsId, String)> {
-    let state = vault.replica.head();
-    let mut home = None;
-    for ns_id in state.family(environment) {
-        if !vault.spaces.contains_key(&ns_id) || state.ns(&ns_id).is_none_or(|ns| ns.archived) {
-            continue;
-        }
-        let prefix = vault.names_of(&ns_id)?.prefix;
-        let fits = if prefix.is_empty() || prefix.ends_with('/') { name.starts_with(&prefix) } else { name == prefix };
-        if fits && home.as_ref().is_none_or(|(_, longest): &(NsId, String)| prefix.len() >= longest.len()) {
-            home = Some((ns_id, prefix));
-        }
-    }
-    home.ok_or(Error::Forbidden)
 }
 
 pub(crate) fn write_some(change: &mut Change, environment: &NsId, writes: &[SecretWrite]) -> Result<Vec<u64>> {
@@ -259,7 +184,7 @@ pub(crate) fn write_some(change: &mut Change, environment: &NsId, writes: &[Secr
     let mut versions = Vec::with_capacity(writes.len());
     let mut homes = BTreeSet::new();
     for write in writes {
-        homes.insert(home_of(vault, environment, &write.name)?.0);
+        homes.insert(vault.home_of(environment, &write.name)?.0);
     }
     for home in &homes {
         if vault.permissions(home, &vault.identity.id()) & permission::WRITE == 0 {
@@ -268,8 +193,8 @@ pub(crate) fn write_some(change: &mut Change, environment: &NsId, writes: &[Secr
         change.settle(home)?;
     }
     for write in writes {
-        let (home, prefix) = home_of(vault, environment, &write.name)?;
-        let before = index.get(&write.name).filter(|found| found.space.tip.ns_id == home);
+        let (home, prefix) = vault.home_of(environment, &write.name)?;
+        let before = index.find(&write.name)?.filter(|found| found.space.tip.ns_id == home);
         let version = before.map_or(0, |found| found.leaf.version);
         let live = before.filter(|found| !found.leaf.is_deleted()).map_or(0, |found| found.leaf.version);
         if write.if_version.is_some_and(|wanted| wanted != version && wanted != live) {
@@ -347,13 +272,27 @@ fn seal_write(
 }
 
 fn delete_some(change: &mut Change, environment: &NsId, names: &[String]) -> Result<()> {
-    let vault = change.vault();
-    let index = vault.index(environment)?;
+    let index = change.vault().index(environment)?;
     let mut by_home: BTreeMap<NsId, Vec<Leaf>> = BTreeMap::new();
     for name in names {
-        let found = index.get(name).filter(|found| !found.leaf.is_deleted()).ok_or_else(|| Error::not_found("secret", name.as_str()))?;
+        let found = index.get_live(name)?;
         by_home.entry(found.space.tip.ns_id).or_default().push(found.leaf.clone());
     }
+    delete_leaves(change, by_home)
+}
+
+fn discard_some(change: &mut Change, flaws: &[Flaw]) -> Result<()> {
+    let mut by_home: BTreeMap<NsId, Vec<Leaf>> = BTreeMap::new();
+    for flaw in flaws {
+        let leaf = flaw.secret_id.and_then(|id| change.vault().spaces.get(&flaw.ns_id)?.leaf(&id)).filter(|leaf| !leaf.is_deleted());
+        let leaf = leaf.ok_or_else(|| Error::not_found("damaged secret", flaw.ns_id.to_string()))?;
+        by_home.entry(flaw.ns_id).or_default().push(leaf.clone());
+    }
+    delete_leaves(change, by_home)
+}
+
+fn delete_leaves(change: &mut Change, by_home: BTreeMap<NsId, Vec<Leaf>>) -> Result<()> {
+    let vault = change.vault();
     for (home, leaves) in by_home {
         if vault.permissions(&home, &vault.identity.id()) & permission::WRITE == 0 {
             return Err(Error::Forbidden);

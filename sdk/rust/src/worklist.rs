@@ -97,7 +97,8 @@ impl Vault {
     /// deletion, settles an item.
     pub fn worklist(&self) -> Result<Vec<RotateItem>> {
         let notes = self.directory()?.into_iter().filter(|(key, _)| key.starts_with("worklists/"));
-        let lost = notes.map(|(_, text)| Lost::from_note(&text)).collect::<Result<Vec<_>>>()?;
+        // Admins write these: one that wrote garbage does not keep the others from their work.
+        let lost: Vec<Lost> = notes.filter_map(|(_, text)| Lost::from_note(&text).ok()).collect();
         self.to_rotate(&lost)
     }
 
@@ -109,15 +110,22 @@ impl Vault {
         }
         let names = self.display_names()?;
         for environment in self.environments()? {
-            for secret in self.list(&environment.ns_id)? {
-                let Some(leaf) = self.spaces.get(&secret.ns_id).and_then(|space| space.leaf(&secret.secret_id)) else { continue };
-                for lost in lost.iter().filter(|lost| lost.read.get(&secret.ns_id).is_some_and(|epoch| leaf.epoch <= *epoch)) {
+            let index = self.index(&environment.ns_id)?;
+            let named = index.usable().filter(|found| !found.leaf.is_deleted());
+            let named = named.map(|found| (found.space.tip.ns_id, found.leaf, found.name.clone()));
+            // What no name leads to was readable all the same.
+            let flawed = index.flaws.iter().filter_map(|flaw| {
+                let leaf = self.spaces.get(&flaw.ns_id)?.leaf(&flaw.secret_id?)?;
+                Some((flaw.ns_id, leaf, flaw.name.clone().unwrap_or_else(|| "(a name that does not open)".to_owned())))
+            });
+            for (ns_id, leaf, name) in named.chain(flawed) {
+                for lost in lost.iter().filter(|lost| lost.read.get(&ns_id).is_some_and(|epoch| leaf.epoch <= *epoch)) {
                     items.push(RotateItem {
                         project: environment.project.clone(),
                         environment: environment.name.clone(),
-                        name: secret.name.clone(),
-                        ns_id: secret.ns_id,
-                        version: secret.version,
+                        name: name.clone(),
+                        ns_id,
+                        version: leaf.version,
                         because_of: names.get(&lost.who).cloned().unwrap_or_else(|| lost.who.to_string()),
                     });
                 }

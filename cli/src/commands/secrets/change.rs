@@ -135,6 +135,29 @@ pub async fn delete(names: &[SecretName], yes: bool, context: &mut Context) -> O
     Ok(())
 }
 
+/// `keyvawlt secrets delete --damaged`
+pub async fn discard(yes: bool, context: &mut Context) -> Outcome {
+    #[derive(Serialize)]
+    struct Discarded {
+        deleted: Vec<String>,
+    }
+    let (mut vault, environment) = vault::place(context).await?;
+    let mut flaws = vault.flaws();
+    flaws.retain(|flaw| flaw.ns_id == environment.ns_id && flaw.secret_id.is_some());
+    let deleted: Vec<String> = flaws.iter().filter_map(|flaw| flaw.secret_id).map(|id| id.to_string()).collect();
+    if deleted.is_empty() {
+        return context.output.result(&Discarded { deleted }, || "nothing is damaged".to_owned());
+    }
+    for flaw in &flaws {
+        let author = flaw.author.map_or_else(String::new, |author| format!(" (written by {author})"));
+        context.output.note(&format!("{}{author}: {}", flaw.secret_id.map_or_else(String::new, |id| id.to_string()), flaw.fault.why));
+    }
+    prompt::confirm(context.person.as_mut(), &format!("delete {} damaged secrets of {}?", deleted.len(), environment.name), yes)?;
+    vault.discard(&flaws).await?;
+    let count = deleted.len();
+    context.output.result(&Discarded { deleted }, || format!("deleted {count} damaged secrets"))
+}
+
 /// `keyvawlt secrets undelete`
 pub async fn undelete(names: &[SecretName], context: &mut Context) -> Outcome {
     let (mut vault, environment) = vault::place(context).await?;
