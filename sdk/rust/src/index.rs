@@ -24,6 +24,8 @@ pub struct Flaw {
     pub secret_id: Option<SecretId>,
     /// The name, where it opens.
     pub name: Option<String>,
+    /// What the names that it may concern begin with.
+    pub prefix: String,
     /// Who wrote it last.
     pub author: Option<IdentityId>,
     /// What is wrong.
@@ -31,6 +33,10 @@ pub struct Flaw {
 }
 
 impl Flaw {
+    fn concerns(&self, name: &str) -> bool {
+        self.name.as_deref().map_or_else(|| name.starts_with(&self.prefix), |claimed| claimed == name)
+    }
+
     /// What whoever needs it gets to hear.
     pub fn error(&self) -> Error {
         let Self { ns_id, secret_id, author, fault, .. } = self;
@@ -68,8 +74,7 @@ impl<'a> Index<'a> {
     /// One by name; `None` only if there is surely none.
     pub(crate) fn find(&self, name: &str) -> Result<Option<&Found<'a>>> {
         let found = self.by_name.get(name);
-        let concerns = |flaw: &&Flaw| flaw.name.as_deref().is_none_or(|claimed| claimed == name);
-        match self.flaws.iter().find(concerns).filter(|_| found.is_none()) {
+        match self.flaws.iter().find(|flaw| flaw.concerns(name)).filter(|_| found.is_none()) {
             Some(flaw) => Err(flaw.error()),
             None => Ok(found),
         }
@@ -137,7 +142,12 @@ impl Vault {
     /// The part of an environment that a name belongs to, with its prefix: the one with the longest fitting prefix.
     pub(crate) fn home_of(&self, environment: &NsId, name: &str) -> Result<(NsId, String)> {
         let fits = |prefix: &str| if prefix.is_empty() || prefix.ends_with('/') { name.starts_with(prefix) } else { name == prefix };
-        let parts = self.parts(environment, &mut Vec::new())?.into_iter().filter(|part| fits(&part.prefix));
+        let mut flaws = Vec::new();
+        let parts = self.parts(environment, &mut flaws)?.into_iter().filter(|part| fits(&part.prefix));
+        // A part that does not open may be the narrower home: what belongs there must not go to those who read more.
+        if let Some(flaw) = flaws.iter().find(|flaw| flaw.concerns(name)) {
+            return Err(flaw.error());
+        }
         let home = parts.max_by_key(|part| part.prefix.len()).ok_or(Error::Forbidden)?;
         Ok((home.ns_id, home.prefix))
     }
@@ -149,24 +159,24 @@ impl Vault {
         if family.is_empty() {
             return Err(Error::Forbidden);
         }
-        let flaw = |ns_id, fault| Flaw { ns_id, secret_id: None, name: None, author: None, fault };
+        let flaw = |ns_id, prefix, fault| Flaw { ns_id, secret_id: None, name: None, prefix, author: None, fault };
         let mut parts: BTreeMap<NsId, Part<'_>> = BTreeMap::new();
         for ns_id in family {
             let lineage = state.lineage(&ns_id);
             let archived = lineage.iter().filter_map(|ns| state.ns(ns)).any(|ns| ns.archived);
             let Some(space) = self.spaces.get(&ns_id).filter(|_| !archived) else { continue };
+            let above = lineage.iter().filter(|ns| **ns != ns_id).find_map(|ns| parts.get(ns)).map(|part| part.prefix.clone());
             let prefix = match self.names_of(&ns_id) {
                 Ok(names) => names.prefix,
                 Err(Error::Verification(fault)) => {
-                    flaws.push(flaw(ns_id, fault));
+                    flaws.push(flaw(ns_id, above.unwrap_or_default(), fault));
                     continue;
                 }
                 Err(error) => return Err(error),
             };
-            let above = lineage.iter().filter(|ns| **ns != ns_id).find_map(|ns| parts.get(ns));
-            if above.is_some_and(|above| !is_below(&prefix, &above.prefix)) {
-                let why = format!("a guarded part of {:?} must not claim {prefix:?}", above.map_or("", |above| &above.prefix));
-                flaws.push(flaw(ns_id, Fault::new(Code::Name, why)));
+            if let Some(above) = above.filter(|above| !is_below(&prefix, above)) {
+                let why = format!("a guarded part of {above:?} must not claim {prefix:?}");
+                flaws.push(flaw(ns_id, above, Fault::new(Code::Name, why)));
                 continue;
             }
             parts.insert(ns_id, Part { ns_id, prefix, space });
@@ -176,9 +186,8 @@ impl Vault {
             by_prefix.entry(&part.prefix).or_default().push(part.ns_id);
         }
         let twice: Vec<NsId> = by_prefix.into_values().filter(|claimants| claimants.len() > 1).flatten().collect();
-        for ns_id in twice {
-            parts.remove(&ns_id);
-            flaws.push(flaw(ns_id, Fault::new(Code::Name, "two namespaces claim the same part of the environment")));
+        for part in twice.iter().filter_map(|ns_id| parts.remove(ns_id)).collect::<Vec<_>>() {
+            flaws.push(flaw(part.ns_id, part.prefix, Fault::new(Code::Name, "two namespaces claim the same part of the environment")));
         }
         Ok(parts.into_values().collect())
     }
@@ -190,6 +199,7 @@ impl Vault {
             ns_id: *ns_id,
             secret_id: Some(leaf.secret_id),
             name,
+            prefix: prefix.to_owned(),
             author: space.versions(&leaf.secret_id).last().map(|row| row.author),
             fault,
         };
