@@ -80,6 +80,14 @@ impl<'a> Index<'a> {
         }
     }
 
+    /// What a write of this name goes on from. A secret whose name does not open stops no writer; a name that two secrets claim does.
+    pub(crate) fn before(&self, name: &str) -> Result<Option<&Found<'a>>> {
+        match self.flaws.iter().find(|flaw| flaw.name.as_deref() == Some(name)) {
+            Some(flaw) => Err(flaw.error()),
+            None => Ok(self.by_name.get(name)),
+        }
+    }
+
     /// One by name, which must be there.
     pub(crate) fn get(&self, name: &str) -> Result<&Found<'a>> {
         self.find(name)?.ok_or_else(|| Error::not_found("secret", name))

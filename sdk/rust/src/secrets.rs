@@ -194,7 +194,7 @@ pub(crate) fn write_some(change: &mut Change, environment: &NsId, writes: &[Secr
     }
     for write in writes {
         let (home, prefix) = vault.home_of(environment, &write.name)?;
-        let before = index.find(&write.name)?.filter(|found| found.space.tip.ns_id == home);
+        let before = index.before(&write.name)?.filter(|found| found.space.tip.ns_id == home);
         let version = before.map_or(0, |found| found.leaf.version);
         let live = before.filter(|found| !found.leaf.is_deleted()).map_or(0, |found| found.leaf.version);
         if write.if_version.is_some_and(|wanted| wanted != version && wanted != live) {
