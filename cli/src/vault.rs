@@ -25,18 +25,23 @@ pub const WRONG_LOGIN: &str = "account, Secret Key or password is wrong; the Eme
 const MAX_CA_BYTES: u64 = 1 << 20;
 
 /// A connection to the server that the settings name, or else to `known`, the one the login belongs to.
-pub fn client(context: &Context, settings: &Settings, known: Option<&str>) -> Outcome<Client> {
+pub fn client(context: &mut Context, settings: &Settings, known: Option<&str>) -> Outcome<Client> {
     let addr = match known {
         Some(known) if settings.addr.origin == Origin::Default => known,
         _ => settings.addr.value.trim_end_matches('/'),
     };
     let options = Options { ca_pem: ca_pem(context)?, timeout: timeout(context)?, ..Options::default() };
     let by = &settings.addr.origin;
-    Client::new(addr, options).map_err(|error| Failure::from(error).on(addr).hint(format!("the address comes from: {by}")))
+    let client = Client::new(addr, options);
+    let client = client.map_err(|error| Failure::from(error).on(addr).hint(format!("the address comes from: {by}")))?;
+    if client.is_in_clear() {
+        context.output.warn(&format!("{addr} is reached without TLS: whoever is on the way sees who asks for what, and may answer"));
+    }
+    Ok(client)
 }
 
 /// A connection to the server of a login whose key works nowhere else.
-fn client_for(context: &Context, settings: &Settings, origin: &str) -> Outcome<Client> {
+fn client_for(context: &mut Context, settings: &Settings, origin: &str) -> Outcome<Client> {
     let client = client(context, settings, Some(origin))?;
     if client.origin() == origin {
         return Ok(client);

@@ -4,11 +4,13 @@
 
 use crate::identity::Identity;
 use crate::key::Key;
-use crate::{aead, pad, plain};
+use crate::plain::{self, Fields};
+use crate::{aead, pad};
 use keyvawlt_ledger::account::Claim;
 use keyvawlt_ledger::canon::Canon;
-use keyvawlt_ledger::cbor::{self, Value};
-use keyvawlt_ledger::{AccountId, Code, Domain, FORMAT, Fault, IdentityId, OrgId, Signed, context};
+use keyvawlt_ledger::cbor::Value;
+use keyvawlt_ledger::chain::Head;
+use keyvawlt_ledger::{AccountId, Code, Domain, FORMAT, Fault, Hash, IdentityId, OrgId, Signed, context, record, row};
 use rand_core::CryptoRng;
 use std::fmt;
 use zeroize::Zeroizing;
@@ -39,12 +41,42 @@ pub struct AccountBlob {
     pub seeds: Vec<SeedRow>,
     /// The organizations joined or created.
     pub org_ids: Vec<OrgId>,
+    /// Generation of the pins that belong to it; 0 before the first.
+    pub pins: u64,
+}
+
+record! {
+    /// What clients have verified, for a device that remembers nothing.
+    pub struct Pins {
+        /// Format version.
+        1 => v: u64,
+        /// Generation of the blob that they were written with.
+        2 => generation: u64,
+        /// At most one of each organization.
+        3 => organizations: Vec<OrgPin>,
+    }
+}
+
+row! {
+    /// How far an organization was verified.
+    pub struct OrgPin {
+        /// Which.
+        org_id: OrgId,
+        /// A link of its chain.
+        seq: u64,
+        /// That link's hash.
+        link_hash: Hash,
+        /// The state after it.
+        state_hash: Hash,
+        /// Manifest heads.
+        heads: Vec<Head>,
+    }
 }
 
 impl AccountBlob {
     /// The blob of a new account.
     pub fn new(identity: &Identity) -> Self {
-        let mut blob = Self { generation: 1, identity_id: identity.id(), seeds: Vec::new(), org_ids: Vec::new() };
+        let mut blob = Self { generation: 1, identity_id: identity.id(), seeds: Vec::new(), org_ids: Vec::new(), pins: 0 };
         blob.add(identity);
         blob
     }
@@ -79,7 +111,7 @@ impl AccountBlob {
         let padded = aead::open(ak, &blob_ctx(account_id, generation), sealed).map_err(|_| broken())?;
         let blob = Self::from_plain(pad::unpad(&padded).map_err(|_| broken())?)?;
         let ascending = blob.seeds.is_sorted_by(|a, b| a.generation < b.generation);
-        if blob.generation != generation || blob.seeds.is_empty() || !ascending {
+        if blob.generation != generation || blob.seeds.is_empty() || !ascending || blob.pins > generation {
             return Err(broken());
         }
         Ok(blob)
@@ -99,24 +131,27 @@ impl AccountBlob {
             (3, self.identity_id.to_value()),
             (4, Value::Array(seeds.collect())),
             (5, self.org_ids.to_value()),
+            (6, self.pins.to_value()),
         ]))
     }
 
     fn from_plain(bytes: &[u8]) -> Result<Self, Fault> {
-        let Value::Map(pairs) = cbor::decode(bytes)? else { return Err(upgrade()) };
-        let Ok([(1, version), (2, generation), (3, identity_id), (4, Value::Array(seeds)), (5, org_ids)]) = <[_; 5]>::try_from(pairs)
-        else {
-            return Err(upgrade());
-        };
-        if version != FORMAT.to_value() {
+        let mut fields = Fields::read(bytes, upgrade)?;
+        if fields.take(1)? != FORMAT.to_value() {
             return Err(upgrade());
         }
-        Ok(Self {
-            generation: Canon::from_value(generation)?,
-            identity_id: Canon::from_value(identity_id)?,
-            seeds: seeds.into_iter().map(seed_row).collect::<Result<_, _>>()?,
-            org_ids: Canon::from_value(org_ids)?,
-        })
+        let (generation, identity_id) = (Canon::from_value(fields.take(2)?)?, Canon::from_value(fields.take(3)?)?);
+        let Value::Array(seeds) = fields.take(4)? else { return Err(upgrade()) };
+        // Every row is taken in, and so wiped, also when one is wrong.
+        let seeds: Vec<Result<SeedRow, Fault>> = seeds.into_iter().map(seed_row).collect();
+        let blob = Self {
+            generation,
+            identity_id,
+            seeds: seeds.into_iter().collect::<Result<_, _>>()?,
+            org_ids: Canon::from_value(fields.take(5)?)?,
+            pins: Canon::from_value(fields.take(6)?)?,
+        };
+        fields.end().map(|()| blob)
     }
 }
 
@@ -127,14 +162,18 @@ impl fmt::Debug for AccountBlob {
 }
 
 /// Seals the client's pins for its other devices.
-pub fn seal_pins(ak: &Key, account_id: &AccountId, pins: &[u8], rng: &mut impl CryptoRng) -> Vec<u8> {
-    aead::seal(ak, &pins_ctx(account_id), &pad::pad(pins), rng)
+pub fn seal_pins(ak: &Key, account_id: &AccountId, pins: &Pins, rng: &mut impl CryptoRng) -> Vec<u8> {
+    aead::seal(ak, &pins_ctx(account_id, pins.generation), &pad::pad(&pins.to_bytes()), rng)
 }
 
-/// Opens roaming pins. The local ones always win.
-pub fn open_pins(ak: &Key, account_id: &AccountId, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Fault> {
-    let padded = aead::open(ak, &pins_ctx(account_id), sealed).map_err(|_| broken())?;
-    pad::unpad(&padded).map(|pins| Zeroizing::new(pins.to_vec())).map_err(|_| broken())
+/// Opens the pins of the generation that the blob names. The local ones always win.
+pub fn open_pins(ak: &Key, account_id: &AccountId, generation: u64, sealed: &[u8]) -> Result<Pins, Fault> {
+    let padded = aead::open(ak, &pins_ctx(account_id, generation), sealed).map_err(|_| broken())?;
+    let pins = Pins::from_bytes(pad::unpad(&padded).map_err(|_| broken())?)?;
+    if pins.v != FORMAT {
+        return Err(upgrade());
+    }
+    if pins.generation == generation { Ok(pins) } else { Err(broken()) }
 }
 
 /// The identity's statement that this account at this origin acts as it.
@@ -166,6 +205,6 @@ fn blob_ctx(account_id: &AccountId, generation: u64) -> Vec<u8> {
     context("kv1/account", &[account_id.to_value(), generation.to_value()])
 }
 
-fn pins_ctx(account_id: &AccountId) -> Vec<u8> {
-    context("kv1/pins", &[account_id.to_value()])
+fn pins_ctx(account_id: &AccountId, generation: u64) -> Vec<u8> {
+    context("kv1/pins", &[account_id.to_value(), generation.to_value()])
 }

@@ -18,6 +18,13 @@ pub fn check(origin: &str) -> Result<(), Fault> {
     Err(refused("a server's origin is http:// or https://, a host in lower case, and a port, as in https://vault.example.com:443"))
 }
 
+/// Whether calls to this origin travel over a network without TLS.
+pub fn is_in_clear(origin: &str) -> bool {
+    let Some((host, _)) = origin.strip_prefix("http://").and_then(|rest| rest.rsplit_once(':')) else { return false };
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+    !(host == "localhost" || host.ends_with(".localhost") || address.is_ok_and(|address| address.is_loopback()))
+}
+
 /// Appends `len(1) || origin`.
 pub(crate) fn write(origin: &str, out: &mut Vec<u8>) -> Result<(), Fault> {
     check(origin)?;
@@ -40,6 +47,16 @@ pub(crate) fn read(bytes: &[u8]) -> Result<String, Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_this_machine_is_reached_in_clear_without_a_warning() {
+        for quiet in ["https://vault.example.com:443", "http://127.0.0.1:8200", "http://[::1]:8200", "http://localhost:8200"] {
+            assert!(!is_in_clear(quiet), "{quiet}");
+        }
+        for clear in ["http://vault.example.com:80", "http://10.0.0.1:8200", "http://localhost.example.com:1", "http://[::2]:1"] {
+            assert!(is_in_clear(clear), "{clear}");
+        }
+    }
 
     #[test]
     fn only_scheme_host_and_port_are_an_origin() {

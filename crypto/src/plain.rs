@@ -2,6 +2,7 @@
 //!
 //! The encoding is the ledger's; its own writer is not used because a growing buffer leaves pieces of secrets behind.
 
+use keyvawlt_ledger::Fault;
 use keyvawlt_ledger::cbor::{self, Value};
 use zeroize::{Zeroize, Zeroizing};
 
@@ -14,6 +15,53 @@ pub fn encode(mut value: Value) -> Zeroizing<Vec<u8>> {
     write(&value, &mut out);
     wipe(&mut value);
     out
+}
+
+/// The fields of a sealed map, taken out in order; what is not taken out is wiped.
+pub struct Fields {
+    /// The last one first.
+    rest: Vec<(u64, Value)>,
+    /// What is wrong with a map of other fields.
+    fault: fn() -> Fault,
+}
+
+impl Fields {
+    /// Reads what [`encode`] wrote.
+    pub fn read(bytes: &[u8], fault: fn() -> Fault) -> Result<Self, Fault> {
+        match cbor::decode(bytes)? {
+            Value::Map(mut rest) => {
+                rest.reverse();
+                Ok(Self { rest, fault })
+            }
+            mut other => {
+                wipe(&mut other);
+                Err(fault())
+            }
+        }
+    }
+
+    /// The next field, which must have this key.
+    pub fn take(&mut self, key: u64) -> Result<Value, Fault> {
+        match self.rest.pop() {
+            Some((found, value)) if found == key => Ok(value),
+            Some((_, mut other)) => {
+                wipe(&mut other);
+                Err((self.fault)())
+            }
+            None => Err((self.fault)()),
+        }
+    }
+
+    /// There are no more.
+    pub fn end(&self) -> Result<(), Fault> {
+        if self.rest.is_empty() { Ok(()) } else { Err((self.fault)()) }
+    }
+}
+
+impl Drop for Fields {
+    fn drop(&mut self) {
+        self.rest.iter_mut().for_each(|(_, value)| wipe(value));
+    }
 }
 
 fn wipe(value: &mut Value) {

@@ -5,9 +5,10 @@
 
 use crate::aead::{self, unopened};
 use crate::key::{Key, hx};
-use crate::{pad, plain};
+use crate::pad;
+use crate::plain::{self, Fields};
 use keyvawlt_ledger::canon::{Blob, Canon};
-use keyvawlt_ledger::cbor::{self, Value};
+use keyvawlt_ledger::cbor::Value;
 use keyvawlt_ledger::chain::Seal;
 use keyvawlt_ledger::limits::{MAX_NAME, MAX_VALUE};
 use keyvawlt_ledger::{Code, Fault, Hash, NsId, OrgId, SecretId, context, hash, names, row};
@@ -97,22 +98,17 @@ impl Payload {
     }
 
     fn from_plain(bytes: &[u8]) -> Result<Self, Fault> {
-        let Value::Map(pairs) = cbor::decode(bytes)? else { return Err(upgrade()) };
-        let (keys, values): (Vec<u64>, Vec<Value>) = pairs.into_iter().unzip();
-        let values: [Value; 7] = values.try_into().map_err(|_| upgrade())?;
-        if keys != [1, 2, 3, 4, 5, 6, 7] {
-            return Err(upgrade());
-        }
-        let [name, value, kind, note, tags, draft_of, from] = values;
+        let mut fields = Fields::read(bytes, upgrade)?;
         let payload = Self {
-            name: Canon::from_value(name)?,
-            value: Zeroizing::new(Blob::from_value(value)?.0),
-            kind: Canon::from_value(kind)?,
-            note: Canon::from_value(note)?,
-            tags: Canon::from_value(tags)?,
-            draft_of: Canon::from_value(draft_of)?,
-            from: Canon::from_value(from)?,
+            name: Canon::from_value(fields.take(1)?)?,
+            value: Zeroizing::new(Blob::from_value(fields.take(2)?)?.0),
+            kind: Canon::from_value(fields.take(3)?)?,
+            note: Canon::from_value(fields.take(4)?)?,
+            tags: Canon::from_value(fields.take(5)?)?,
+            draft_of: Canon::from_value(fields.take(6)?)?,
+            from: Canon::from_value(fields.take(7)?)?,
         };
+        fields.end()?;
         payload.check().map(|()| payload)
     }
 }

@@ -74,7 +74,7 @@ pub struct Account {
 pub struct Changes {
     /// New sealed data, and its generation: the present one plus one.
     pub blob: Option<(u64, Vec<u8>)>,
-    /// New sealed pins; they have no generation of their own.
+    /// New sealed pins; the blob names their generation.
     pub pins: Option<Vec<u8>>,
     /// New keys of the same identity, with their claim.
     pub keys: Option<(Signed, Signed)>,
@@ -139,6 +139,9 @@ pub async fn update_account(tx: &Tx, id: &AccountId, changes: Changes, origins: 
     tx.lock_account(id).await?;
     let row = find(tx, id).await?;
     let current = number(row.generation);
+    if is_repeat(&row, &changes) {
+        return Ok(());
+    }
     let (old_key, identity) = (row.key_id.clone(), row.identity_id.clone());
     let mut row = row.into_active_model();
     if let Some((generation, blob)) = changes.blob {
@@ -165,6 +168,12 @@ pub async fn update_account(tx: &Tx, id: &AccountId, changes: Changes, origins: 
         table::Entity::update(row).exec(tx.db()).await?;
     }
     Ok(())
+}
+
+/// A change whose answer was lost comes again: sealing is random, so the same bytes are the same change.
+fn is_repeat(row: &table::Model, changes: &Changes) -> bool {
+    let same_blob = changes.blob.as_ref().is_some_and(|(generation, blob)| number(row.generation) == *generation && row.blob == *blob);
+    same_blob && changes.keys.is_none() && changes.pins.as_ref().is_none_or(|pins| row.pins.as_ref() == Some(pins))
 }
 
 async fn find(tx: &Tx, id: &AccountId) -> Result<table::Model> {

@@ -180,13 +180,17 @@ def blob(case):
         raise Refused("E_NO_ACCOUNT")
     seeds = [[row["generation"], raw(row, "seed"), row["created_ms"], row["kind"]] for row in case["seeds"]]
     orgs = [bytes.fromhex(org) for org in case["org_ids"]]
-    same(content, {1: 1, 2: case["generation"], 3: raw(case, "identity_id"), 4: seeds, 5: orgs}, "blob")
+    same(content, {1: 1, 2: case["generation"], 3: raw(case, "identity_id"), 4: seeds, 5: orgs, 6: case["pins"]}, "blob")
 
 
 def pins(case):
     account_id, key, sealed = raw(case, "account_id", "account_key", "sealed")
-    padded = kv.aead_open(key, kv.ctx("kv1/pins", account_id), sealed, "E_NO_ACCOUNT")
-    same(kv.unpad(padded), raw(case, "pins"), "pins")
+    padded = kv.aead_open(key, kv.ctx("kv1/pins", account_id, case["generation"]), sealed, "E_NO_ACCOUNT")
+    opened = kv.unpad(padded, code="E_NO_ACCOUNT")
+    same(opened, raw(case, "pins"), "pins")
+    content = decode(opened)
+    if list(content) != [1, 2, 3] or content[1] != 1 or content[2] != case["generation"]:
+        raise Refused("E_NO_ACCOUNT")
 
 
 def claim(case):

@@ -48,7 +48,7 @@ pub async fn version(context: &mut Context) -> Outcome {
 }
 
 /// The server that the settings or the login name.
-fn addr_of_server(context: &Context) -> Option<Client> {
+fn addr_of_server(context: &mut Context) -> Option<Client> {
     let settings = context.settings().ok()?;
     let login = Files::of(&settings).login(&settings).ok();
     vault::client(context, &settings, login.as_ref().map(Login::origin)).ok()

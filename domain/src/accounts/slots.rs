@@ -71,14 +71,23 @@ pub struct ListedSlot {
     pub created_at_ms: u64,
 }
 
-/// Adds a way in.
+/// Adds a way in; one that is there already stays.
 pub async fn add_slot(tx: &Tx, account: &AccountId, slot: Slot) -> Result<()> {
     tx.lock_account(account).await?;
     check(&slot)?;
-    if rows(tx, account).await?.len() >= MAX_SLOTS {
+    let rows = rows(tx, account).await?;
+    if let Some(row) = rows.iter().find(|row| row.slot_id == slot.id.0) {
+        return if is_repeat(row, &slot) { Ok(()) } else { Err(Error::conflict("this slot exists already")) };
+    }
+    if rows.len() >= MAX_SLOTS {
         return Err(Error::TooLarge { what: "the number of slots", limit: MAX_SLOTS as u64 });
     }
     insert(tx, account, slot).await
+}
+
+/// A slot whose answer was lost comes again: sealing is random, so the same bytes are the same slot.
+fn is_repeat(row: &table::Model, slot: &Slot) -> bool {
+    row.kind == slot.kind as i16 && row.login_pk == slot.login_pk && row.sealed_ak == slot.sealed_ak && row.label == slot.label
 }
 
 /// Removes a way in; its tokens are worthless from now on. One that a person can open anywhere always remains.

@@ -172,7 +172,10 @@ async fn a_removed_slot_acts_as_nobody_and_one_way_in_remains() {
         signed_up(store).await;
         let device = SlotId([5; 16]);
         let tx = store.write().await.unwrap();
-        add_slot(&tx, &ID, slot(device, SlotKind::Device, 13)).await.unwrap();
+        for _ in ["", "once more: its answer was lost"] {
+            add_slot(&tx, &ID, slot(device, SlotKind::Device, 13)).await.unwrap();
+        }
+        assert!(matches!(add_slot(&tx, &ID, slot(device, SlotKind::Device, 14)).await, Err(Error::Conflict { .. })));
         assert!(matches!(remove_slot(&tx, &ID, &SLOT).await, Err(Error::Conflict { .. })));
         assert!(principal(&tx, Subject::Slot(ID, device)).await.unwrap().is_some());
         remove_slot(&tx, &ID, &device).await.unwrap();
@@ -239,8 +242,12 @@ async fn the_second_of_two_devices_hears_that_it_was_second() {
         let tx = store.write().await.unwrap();
         let blob = |generation| Changes { blob: Some((generation, vec![8; 10])), ..Changes::default() };
         update_account(&tx, &ID, blob(2), &origins()).await.unwrap();
-        let late = update_account(&tx, &ID, blob(2), &origins()).await;
+        update_account(&tx, &ID, blob(2), &origins()).await.expect("the same once more: its answer was lost");
+        let other = Changes { blob: Some((2, vec![9; 10])), ..Changes::default() };
+        let late = update_account(&tx, &ID, other, &origins()).await;
         assert!(matches!(late, Err(Error::Conflict { current: Some(2), .. })));
+        let more = Changes { pins: Some(vec![5; 10]), ..blob(2) };
+        assert!(matches!(update_account(&tx, &ID, more, &origins()).await, Err(Error::Conflict { .. })));
         let pins = Changes { pins: Some(vec![6; 10]), ..Changes::default() };
         update_account(&tx, &ID, pins, &origins()).await.unwrap();
         let account = read_account(&tx, &ID).await.unwrap();

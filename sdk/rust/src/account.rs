@@ -3,19 +3,21 @@
 //! Login and unlock never create keys: an account that is missing or does not open is an error, never a fresh start.
 
 use crate::error::{Error, Result};
+use crate::home::Home;
 use crate::invites::Invitation;
+use crate::organization::Founding;
 use crate::random::{self, rng};
 use crate::session::Session;
 use crate::state::StateDir;
 use crate::vault::Vault;
 use crate::wire::{Client, rpc};
 use bytes::Bytes;
-use keyvawlt_crypto::account::{AccountBlob, SecretKey, SlotKey, claim, open_account_key, root_key, seal_account_key};
+use keyvawlt_crypto::account::{AccountBlob, OrgPin, SecretKey, SlotKey, claim, open_account_key, root_key, seal_account_key};
 use keyvawlt_crypto::device::DeviceKey;
 use keyvawlt_crypto::{Identity, InviteCode, Key, Zeroizing, kit};
 use keyvawlt_ledger::assertion::Subject;
 use keyvawlt_ledger::bundle::kind;
-use keyvawlt_ledger::{AccountId, Code, Fault, OrgId, Signed, SlotId};
+use keyvawlt_ledger::{AccountId, Code, Fault, Hash, OrgId, Signed, SlotId};
 use keyvawlt_proto::v1;
 use std::sync::Arc;
 
@@ -28,8 +30,7 @@ pub struct Account {
     session: Session,
     account_id: AccountId,
     secret_key: Option<SecretKey>,
-    ak: Key,
-    blob: AccountBlob,
+    home: Home,
     identity: Arc<Identity>,
     email: String,
     email_verified: bool,
@@ -70,11 +71,10 @@ impl Client {
         let kit = kit::text(&account_id, email, self.origin(), &secret_key);
         let session = Session::by_slot(self.clone(), Subject::Slot(account_id, slot.slot_id()), slot);
         let account = Account {
-            session,
+            session: session.clone(),
             account_id,
             secret_key: Some(secret_key.clone()),
-            ak,
-            blob,
+            home: Home::new(session, account_id, ak, blob),
             identity: Arc::new(identity),
             email: email.to_owned(),
             email_verified: false,
@@ -113,12 +113,12 @@ impl Account {
         let session = Session::by_slot(client.clone(), Subject::Slot(account_id, slot_id), slot.clone());
         let read = session.call(async |client, token| rpc::read_account(client, Some(token), v1::ReadAccountRequest {}).await).await?;
         let ak = open_account_key(&slot, &account_id, &slot_id, &read.sealed_account_key).map_err(Error::Verification)?;
-        let blob = AccountBlob::open(&ak, &account_id, read.generation, &read.blob).map_err(Error::Verification)?;
-        let identity = Arc::new(blob.identity().map_err(Error::Verification)?);
+        let home = Home::open(session.clone(), account_id, ak, &read)?;
+        let identity = Arc::new(home.blob().identity().map_err(Error::Verification)?);
         if let Some(pins) = pins {
-            check_pin(pins, &account_id, blob.generation)?;
+            check_pin(pins, &account_id, home.blob().generation)?;
         }
-        Ok(Self { session, account_id, secret_key, ak, blob, identity, email: read.email, email_verified: read.email_verified })
+        Ok(Self { session, account_id, secret_key, home, identity, email: read.email, email_verified: read.email_verified })
     }
 
     /// The account's id, which the Emergency Kit shows.
@@ -148,7 +148,7 @@ impl Account {
 
     /// The organizations this account has joined. The server cannot add to them.
     pub fn organizations(&self) -> &[OrgId] {
-        &self.blob.org_ids
+        &self.home.blob().org_ids
     }
 
     /// Confirms the e-mail address with the mailed code.
@@ -172,7 +172,7 @@ impl Account {
         let key = Key::random(&mut rng());
         let slot = SlotKey::device(key.clone());
         let slot_id = slot.slot_id();
-        let slot = Some(sealed_slot(&slot, slot_id, v1::SlotType::Device, &self.account_id, &self.ak));
+        let slot = Some(sealed_slot(&slot, slot_id, v1::SlotType::Device, &self.account_id, self.home.key()));
         let request = v1::AddSlotRequest { slot };
         self.session.call(async |client, token| rpc::add_slot(client, Some(token), request.clone()).await).await?;
         Ok(DeviceKey { origin: self.client().origin().to_owned(), account_id: self.account_id, slot_id, key, secret_key })
@@ -184,56 +184,102 @@ impl Account {
         self.session.call(async |client, token| rpc::remove_slot(client, Some(token), request.clone()).await).await.map(|_| ())
     }
 
-    /// Opens an organization this account has joined.
+    /// Opens an organization this account has joined. `Error::Forbidden` of one that it never opened before may also mean that founding or joining
+    /// it did not come to an end: [`Account::forget`] takes it off the list, joining again with the same invite ends it.
     pub async fn open(&self, org_id: OrgId, state: &StateDir) -> Result<Vault> {
-        if !self.blob.org_ids.contains(&org_id) {
+        if !self.organizations().contains(&org_id) {
             return Err(Error::Verification(Fault::new(Code::UnknownOrg, "this account has not joined that organization")));
         }
-        Vault::open(self.session.clone(), self.identity.clone(), org_id, state, None).await
-    }
-
-    /// Founds an organization, and opens it.
-    pub async fn found(&mut self, name: &str, state: &StateDir) -> Result<Vault> {
-        let vault = Vault::found(self.session.clone(), self.identity.clone(), name, state).await?;
-        self.remember(vault.org_id()).await?;
+        let mut vault = self.remembered(org_id, state, None).await?;
+        vault.sync().await?;
         Ok(vault)
     }
 
-    /// Joins an organization by an invite code, and opens it.
+    /// Founds an organization, and opens it. It is on the account's list before anything of it is sent, so that it cannot be lost.
+    pub async fn found(&mut self, name: &str, state: &StateDir) -> Result<Vault> {
+        let founding = Founding::new(&self.session, &self.identity, name)?;
+        let mut vault = self.remembered(founding.org_id, state, None).await?;
+        self.enter(founding.org_id, &mut vault).await?;
+        match vault.found(founding).await {
+            Ok(()) => {}
+            // The server says that there is no such organization.
+            Err(refused @ (Error::Refused(_) | Error::Invalid { .. } | Error::RateLimited { .. } | Error::Forbidden)) => {
+                self.forget(vault.org_id()).await?;
+                return Err(refused);
+            }
+            // Whether it got there is not known: it stays on the list.
+            Err(error) => return Err(error),
+        }
+        vault.name_organization(name).await?;
+        self.follow(&vault);
+        Ok(vault)
+    }
+
+    /// Takes an organization off the account's list, such as one that was never made because the connection broke. The account's other devices
+    /// will not open it either; what is remembered here stays.
+    pub async fn forget(&mut self, org_id: OrgId) -> Result<()> {
+        let forget = |blob: &mut AccountBlob, pins: &mut Vec<OrgPin>| {
+            blob.org_ids.retain(|listed| *listed != org_id);
+            pins.retain(|pin| pin.org_id != org_id);
+        };
+        self.home.update(forget).await
+    }
+
+    /// Joins an organization by an invite code, and opens it. What the code says of the chain is remembered, and the organization on the
+    /// account's list, before the join is sent: a join that broke off is repeated with the same code.
     pub async fn join(&mut self, code: &InviteCode, state: &StateDir) -> Result<Vault> {
         if code.origin != self.client().origin() {
             return Err(Error::invalid("invite code", format!("it is for the server {}", code.origin)));
         }
-        Invitation::new(self.client().clone(), code.clone()).accept(&self.identity).await?;
-        self.remember(code.org_id).await?;
-        Vault::open(self.session.clone(), self.identity.clone(), code.org_id, state, Some((code.seq, code.link_hash))).await
+        let invitation = Invitation::new(self.client().clone(), code.clone());
+        let mut vault = self.remembered(code.org_id, state, Some((code.seq, code.link_hash))).await?;
+        // A join of which the answer was lost has used the invite up, which then opens nothing more.
+        if self.organizations().contains(&code.org_id) {
+            match vault.sync().await {
+                Err(Error::Forbidden) => {}
+                outcome => return outcome.map(|()| vault),
+            }
+        }
+        vault.start_from(invitation.verify().await?)?;
+        self.enter(code.org_id, &mut vault).await?;
+        invitation.accept(&self.identity).await?;
+        vault.sync().await?;
+        vault.roam().await;
+        self.follow(&vault);
+        Ok(vault)
+    }
+
+    async fn remembered(&self, org_id: OrgId, state: &StateDir, anchor: Option<(u64, Hash)>) -> Result<Vault> {
+        let vault = Vault::remembered(self.session.clone(), self.identity.clone(), org_id, state, anchor).await?;
+        Ok(vault.of_account(self.home.clone()))
+    }
+
+    /// Adds an organization to the sealed list.
+    async fn enter(&mut self, org_id: OrgId, vault: &mut Vault) -> Result<()> {
+        let enter = |blob: &mut AccountBlob, _: &mut Vec<OrgPin>| {
+            if !blob.org_ids.contains(&org_id) {
+                blob.org_ids.push(org_id);
+            }
+        };
+        self.home.update(enter).await?;
+        vault.home = Some(self.home.clone());
+        Ok(())
+    }
+
+    /// Takes over what a vault has changed of the sealed data.
+    fn follow(&mut self, vault: &Vault) {
+        if let Some(home) = &vault.home {
+            self.home = home.clone();
+        }
     }
 
     /// Notes in a state directory which account data this device has seen.
     pub fn pin(&self, pins: &StateDir) -> Result<()> {
-        let pin = format!("{} {}\n", self.account_id, self.blob.generation);
+        let pin = format!("{} {}\n", self.account_id, self.home.blob().generation);
         if pins.read(PIN_FILE)?.as_deref() == Some(pin.as_bytes()) {
             return Ok(());
         }
         pins.write(PIN_FILE, pin.as_bytes())
-    }
-
-    /// Adds an organization to the sealed list.
-    async fn remember(&mut self, org_id: OrgId) -> Result<()> {
-        if self.blob.org_ids.contains(&org_id) {
-            return Ok(());
-        }
-        let mut blob = self.blob.clone();
-        blob.org_ids.push(org_id);
-        blob.generation += 1;
-        let request = v1::UpdateAccountRequest {
-            blob: blob.seal(&self.ak, &self.account_id, &mut rng()).into(),
-            generation: blob.generation,
-            pins: Bytes::new(),
-        };
-        self.session.call(async |client, token| rpc::update_account(client, Some(token), request.clone()).await).await?;
-        self.blob = blob;
-        Ok(())
     }
 }
 

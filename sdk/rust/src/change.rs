@@ -13,11 +13,12 @@ use keyvawlt_crypto::{Key, nk, wraps};
 use keyvawlt_ledger::bundle::Bundle;
 use keyvawlt_ledger::canon::{Blob, Canon};
 use keyvawlt_ledger::chain::{Body, Checkpoint, Head, Link, NamespaceEpoch, Questions, Replica, Seal, View, WrapSet, permission};
-use keyvawlt_ledger::limits::CHECKPOINT_INTERVAL;
+use keyvawlt_ledger::limits::{CHECKPOINT_INTERVAL, MAX_LINK, MAX_SEEN};
 use keyvawlt_ledger::manifest::{Anchor, Leaf, ManifestLink, ObjectKind, object_hash};
 use keyvawlt_ledger::wrap::{self, Wrap};
 use keyvawlt_ledger::{Code, Domain, FORMAT, Fault, Hash, IdentityId, NsId, SecretId, Signed};
 use keyvawlt_proto::v1;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// How often a change is made anew because somebody else was first. A removal loses to every write that comes while it is made: many short
@@ -108,13 +109,19 @@ impl Vault {
             return Ok(());
         }
         self.check_writable()?;
+        let links = !staged.batch.links.is_empty();
         let request = v1::CommitRequest {
             org_id: Bytes::copy_from_slice(&self.org_id.0),
             request_id: Bytes::copy_from_slice(&random::bytes::<16>()),
             batch: Some(staged.take_batch()),
         };
         self.session.call(async |client, token| rpc::commit(client, Some(token), request.clone()).await).await?;
-        self.adopt(staged)
+        self.adopt(staged)?;
+        // Only links move what other devices start from: they are rare, where writes are not.
+        if links {
+            self.roam().await;
+        }
+        Ok(())
     }
 
     /// Holds what the server has acknowledged, as everything that was seen is held: it cannot be taken back.
@@ -159,7 +166,7 @@ impl<'v> Change<'v> {
     /// Signs an organization link with the wraps it carries.
     pub(crate) fn link(&mut self, body: &Body, wraps: Vec<Wrap>) -> Result<Hash> {
         let tip = self.replica.tip();
-        let link = Link {
+        let mut link = Link {
             v: FORMAT,
             org_id: tip.org_id,
             seq: tip.next_seq(),
@@ -169,10 +176,28 @@ impl<'v> Change<'v> {
             author_key_id: self.vault.identity.key_id(),
             ts_ms: self.ts_ms(),
             body: body.to_value(),
-            seen: vec![],
+            seen: self.unvouched(),
         };
+        // A link that is full vouches for nothing.
+        if body.fences().is_empty() && link.to_bytes().len() > MAX_LINK {
+            link.seen.clear();
+        }
         let signed = self.vault.identity.sign(Domain::OrgLink, link.to_bytes());
         self.push_link(signed, wraps)
+    }
+
+    /// The committed manifest heads held that go beyond what the chain names: the furthest beyond first.
+    fn unvouched(&self) -> Vec<Head> {
+        let state = self.replica.head();
+        let beyond = |space: &Space| {
+            let ns = state.ns(&space.tip.ns_id)?;
+            let fenced = ns.fence.map_or(0, |fence| fence.mseq);
+            let named = ns.seen.map_or(0, |seen| seen.mseq).max(fenced);
+            space.tip.mseq.checked_sub(named).filter(|beyond| *beyond > 0)
+        };
+        let mut heads: Vec<(u64, Head)> = self.vault.spaces.values().filter_map(|space| Some((beyond(space)?, space.head()))).collect();
+        heads.sort_by_key(|(beyond, _)| Reverse(*beyond));
+        heads.into_iter().map(|(_, head)| head).take(MAX_SEEN).collect()
     }
 
     /// Takes in a signed link, judged as everybody will judge it.

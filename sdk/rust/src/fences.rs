@@ -6,6 +6,7 @@
 use crate::change::Change;
 use crate::error::{Error, Result};
 use crate::space::{Stop, unverified};
+use crate::sync::NAMESPACES_PER_QUESTION;
 use crate::vault::Vault;
 use crate::wire::rpc;
 use bytes::Bytes;
@@ -14,10 +15,9 @@ use keyvawlt_ledger::chain::{Head, Questions, Replica, View, ends_sooner, permis
 use keyvawlt_ledger::manifest::{Anchored, ManifestLink, NewestLink, verify_newest};
 use keyvawlt_ledger::{Code, Fault, IdentityId, NsId, Signed};
 use keyvawlt_proto::v1;
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Namespaces of one question.
-const NAMESPACES_PER_QUESTION: usize = 1000;
 /// Answers to one question: every page but the last holds a link, and there are no more namespaces than this.
 const MAX_PAGES: usize = 16_000;
 
@@ -79,8 +79,7 @@ impl Change<'_> {
             let unknown = || Error::Refused(Fault::new(Code::Fence, "the manifest head of a namespace to fence is not known"));
             return self.foreign.get(ns_id).map(|(head, _)| head.clone()).ok_or_else(unknown);
         }
-        let tip = &self.space(ns_id)?.tip;
-        Ok(Head { ns_id: *ns_id, mseq: tip.mseq, mhash: tip.mhash })
+        Ok(self.space(ns_id)?.head())
     }
 
     /// The namespaces whose newest manifest link somebody wrote, as far as this identity knows.
@@ -144,7 +143,7 @@ impl Vault {
         for (ns_id, link) in told {
             let judged = match judge(whole.as_ref().unwrap_or(&self.replica), ns_id, link.as_ref(), self.now_ms()) {
                 Err(Stop::Replay) => {
-                    let replica = whole.insert(self.replay().await?);
+                    let replica = whole.insert(self.replay(&self.replica).await?);
                     judge(replica, ns_id, link.as_ref(), self.now_ms())
                 }
                 judged => judged,
@@ -153,9 +152,23 @@ impl Vault {
                 Stop::Fault(fault) => unverified(fault),
                 Stop::Replay => Error::Conflict { why: "the organization's chain has moved".to_owned() },
             })?;
+            if let Some(pin) = self.pins.get(ns_id) {
+                check_pin(pin, &head.0).map_err(unverified)?;
+            }
             heads.insert(*ns_id, head);
         }
         Ok(heads)
+    }
+}
+
+/// A head of a namespace that this identity read before does not lie behind what it saw.
+fn check_pin(pin: &Head, told: &Head) -> Result<(), Fault> {
+    match told.mseq.cmp(&pin.mseq) {
+        Ordering::Less => Err(Fault::new(Code::Rollback, "the server tells an older manifest head than this machine has seen")),
+        Ordering::Equal if told.mhash != pin.mhash => {
+            Err(Fault::new(Code::Fork, "the server tells another manifest head than this machine has seen"))
+        }
+        _ => Ok(()),
     }
 }
 

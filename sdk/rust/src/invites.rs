@@ -4,6 +4,7 @@ use crate::change::Change;
 use crate::directory;
 use crate::error::{Error, Result};
 use crate::keyring::read_wrap;
+use crate::machines::end_of;
 use crate::organization::check_name;
 use crate::random::{self, rng};
 use crate::session::Session;
@@ -139,7 +140,7 @@ fn make_invite(change: &mut Change, new: &NewInvite) -> Result<InviteCode> {
         kem_pk: *keys.kem_pk(),
         role: new.role,
         access,
-        expires_ms: now + new.ttl_ms,
+        expires_ms: end_of(now, new.ttl_ms)?,
         member_expires_ms: new.member_expires_ms,
         mailed: false,
         prewraps: records.iter().map(|wrap| WrapRef { ns_id: wrap.ns_id, epoch: wrap.epoch, wrap_hash: wrap.hash() }).collect(),
@@ -183,11 +184,19 @@ impl Invitation {
         safety_words(&self.code.inviter_key_id)
     }
 
+    /// Verifies the chain, and that it is the one the inviter saw.
+    pub(crate) async fn verify(&self) -> Result<Replica> {
+        let replica = self.read_chain().await?;
+        self.check(&replica)?;
+        Ok(replica)
+    }
+
     /// Verifies the chain through the code's position, and joins as `identity`.
     pub async fn accept(&self, identity: &Identity) -> Result<()> {
         let mut tries = 0;
         loop {
             let replica = self.read_chain().await?;
+            let invite = self.check(&replica)?;
             if replica
                 .head()
                 .member(&identity.id())
@@ -200,7 +209,7 @@ impl Invitation {
                 let why = "this account was a member here before: its keys cannot come back; join with a new account";
                 return Err(Error::Refused(Fault::new(Code::Invite, why)));
             }
-            let invite = self.check(&replica)?;
+            open(&invite)?;
             let (link, wraps) = self.make_join(&replica, &invite, identity).await?;
             let request = v1::CommitRequest {
                 org_id: Bytes::copy_from_slice(&self.code.org_id.0),
@@ -252,11 +261,7 @@ impl Invitation {
             .invite(&self.code.invite_id)
             .ok_or_else(|| unverified(Fault::new(Code::Invite, "the chain has no such invite")))?;
         self.keys.check_against(&invite.key_id).map_err(unverified)?;
-        match invite.state {
-            0 => Ok(*invite),
-            1 => Err(Error::Refused(Fault::new(Code::Invite, "the invite was used already: ask for a new one"))),
-            _ => Err(Error::Refused(Fault::new(Code::Invite, "the invite was revoked: ask for a new one"))),
-        }
+        Ok(*invite)
     }
 
     async fn make_join(&self, replica: &Replica, invite: &InviteEntry, identity: &Identity) -> Result<(Signed, Vec<Wrap>)> {
@@ -318,5 +323,14 @@ impl Invitation {
             found.insert(wrap.ns_id, wrap.clone());
         }
         Ok(found)
+    }
+}
+
+/// Whether the invite can still be used.
+fn open(invite: &InviteEntry) -> Result<()> {
+    match invite.state {
+        0 => Ok(()),
+        1 => Err(Error::Refused(Fault::new(Code::Invite, "the invite was used already: ask for a new one"))),
+        _ => Err(Error::Refused(Fault::new(Code::Invite, "the invite was revoked: ask for a new one"))),
     }
 }

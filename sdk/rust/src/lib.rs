@@ -15,6 +15,7 @@ mod error;
 mod facts;
 mod fences;
 mod heartbeat;
+mod home;
 mod index;
 mod invites;
 mod keyring;

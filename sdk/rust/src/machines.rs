@@ -57,7 +57,7 @@ impl Client {
 fn admit(change: &mut Change, new: &NewMachine) -> Result<MachineToken> {
     let now = change.ts_ms();
     let identity = Identity::make(kind::MACHINE, now, &mut rng());
-    let expires_ms = now + new.ttl_ms;
+    let expires_ms = end_of(now, new.ttl_ms)?;
     let body = MemberAdd { bundle: identity.signed_bundle().clone(), role: role::MACHINE, expires_ms, verified: verified::MADE };
     change.link(&Body::MemberAdd(body), vec![])?;
     for (ns_id, permissions) in &new.access {
@@ -69,4 +69,9 @@ fn admit(change: &mut Change, new: &NewMachine) -> Result<MachineToken> {
     directory::note(change, &[(directory::machine_key(&identity.id()), new.name.clone())])?;
     let origin = change.vault().session.client().origin().to_owned();
     Ok(MachineToken::new(&identity, change.replica.tip().org_id, seq, link_hash, origin))
+}
+
+/// When something that lasts `ttl_ms` ends.
+pub(crate) fn end_of(now_ms: u64, ttl_ms: u64) -> Result<u64> {
+    now_ms.checked_add(ttl_ms).ok_or_else(|| Error::invalid("duration", "it ends beyond all time"))
 }

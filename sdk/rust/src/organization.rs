@@ -6,7 +6,6 @@ use crate::environments::create_root;
 use crate::error::{Error, Result};
 use crate::random;
 use crate::session::Session;
-use crate::state::StateDir;
 use crate::vault::Vault;
 use crate::wire::rpc;
 use bytes::Bytes;
@@ -16,19 +15,28 @@ use keyvawlt_ledger::canon::Canon;
 use keyvawlt_ledger::chain::{Body, Genesis, Link, Policy, class, org_id_of};
 use keyvawlt_ledger::{Domain, FORMAT, OrgId, SUITE, merkle};
 use keyvawlt_proto::v1;
-use std::sync::Arc;
+
+/// An organization that is not sent yet.
+pub(crate) struct Founding {
+    pub(crate) org_id: OrgId,
+    genesis: Link,
+}
+
+impl Founding {
+    /// Makes the first link of an organization that will be named `name`.
+    pub(crate) fn new(session: &Session, identity: &Identity, name: &str) -> Result<Self> {
+        check_name(name)?;
+        let (org_id, genesis) = genesis(identity, session.client().origin().to_owned(), session.client().clock().now_ms())?;
+        Ok(Self { org_id, genesis })
+    }
+}
 
 impl Vault {
-    /// Founds an organization named `name`.
-    pub(crate) async fn found(session: Session, identity: Arc<Identity>, name: &str, state: &StateDir) -> Result<Self> {
-        check_name(name)?;
-        let now = session.client().clock().now_ms();
-        let origin = session.client().origin().to_owned();
-        let (org_id, genesis) = genesis(&identity, origin, now)?;
-        let mut vault = Vault::remembered(session, identity, org_id, state, None).await?;
-        let signed = vault.identity.sign(Domain::OrgLink, genesis.to_bytes());
+    /// Sends the organization's first links, and holds them.
+    pub(crate) async fn found(&mut self, founding: Founding) -> Result<()> {
+        let signed = self.identity.sign(Domain::OrgLink, founding.genesis.to_bytes());
         let mut staged = {
-            let mut change = Change::on(&vault);
+            let mut change = Change::on(self);
             change.push_link(signed, vec![])?;
             let names = NsNames { project: "keyvawlt".to_owned(), environment: "directory".to_owned(), prefix: String::new() };
             create_root(&mut change, class::DIRECTORY, &names)?;
@@ -36,18 +44,17 @@ impl Vault {
         };
         let request =
             v1::CreateOrganizationRequest { request_id: Bytes::copy_from_slice(&random::bytes::<16>()), batch: Some(staged.take_batch()) };
-        vault.session.call(async |client, token| rpc::create_organization(client, Some(token), request.clone()).await).await?;
-        vault.adopt(staged)?;
-        let own = vault.identity.id();
-        vault
-            .change(|change| {
-                directory::note(
-                    change,
-                    &[(directory::ORGANIZATION.to_owned(), name.to_owned()), (directory::person_key(&own), "founder".to_owned())],
-                )
-            })
-            .await?;
-        Ok(vault)
+        self.session.call(async |client, token| rpc::create_organization(client, Some(token), request.clone()).await).await?;
+        self.adopt(staged)
+    }
+
+    /// Notes how the organization and its founder are called.
+    pub(crate) async fn name_organization(&mut self, name: &str) -> Result<()> {
+        let own = self.identity.id();
+        let names = [(directory::ORGANIZATION.to_owned(), name.to_owned()), (directory::person_key(&own), "founder".to_owned())];
+        self.change(|change| directory::note(change, &names)).await?;
+        self.roam().await;
+        Ok(())
     }
 
     /// Changes how this identity, or another, is called in the directory. Needs write there: admins.
@@ -60,7 +67,7 @@ impl Vault {
 }
 
 /// The first link; the organization's id is its hash.
-fn genesis(identity: &Identity, origin: String, now_ms: u64) -> Result<(OrgId, Link)> {
+pub(crate) fn genesis(identity: &Identity, origin: String, now_ms: u64) -> Result<(OrgId, Link)> {
     let policy = Policy {
         min_suite: SUITE,
         require_admin_confirm: false,

@@ -76,6 +76,9 @@ impl Vault {
         let key = self.key_of(&ns_id, leaf.epoch).map_err(unverified)?;
         let payload = open_version(&key, &self.org_id, &ns_id, &leaf.secret_id, version, leaf.epoch, &answer.payload, &answer.dek)
             .map_err(unverified)?;
+        if names::join(&self.names_of(&ns_id)?.prefix, &payload.name).map_err(unverified)? != name {
+            return Err(unverified(Fault::new(Code::Name, "the version's name is not the secret's")));
+        }
         let info = SecretInfo {
             name: name.to_owned(),
             ns_id,

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use keyvawlt_ledger::canon::{Blob, Canon};
-use keyvawlt_ledger::chain::{Head, Replica};
+use keyvawlt_ledger::chain::{Head, Questions as _, Replica};
 use keyvawlt_ledger::manifest::{Anchored, Leaf, Leaves, ManifestLink, ManifestTip, ObjectKind, object_hash, verify};
 use keyvawlt_ledger::merkle::{Frontier, Tree};
 use keyvawlt_ledger::{Code, Fault, Hash, IdentityId, NsId, OrgId, SecretId, Signed, row};
@@ -63,13 +63,23 @@ pub(crate) struct Space {
     history: BTreeMap<SecretId, Vec<VersionRow>>,
     /// Heads of other namespaces that changes here belong with.
     pub(crate) parts: Vec<Head>,
+    /// The hash at every position: of the link that created the namespace, then of each manifest link.
+    hashes: Vec<Hash>,
 }
 
 impl Space {
     /// Before the first manifest link.
     pub(crate) fn new(org_id: OrgId, ns_id: NsId, create_hash: Hash) -> Self {
         let tip = ManifestTip::before_first(org_id, ns_id, create_hash);
-        Self { tip, tree: Tree::default(), leaves: LeafMap::default(), objects: BTreeMap::new(), history: BTreeMap::new(), parts: vec![] }
+        Self {
+            tip,
+            tree: Tree::default(),
+            leaves: LeafMap::default(),
+            objects: BTreeMap::new(),
+            history: BTreeMap::new(),
+            parts: vec![],
+            hashes: vec![create_hash],
+        }
     }
 
     /// Verifies the next manifest link and takes it in.
@@ -100,6 +110,7 @@ impl Space {
             self.leaves.0.insert(leaf.secret_id, leaf.clone());
         }
         self.parts.extend(applied.link.with.iter().cloned());
+        self.hashes.push(applied.hash);
         self.tip = applied.tip;
         Ok(())
     }
@@ -137,16 +148,31 @@ impl Space {
     }
 
     /// The manifest contains every head that the organization's chain vouches for.
-    pub(crate) fn check_heads(&self, replica: &Replica, seen: Option<&Head>) -> Result<(), Fault> {
-        self.tip.check_fences(replica.fences(&self.tip.ns_id))?;
-        let newest =
-            replica.fences(&self.tip.ns_id).iter().map(|fence| (fence.mseq, fence.mhash)).chain(seen.map(|head| (head.mseq, head.mhash)));
-        for (mseq, mhash) in newest {
-            if mseq > self.tip.mseq || (mseq == self.tip.mseq && mhash != self.tip.mhash) {
-                return Err(Fault::new(Code::Rollback, "the server shows an older manifest than the organization's chain vouches for"));
-            }
+    pub(crate) fn check_vouched(&self, replica: &Replica) -> Result<(), Fault> {
+        let fences = replica.fences(&self.tip.ns_id);
+        self.tip.check_fences(fences)?;
+        fences.iter().try_for_each(|fence| self.check_head(fence.mseq, fence.mhash))?;
+        let seen = replica.head().ns(&self.tip.ns_id).and_then(|ns| ns.seen);
+        seen.map_or(Ok(()), |head| self.check_head(head.mseq, head.mhash))
+    }
+
+    /// The manifest contains a head that something verified names.
+    pub(crate) fn check_head(&self, mseq: u64, mhash: Hash) -> Result<(), Fault> {
+        match self.hash_at(mseq) {
+            Some(hash) if hash == mhash => Ok(()),
+            Some(_) => Err(Fault::new(Code::Fork, "the manifest differs from the one that was vouched for")),
+            None => Err(Fault::new(Code::Rollback, "the server shows an older manifest than one that was vouched for")),
         }
-        Ok(())
+    }
+
+    /// The hash at a position, if the manifest reaches it.
+    pub(crate) fn hash_at(&self, mseq: u64) -> Option<Hash> {
+        self.hashes.get(usize::try_from(mseq).ok()?).copied()
+    }
+
+    /// The newest head.
+    pub(crate) fn head(&self) -> Head {
+        Head { ns_id: self.tip.ns_id, mseq: self.tip.mseq, mhash: self.tip.mhash }
     }
 
     /// The current leaf of a secret.
@@ -191,8 +217,7 @@ impl Space {
         };
         StoredSpace {
             ns_id: self.tip.ns_id,
-            mseq: self.tip.mseq,
-            mhash: self.tip.mhash,
+            hashes: self.hashes.clone(),
             history: self.tip.history.clone(),
             anchor_seq: self.tip.anchor_seq,
             ts_ms: self.tip.ts_ms,
@@ -201,8 +226,10 @@ impl Space {
         }
     }
 
-    pub(crate) fn from_stored(org_id: OrgId, stored: StoredSpace) -> Self {
-        let mut space = Self::new(org_id, stored.ns_id, stored.mhash);
+    /// `None` when it is damaged.
+    pub(crate) fn from_stored(org_id: OrgId, stored: StoredSpace) -> Option<Self> {
+        let mhash = *stored.hashes.last()?;
+        let mut space = Self::new(org_id, stored.ns_id, mhash);
         let mut secrets = stored.secrets;
         secrets.sort_by_key(|secret| secret.leaf.index);
         space.tree = Tree::from_leaves(secrets.iter().map(|secret| secret.leaf.tree_hash()));
@@ -210,8 +237,8 @@ impl Space {
         space.tip = ManifestTip {
             org_id,
             ns_id: stored.ns_id,
-            mseq: stored.mseq,
-            mhash: stored.mhash,
+            mseq: stored.hashes.len() as u64 - 1,
+            mhash,
             history: stored.history,
             anchor_seq: stored.anchor_seq,
             ts_ms: stored.ts_ms,
@@ -219,13 +246,14 @@ impl Space {
             live,
             author: stored.author,
         };
+        space.hashes = stored.hashes;
         for secret in secrets {
             let id = secret.leaf.secret_id;
             space.leaves.0.insert(id, secret.leaf);
             space.history.insert(id, secret.history);
             space.objects.insert(id, Objects { payload: secret.payload.0, dek: secret.dek.0, name: secret.name.0, facts: secret.facts.0 });
         }
-        space
+        Some(space)
     }
 }
 
@@ -234,10 +262,8 @@ row! {
     pub struct StoredSpace {
         /// The namespace.
         ns_id: NsId,
-        /// The newest manifest link.
-        mseq: u64,
-        /// Its hash.
-        mhash: Hash,
+        /// The hash at every position.
+        hashes: Vec<Hash>,
         /// The history.
         history: Frontier,
         /// The newest anchor.

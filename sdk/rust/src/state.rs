@@ -5,7 +5,7 @@ use keyvawlt_ledger::Hash;
 use keyvawlt_ledger::hash::hash;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -29,10 +29,19 @@ pub(crate) struct Lock {
 }
 
 impl StateDir {
-    /// Uses a folder, made 0700 if it is not there.
+    /// Uses a folder, made 0700 if it is not there, and kept from others if it is.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self> {
         let path = path.into();
-        DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(|error| storage(&path, &error))?;
+        let open = || -> std::io::Result<()> {
+            DirBuilder::new().recursive(true).mode(0o700).create(&path)?;
+            let mut permissions = fs::metadata(&path)?.permissions();
+            if permissions.mode() & 0o077 != 0 {
+                permissions.set_mode(0o700);
+                fs::set_permissions(&path, permissions)?;
+            }
+            Ok(())
+        };
+        open().map_err(|error| storage(&path, &error))?;
         Ok(Self { path })
     }
 
@@ -154,5 +163,15 @@ mod tests {
             state.write("x", &good[..at]).unwrap();
             assert!(read().is_err(), "cut at {at}");
         }
+    }
+
+    #[test]
+    fn others_may_not_enter_a_folder_that_was_there_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        fs::create_dir(&path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        StateDir::open(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
     }
 }

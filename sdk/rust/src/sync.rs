@@ -7,7 +7,7 @@ use crate::space::{Space, Stop, unverified};
 use crate::vault::Vault;
 use crate::wire::rpc;
 use bytes::Bytes;
-use keyvawlt_ledger::chain::{Questions, Replica, permission};
+use keyvawlt_ledger::chain::{Head, Questions, Replica, permission};
 use keyvawlt_ledger::manifest::ObjectKind;
 use keyvawlt_ledger::wrap::Wrap;
 use keyvawlt_ledger::{Code, Fault, Hash, NsId, SecretId, Signed};
@@ -17,12 +17,22 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Answers to one question: 10,000 links of a page each would be less; a server that never ends is cut off.
 const MAX_PAGES: usize = 20_000;
 
+/// Namespaces of one question.
+pub(crate) const NAMESPACES_PER_QUESTION: usize = 1000;
+
+/// Namespaces with the newest manifest link held of each.
+type Held = BTreeMap<NsId, u64>;
+
 /// News being verified, apart from the last good state.
 struct News {
     replica: Replica,
     spaces: BTreeMap<NsId, Space>,
     wraps: BTreeMap<NsId, Wrap>,
     delivered: Vec<(Wrap, u64, u64, Vec<Hash>)>,
+    /// Heads that new links vouch for.
+    seen: Vec<Head>,
+    /// Namespaces asked for to the end since the last news: what spans namespaces is judged on one moment of all.
+    settled: BTreeSet<NsId>,
     changed: bool,
 }
 
@@ -30,9 +40,10 @@ impl Vault {
     /// Asks what changed, and verifies it. After an error the last good state stays as it was.
     pub(crate) async fn take_news(&mut self) -> Result<()> {
         let wanted = self.wanted(&self.replica, &self.spaces);
-        let (wanted, first) = self.ask_allowed(&self.replica, &self.wraps, wanted).await?;
+        let whole = wanted.len() <= NAMESPACES_PER_QUESTION;
+        let (asked, first) = self.ask_allowed(&self.replica, &self.wraps, part(wanted, &BTreeSet::new())).await?;
         let quiet = first.links.is_empty() && first.namespaces.is_empty() && first.wraps.is_empty() && !first.more;
-        if quiet && first.next_seq == self.replica.tip().next_seq() && first.next_seq != 0 {
+        if whole && quiet && first.next_seq == self.replica.tip().next_seq() && first.next_seq != 0 {
             // Access may have ended by itself.
             self.let_go();
             return Ok(());
@@ -42,28 +53,32 @@ impl Vault {
             spaces: self.spaces.clone(),
             wraps: self.wraps.clone(),
             delivered: vec![],
+            seen: vec![],
+            settled: BTreeSet::new(),
             changed: false,
         };
-        let mut first = Some((wanted, first));
+        let mut first = Some((asked, first));
         for _ in 0..MAX_PAGES {
-            let (wanted, answer) = match first.take() {
+            let (asked, answer) = match first.take() {
                 Some(first) => first,
                 None => {
-                    let wanted = self.wanted(&news.replica, &news.spaces);
-                    self.ask_allowed(&news.replica, &news.wraps, wanted).await?
+                    let question = part(self.wanted(&news.replica, &news.spaces), &news.settled);
+                    self.ask_allowed(&news.replica, &news.wraps, question).await?
                 }
             };
             let more = answer.more;
-            match self.take(&mut news, answer) {
+            match self.take(&mut news, &asked, answer) {
                 Ok(()) => {}
                 Err(Stop::Fault(fault)) => return Err(unverified(fault)),
-                // Written under an anchor from before what is remembered: look at the whole chain again.
+                // Written under an anchor from before what is remembered: look at the whole chain again, and at all that stands on it.
                 Err(Stop::Replay) => {
-                    news.replica = self.replay().await?;
+                    news.replica = self.replay(&news.replica).await?;
+                    news.spaces.clone_from(&self.spaces);
+                    (news.delivered, news.settled) = (vec![], BTreeSet::new());
                     continue;
                 }
             }
-            if !more && self.wanted(&news.replica, &news.spaces).keys().all(|ns| wanted.contains_key(ns)) {
+            if !more && self.wanted(&news.replica, &news.spaces).keys().all(|ns| news.settled.contains(ns)) {
                 return self.keep(news);
             }
         }
@@ -71,7 +86,7 @@ impl Vault {
     }
 
     /// The namespaces this identity reads, with the head held of each.
-    fn wanted(&self, replica: &Replica, spaces: &BTreeMap<NsId, Space>) -> BTreeMap<NsId, u64> {
+    fn wanted(&self, replica: &Replica, spaces: &BTreeMap<NsId, Space>) -> Held {
         let state = replica.head();
         let now = self.now_ms();
         let roots: BTreeSet<NsId> = state.held_by(&self.identity.id()).into_iter().flat_map(|ns| state.family(&ns)).collect();
@@ -81,23 +96,18 @@ impl Vault {
 
     /// What was readable may no longer be. Then the chain alone is asked for, and must say so: a refusal without news is an error. A chain
     /// that lost links says so too: a server that went back in time refuses namespaces it does not know yet.
-    async fn ask_allowed(
-        &self,
-        replica: &Replica,
-        wraps: &BTreeMap<NsId, Wrap>,
-        wanted: BTreeMap<NsId, u64>,
-    ) -> Result<(BTreeMap<NsId, u64>, v1::ReadChangesResponse)> {
+    async fn ask_allowed(&self, replica: &Replica, wraps: &BTreeMap<NsId, Wrap>, wanted: Held) -> Result<(Held, v1::ReadChangesResponse)> {
         match self.ask(replica, wraps, &wanted).await {
             Err(Error::Forbidden) if !wanted.is_empty() => {
-                let answer = self.ask(replica, wraps, &BTreeMap::new()).await?;
+                let answer = self.ask(replica, wraps, &Held::new()).await?;
                 let news = !answer.links.is_empty() || answer.next_seq < replica.tip().next_seq();
-                if news { Ok((BTreeMap::new(), answer)) } else { Err(Error::Forbidden) }
+                if news { Ok((Held::new(), answer)) } else { Err(Error::Forbidden) }
             }
             answer => answer.map(|answer| (wanted, answer)),
         }
     }
 
-    async fn ask(&self, replica: &Replica, wraps: &BTreeMap<NsId, Wrap>, wanted: &BTreeMap<NsId, u64>) -> Result<v1::ReadChangesResponse> {
+    async fn ask(&self, replica: &Replica, wraps: &BTreeMap<NsId, Wrap>, wanted: &Held) -> Result<v1::ReadChangesResponse> {
         let heads = wanted.iter().map(|(ns, mseq)| v1::ManifestHead { ns_id: Bytes::copy_from_slice(&ns.0), mseq: *mseq });
         let state = replica.head();
         let lacks = |ns: &NsId| {
@@ -113,18 +123,28 @@ impl Vault {
         self.session.call(async |client, token| rpc::read_changes(client, Some(token), request.clone()).await).await
     }
 
-    fn take(&self, news: &mut News, answer: v1::ReadChangesResponse) -> Result<(), Stop> {
+    fn take(&self, news: &mut News, asked: &Held, answer: v1::ReadChangesResponse) -> Result<(), Stop> {
         let now = self.now_ms();
-        for link in &answer.links {
-            news.replica.append(&Signed::from_parts(&link.payload, &link.signature)?, now)?;
+        if !answer.links.is_empty() || !answer.namespaces.is_empty() {
             news.changed = true;
+            news.settled.clear();
         }
-        if answer.next_seq < news.replica.tip().next_seq() {
+        for link in &answer.links {
+            let applied = news.replica.append(&Signed::from_parts(&link.payload, &link.signature)?, now)?;
+            news.seen.extend(applied.link.seen);
+        }
+        let next_seq = news.replica.tip().next_seq();
+        if answer.next_seq < next_seq {
             return Err(Fault::new(Code::Rollback, "the server shows an older organization than this machine has seen").into());
         }
+        if !answer.more && answer.next_seq != next_seq {
+            return Err(Fault::new(Code::Rollback, "the server withholds links of the organization").into());
+        }
         for changes in answer.namespaces {
-            news.changed = true;
-            take_namespace(news, changes, now)?;
+            take_namespace(news, changes, answer.more, now)?;
+        }
+        if !answer.more {
+            news.settled.extend(asked.keys());
         }
         for wrap in answer.wraps {
             let path = wrap.path.iter().map(|hash| Hash::from_slice(hash)).collect::<Result<_, _>>()?;
@@ -156,6 +176,7 @@ impl Vault {
         {
             return Err(unverified(Fault::new(Code::Fork, "the chain does not contain the link this identity was given")));
         }
+        self.check_roamed(&news.replica).map_err(unverified)?;
         let member = state.member(&me).ok_or(Error::Forbidden)?;
         self.identity.check_against(&member.key_id).map_err(unverified)?;
         for (wrap, index, count, path) in std::mem::take(&mut news.delivered) {
@@ -166,31 +187,43 @@ impl Vault {
                 news.changed = true;
             }
         }
-        for (id, space) in &news.spaces {
-            let seen = state.ns(id).and_then(|ns| ns.seen);
-            space.check_heads(&news.replica, seen.as_ref()).and_then(|()| space.check_complete()).map_err(unverified)?;
-            for part in &space.parts {
-                if news.spaces.get(&part.ns_id).is_some_and(|other| other.tip.mseq < part.mseq) {
-                    return Err(unverified(Fault::new(Code::Part, "one half of a change that spans namespaces is missing")));
-                }
-            }
-        }
+        // What is no longer read is delivered no further than it was.
+        let gone = self.unread(&news.replica, &mut news.spaces);
+        news.check_heads(&self.pins).map_err(unverified)?;
         for space in news.spaces.values_mut() {
             space.parts.clear();
         }
+        self.pins.retain(|ns, _| !news.spaces.contains_key(ns));
         (self.replica, self.spaces, self.wraps) = (news.replica, news.spaces, news.wraps);
-        self.let_go();
+        self.pin(gone);
+        self.roamed = None;
         if news.changed { self.save() } else { Ok(()) }
     }
 
-    /// Lets go of namespaces that this identity no longer reads.
+    /// Lets go of namespaces that this identity no longer reads, but not of how far it has seen them.
     fn let_go(&mut self) {
-        let (state, me, now) = (self.replica.head(), self.identity.id(), self.now_ms());
-        self.spaces.retain(|ns, _| state.permissions(ns, &me, now) & permission::READ != 0);
+        let mut spaces = std::mem::take(&mut self.spaces);
+        let gone = self.unread(&self.replica, &mut spaces);
+        self.spaces = spaces;
+        self.pin(gone);
     }
 
-    /// The chain from its genesis, which must contain what this machine has seen.
-    pub(crate) async fn replay(&self) -> Result<Replica> {
+    /// Takes out the namespaces that this identity does not read.
+    fn unread(&self, replica: &Replica, spaces: &mut BTreeMap<NsId, Space>) -> Vec<Head> {
+        let (state, me, now) = (replica.head(), self.identity.id(), self.now_ms());
+        spaces.extract_if(.., |ns, _| state.permissions(ns, &me, now) & permission::READ == 0).map(|(_, space)| space.head()).collect()
+    }
+
+    fn pin(&mut self, heads: Vec<Head>) {
+        for head in heads {
+            if self.pins.get(&head.ns_id).is_none_or(|pin| pin.mseq < head.mseq) {
+                self.pins.insert(head.ns_id, head);
+            }
+        }
+    }
+
+    /// The chain from its genesis, which must contain what was accepted.
+    pub(crate) async fn replay(&self, accepted: &Replica) -> Result<Replica> {
         let mut replica = Replica::new(self.org_id);
         for _ in 0..MAX_PAGES {
             let request = v1::ReadChainRequest { org_id: Bytes::copy_from_slice(&self.org_id.0), from_seq: replica.tip().next_seq() };
@@ -203,17 +236,51 @@ impl Vault {
                 break;
             }
         }
-        let pinned = self.replica.tip();
-        let contains = pinned.next_seq().checked_sub(1).is_none_or(|seq| replica.link(seq).map(|(hash, _)| hash) == Some(pinned.link_hash));
-        if contains {
-            Ok(replica)
-        } else {
-            Err(unverified(Fault::new(Code::Rollback, "the chain does not contain what this machine has seen")))
-        }
+        check_contains(&replica, accepted).map_err(unverified)?;
+        Ok(replica)
     }
 }
 
-fn take_namespace(news: &mut News, changes: v1::NamespaceChanges, now_ms: u64) -> Result<(), Stop> {
+impl News {
+    /// Every namespace is complete, and contains each head that links, other namespaces and this machine name.
+    fn check_heads(&self, pins: &BTreeMap<NsId, Head>) -> Result<(), Fault> {
+        for head in &self.seen {
+            self.spaces.get(&head.ns_id).map_or(Ok(()), |space| space.check_head(head.mseq, head.mhash))?;
+        }
+        for (id, space) in &self.spaces {
+            space.check_vouched(&self.replica)?;
+            space.check_complete()?;
+            pins.get(id).map_or(Ok(()), |pin| space.check_head(pin.mseq, pin.mhash))?;
+            for part in &space.parts {
+                let Some(other) = self.spaces.get(&part.ns_id) else { continue };
+                if other.tip.mseq < part.mseq {
+                    return Err(Fault::new(Code::Part, "one half of a change that spans namespaces is missing"));
+                }
+                other.check_head(part.mseq, part.mhash)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A chain contains all of another, as far as that is known.
+pub(crate) fn check_contains(replica: &Replica, other: &Replica) -> Result<(), Fault> {
+    let tip = other.tip();
+    if tip.next_seq().checked_sub(1).is_none_or(|seq| replica.link(seq).map(|(hash, _)| hash) == Some(tip.link_hash)) {
+        Ok(())
+    } else {
+        Err(Fault::new(Code::Rollback, "the chain does not contain what this machine has seen"))
+    }
+}
+
+/// As many namespaces as one question may name: first those of which there may be news.
+fn part(wanted: Held, settled: &BTreeSet<NsId>) -> Held {
+    let (open, rest): (Vec<_>, Vec<_>) = wanted.into_iter().partition(|(ns, _)| !settled.contains(ns));
+    open.into_iter().chain(rest).take(NAMESPACES_PER_QUESTION).collect()
+}
+
+/// `more`: the answer goes on, and this namespace perhaps with it.
+fn take_namespace(news: &mut News, changes: v1::NamespaceChanges, more: bool, now_ms: u64) -> Result<(), Stop> {
     let id = NsId::from_slice(&changes.ns_id)?;
     let org_id = news.replica.tip().org_id;
     let create_hash = news.replica.head().known_ns(&id)?.create_hash;
@@ -224,6 +291,9 @@ fn take_namespace(news: &mut News, changes: v1::NamespaceChanges, now_ms: u64) -
     }
     for link in &changes.manifest_links {
         space.append(&news.replica, &Signed::from_parts(&link.payload, &link.signature)?, now_ms)?;
+    }
+    if space.tip.mseq > changes.mseq || (!more && space.tip.mseq != changes.mseq) {
+        return Err(Fault::new(Code::Rollback, "the server withholds links of a manifest").into());
     }
     for object in changes.objects {
         let kind = match object.kind() {
@@ -242,4 +312,85 @@ fn take_namespace(news: &mut News, changes: v1::NamespaceChanges, now_ms: u64) -
 /// Statements as the wire carries them.
 pub(crate) fn statements(signed: &[Signed]) -> Vec<v1::SignedStatement> {
     signed.iter().map(statement).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::organization::genesis;
+    use crate::random::rng;
+    use crate::session::Session;
+    use crate::state::StateDir;
+    use crate::wire::{Client, Options};
+    use keyvawlt_crypto::Identity;
+    use keyvawlt_ledger::assertion::Subject;
+    use keyvawlt_ledger::bundle::kind;
+    use keyvawlt_ledger::canon::Canon as _;
+    use keyvawlt_ledger::{Domain, OrgId};
+    use std::sync::Arc;
+
+    const NS: NsId = NsId([7; 16]);
+
+    /// An organization of one, which does not know the namespace.
+    async fn vault(identity: &Arc<Identity>, org_id: OrgId, state: &StateDir) -> Vault {
+        let client = Client::new("http://127.0.0.1:9", Options::default()).unwrap();
+        let subject = Subject::Identity(identity.id(), identity.key_id());
+        let session = Session::new(client, subject, |_, _, _, _| Ok(String::new()));
+        Vault::remembered(session, Arc::clone(identity), org_id, state, None).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_is_no_longer_read_is_dropped_but_does_not_go_back_when_it_is_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateDir::open(folder.path()).unwrap();
+        let identity = Arc::new(Identity::make(kind::PERSON, 1, &mut rng()));
+        let (org_id, link) = genesis(&identity, "http://127.0.0.1:9".to_owned(), 1).unwrap();
+        let mut first = vault(&identity, org_id, &state).await;
+        first.replica.append(&identity.sign(Domain::OrgLink, link.to_bytes()), 1).unwrap();
+        let mut space = Space::new(org_id, NS, Hash([1; 32]));
+        (space.tip.mseq, space.tip.mhash) = (3, Hash([3; 32]));
+        first.spaces.insert(NS, space);
+        first.let_go();
+        assert!(first.spaces.is_empty());
+        // A shorter one that is let go later takes nothing back.
+        first.pin(vec![Head { ns_id: NS, mseq: 2, mhash: Hash([2; 32]) }]);
+        first.save().unwrap();
+        drop(first);
+
+        let again = vault(&identity, org_id, &state).await;
+        let mut news = News {
+            replica: again.replica.clone(),
+            spaces: BTreeMap::from([(NS, Space::new(org_id, NS, Hash([1; 32])))]),
+            wraps: BTreeMap::new(),
+            delivered: vec![],
+            seen: vec![],
+            settled: BTreeSet::new(),
+            changed: false,
+        };
+        assert_eq!(news.check_heads(&again.pins).unwrap_err().code, Code::Rollback);
+        news.check_heads(&BTreeMap::new()).unwrap();
+        // What links and other namespaces name is held against the manifest in the same way.
+        news.seen = vec![Head { ns_id: NS, mseq: 0, mhash: Hash([9; 32]) }];
+        assert_eq!(news.check_heads(&BTreeMap::new()).unwrap_err().code, Code::Fork);
+        news.seen.clear();
+        let mut other = Space::new(org_id, NsId([8; 16]), Hash([8; 32]));
+        for (part, code) in [((0, [9; 32]), Code::Fork), ((1, [1; 32]), Code::Part)] {
+            other.parts = vec![Head { ns_id: NS, mseq: part.0, mhash: Hash(part.1) }];
+            news.spaces.insert(other.tip.ns_id, other.clone());
+            assert_eq!(news.check_heads(&BTreeMap::new()).unwrap_err().code, code);
+        }
+    }
+
+    #[test]
+    fn one_question_names_no_more_than_the_server_takes_and_all_get_their_turn() {
+        let id = |n: u32| NsId([n.to_be_bytes(); 4].concat().try_into().unwrap());
+        let wanted: Held = (0..2500).map(|n| (id(n), 0)).collect();
+        let mut settled = BTreeSet::new();
+        for _ in 0..3 {
+            let question = part(wanted.clone(), &settled);
+            assert_eq!(question.len(), NAMESPACES_PER_QUESTION);
+            settled.extend(question.into_keys());
+        }
+        assert_eq!(settled.len(), wanted.len());
+    }
 }

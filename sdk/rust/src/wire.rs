@@ -1,6 +1,7 @@
 //! The connection: one HTTP/2 channel, version headers both ways, deadlines, and retries with jitter that respect RetryInfo.
 //!
-//! Every call here is safe to repeat: reads are, changes carry a `request_id`, and each try of a log-in signs an assertion of its own.
+//! Every call here is safe to repeat: reads are, changes carry a `request_id` or do nothing when what they say is so already, and each try of a
+//! log-in signs an assertion of its own. Only a removed slot, and a code that was used, are said not to be there the second time.
 
 use crate::clock::Clock;
 use crate::error::{Error, Result, retry_after_ms};
@@ -84,6 +85,12 @@ impl Client {
     /// The server's origin.
     pub fn origin(&self) -> &str {
         &self.inner.origin
+    }
+
+    /// Whether everything between here and the server can read who calls what, and can answer in the server's place: no TLS, and not this machine.
+    /// Values and names stay sealed; callers should warn all the same.
+    pub fn is_in_clear(&self) -> bool {
+        keyvawlt_crypto::origin::is_in_clear(self.origin())
     }
 
     /// The clock.

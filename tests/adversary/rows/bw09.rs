@@ -27,8 +27,8 @@ pub const ROW: Row = Row {
 struct Shortened(Person);
 
 impl Attack for Shortened {
-    /// The creation itself: the lie follows it.
-    const WRITES: usize = 1;
+    /// The account's list, and the creation itself: the lie follows it.
+    const WRITES: usize = 2;
 
     async fn prepare(scene: &mut Scene) -> Self {
         Self(scene.stranger().await)

@@ -17,9 +17,11 @@ pub const ROW: Row = Row {
         Try::detected::<Tampered<Writes<DROP>>>("a write is left out", Code::Rollback),
         Try::detected::<Tampered<Writes<REORDER>>>("two writes change places", Code::Rollback),
         Try::detected::<Tampered<Writes<DUPLICATE>>>("a write comes twice", Code::Rollback),
+        Try::detected::<Tampered<Writes<HALF>>>("the newest write is left out, and the answer said to be whole", Code::Rollback),
         Try::detected::<Tampered<Links<DROP>>>("a link of the organization's chain is left out", Code::Rollback),
         Try::detected::<Tampered<Links<REORDER>>>("two links of the organization's chain change places", Code::Rollback),
         Try::detected::<Tampered<Links<DUPLICATE>>>("a link of the organization's chain comes twice", Code::Rollback),
+        Try::detected::<Tampered<Links<HALF>>>("the chain's newest link is left out, and the answer said to be whole", Code::Rollback),
         Try::detected::<Tampered<DroppedObject>>("one value is left out, on a new machine", Code::Root),
         Try::detected::<Acknowledged>("a write is acknowledged and dropped", Code::Rollback),
     ],
@@ -28,12 +30,14 @@ pub const ROW: Row = Row {
 const DROP: u8 = 1;
 const REORDER: u8 = 2;
 const DUPLICATE: u8 = 3;
+const HALF: u8 = 4;
 
 fn disturb(how: u8, statements: &mut Vec<v1::SignedStatement>) {
     assert!(statements.len() > 1, "there is something to disturb");
     match how {
         DROP => drop(statements.remove(0)),
         REORDER => statements.swap(0, 1),
+        HALF => drop(statements.pop()),
         _ => statements.insert(0, statements[0].clone()),
     }
 }

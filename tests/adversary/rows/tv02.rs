@@ -1,18 +1,21 @@
 //! TV02: the organization is taken back before a client that remembers nothing, such as a CI job. Its token names a link that the chain must
-//! contain. (A lock file and witnesses, which reach further, are still to come.)
+//! contain; for a person's new device the account's pins do. (A lock file and witnesses, which reach further, are still to come.)
 
 use crate::attack::{Attack, Row, Try};
 use crate::proxy::{Audience, Who};
 use crate::rpcs::ReadChanges;
 use crate::scene::{DAY_MS, Scene};
 use keyvawlt_client::ledger::chain::permission;
-use keyvawlt_client::{Error, MachineToken, NewMachine, StateDir};
+use keyvawlt_client::{Account, Error, MachineToken, NewMachine, StateDir};
 use keyvawlt_ledger::Code;
 
 pub const ROW: Row = Row {
     id: "TV02",
-    title: "Rolls the organization back; the client is stateless, and holds a machine's token",
-    tries: &[Try::detected::<Shortened>("the chain ends before the link that the token names", Code::Fork)],
+    title: "Rolls the organization back; the client is stateless, and holds a machine's token, or a person's account",
+    tries: &[
+        Try::detected::<Shortened>("the chain ends before the link that the token names", Code::Fork),
+        Try::detected::<NewDevice>("the chain ends before the link that another device of the person has seen", Code::Rollback),
+    ],
 };
 
 struct Shortened {
@@ -43,5 +46,37 @@ impl Attack for Shortened {
 
     async fn act(&mut self, scene: &mut Scene) -> Result<(), Error> {
         scene.client().machine(&self.token, &self.state).await.map(|_| ())
+    }
+}
+
+struct NewDevice {
+    account: Account,
+    state: StateDir,
+    newest: u64,
+}
+
+impl Attack for NewDevice {
+    async fn prepare(scene: &mut Scene) -> Self {
+        scene.ada.vault().create_environment("agents", "staging", 2).await.expect("a link");
+        let newest = scene.ada.vault().verified().links - 1;
+        let account = scene.client().unlock_device(&scene.ada.device, None).await.expect("the account on a new device");
+        Self { account, state: scene.empty_state(), newest }
+    }
+
+    fn victim(&self, scene: &Scene) -> Who {
+        scene.ada.who()
+    }
+
+    async fn lie(&mut self, scene: &mut Scene, audience: Audience) {
+        let newest = self.newest;
+        scene.server.answers::<ReadChanges>(audience, move |request, answer| {
+            answer.links.truncate(usize::try_from(newest.saturating_sub(request.from_seq)).expect("a short chain"));
+            (answer.namespaces, answer.wraps, answer.more, answer.next_seq) = (vec![], vec![], false, newest);
+        });
+    }
+
+    async fn act(&mut self, _: &mut Scene) -> Result<(), Error> {
+        let org = self.account.organizations()[0];
+        self.account.open(org, &self.state).await.map(|_| ())
     }
 }

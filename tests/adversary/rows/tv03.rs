@@ -1,5 +1,5 @@
 //! TV03: one environment only is taken back. A client holds its manifest's head; to a new machine the organization's chain vouches for heads
-//! that fences name.
+//! that fences name, and those that whoever made a link had seen.
 
 use crate::attack::{Row, Try};
 use crate::moves::{Tamper, Tampered, of};
@@ -16,7 +16,8 @@ pub const ROW: Row = Row {
     title: "Rolls one environment back",
     tries: &[
         Try::detected::<Tampered<Older>>("an older head than the client holds", Code::Rollback),
-        Try::detected::<Tampered<Cut>>("the newest writes are withheld from a new machine, beyond a head that the chain names", Code::Rollback),
+        Try::detected::<Tampered<Cut<true>>>("the newest write is withheld from a new machine, although a fence names it", Code::Rollback),
+        Try::detected::<Tampered<Cut<false>>>("the newest write is withheld from a new machine, although somebody vouched for it", Code::Rollback),
     ],
 };
 
@@ -37,15 +38,20 @@ impl Tamper for Older {
     }
 }
 
-struct Cut;
+/// `FENCED`: what names the newest write is a fence; else it is a link about something else, whose author had seen it.
+struct Cut<const FENCED: bool>;
 
-impl Tamper for Cut {
+impl<const FENCED: bool> Tamper for Cut<FENCED> {
     const NEW_MACHINE: bool = true;
 
     async fn news(scene: &mut Scene) {
         let production = scene.production;
         let late = [SecretWrite::new("late/secret", CANARY)];
         scene.ada.vault().write(&production, &late).await.expect("a last write");
+        if !FENCED {
+            scene.ada.vault().create_environment("agents", "staging", 2).await.expect("a link about something else");
+            return;
+        }
         // Somebody comes and goes: the environment gets a new key, and a fence at its head.
         let guest = scene.newcomer(role::MEMBER, &[(production, permission::READ)]).await;
         let id = guest.account.identity().id();

@@ -3,6 +3,7 @@
 
 use crate::attack::{Attack, Row, Try};
 use crate::proxy::{Audience, Who};
+use crate::rpcs::ReadChanges;
 use crate::scene::{Backup, CANARY, Scene};
 use keyvawlt_client::Error;
 use keyvawlt_ledger::Code;
@@ -12,16 +13,17 @@ pub const ROW: Row = Row {
     title: "Shows different histories to different members, then lets one see the other's",
     tries: &[
         Try::detected::<Fork<false>>("two histories of an environment", Code::Fork),
+        Try::detected::<Fork<false, true>>("two histories of an environment, and of one only what a colleague vouches for", Code::Fork),
         Try::detected::<Fork<true>>("two histories of the organization's chain", Code::Fork),
     ],
 };
 
-/// `CHAIN`: what differs is the organization's chain.
-struct Fork<const CHAIN: bool> {
+/// `CHAIN`: what differs is the organization's chain. `HIDDEN`: of the environment's other history nothing is shown.
+struct Fork<const CHAIN: bool, const HIDDEN: bool = false> {
     backup: Backup,
 }
 
-impl<const CHAIN: bool> Attack for Fork<CHAIN> {
+impl<const CHAIN: bool, const HIDDEN: bool> Attack for Fork<CHAIN, HIDDEN> {
     async fn prepare(scene: &mut Scene) -> Self {
         let production = scene.production;
         scene.bob.read_all(&production).await.expect("Bob has seen everything");
@@ -47,6 +49,11 @@ impl<const CHAIN: bool> Attack for Fork<CHAIN> {
         scene.bob.read_all(&production).await.expect("Bob sees that history");
         scene.server.repent();
         self.truth(scene).await;
+        if HIDDEN {
+            scene.server.answers::<ReadChanges>(Audience::Only(scene.bob.who()), move |_, answer| {
+                answer.namespaces.retain(|changes| *changes.ns_id != production.0);
+            });
+        }
     }
 
     async fn truth(&mut self, scene: &mut Scene) {
@@ -56,6 +63,9 @@ impl<const CHAIN: bool> Attack for Fork<CHAIN> {
                 scene.ada.vault().create_environment("agents", name, 2).await.expect("an environment here");
             } else {
                 scene.ada.write(&production, CANARY).await.expect("a write here");
+                if HIDDEN {
+                    scene.ada.vault().create_environment("agents", name, 2).await.expect("a link by somebody who saw it");
+                }
             }
         }
     }

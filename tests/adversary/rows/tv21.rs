@@ -14,12 +14,14 @@ pub const ROW: Row = Row {
         Try::detected::<NoAccount<BLOB>>("an empty account blob", Code::NoAccount),
         Try::detected::<NoAccount<KEY>>("an empty account key", Code::NoAccount),
         Try::detected::<NoAccount<MADE>>("a blob that the server made", Code::NoAccount),
+        Try::detected::<NoAccount<PINS>>("no pins, although the blob names some", Code::NoAccount),
     ],
 };
 
 const BLOB: u8 = 1;
 const KEY: u8 = 2;
 const MADE: u8 = 3;
+const PINS: u8 = 4;
 
 struct NoAccount<const HOW: u8>;
 
@@ -36,6 +38,7 @@ impl<const HOW: u8> Attack for NoAccount<HOW> {
         scene.server.answers::<ReadAccount>(audience, |_, answer| match HOW {
             BLOB => answer.blob.clear(),
             KEY => answer.sealed_account_key.clear(),
+            PINS => answer.pins.clear(),
             _ => answer.blob = vec![6; answer.blob.len()].into(),
         });
     }

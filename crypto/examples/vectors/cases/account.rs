@@ -3,13 +3,15 @@
 use super::seeded::Seeded;
 use super::{Case, File, flipped};
 use keyvawlt_crypto::account::{
-    AccountBlob, RecoveryCode, SecretKey, SlotKey, claim, open_account_key, open_pins, root_key, seal_account_key, seal_pins,
+    AccountBlob, OrgPin, Pins, RecoveryCode, SecretKey, SlotKey, claim, open_account_key, open_pins, root_key, seal_account_key, seal_pins,
 };
 use keyvawlt_crypto::device::DeviceKey;
 use keyvawlt_crypto::{Identity, Key};
 use keyvawlt_ledger::assertion::{self, Subject};
 use keyvawlt_ledger::bundle::kind;
-use keyvawlt_ledger::{AccountId, Fault, OrgId, SlotId, account};
+use keyvawlt_ledger::canon::Canon as _;
+use keyvawlt_ledger::chain::Head;
+use keyvawlt_ledger::{AccountId, FORMAT, Fault, Hash, NsId, OrgId, SlotId, account};
 use serde_json::json;
 
 /// When assertions are made, seconds.
@@ -102,6 +104,7 @@ fn data(rng: &mut Seeded, file: &mut File) {
     blob.add(&identity.next(1_790_000_000_001, rng));
     blob.generation = 3;
     blob.org_ids = vec![OrgId(rng.array()), OrgId(rng.array())];
+    blob.pins = 2;
     let sealed = blob.seal(&ak, &account_id, rng);
     let case = Case::new("an account blob")
         .with("kind", "blob")
@@ -114,7 +117,7 @@ fn data(rng: &mut Seeded, file: &mut File) {
     });
     let orgs: Vec<_> = blob.org_ids.iter().map(ToString::to_string).collect();
     let spelled = case.clone().bytes("identity_id", blob.identity_id).with("seeds", seeds.collect::<Vec<_>>());
-    file.valid.push(spelled.with("org_ids", orgs).valid());
+    file.valid.push(spelled.with("org_ids", orgs).with("pins", blob.pins).valid());
     let open = |generation, sealed: &[u8]| AccountBlob::open(&ak, &account_id, generation, sealed);
     file.invalid.push(case.clone().with("generation", 4).refused("an older blob shown as the newest", open(4, &sealed)));
     let bit = flipped(&sealed, 80);
@@ -123,12 +126,32 @@ fn data(rng: &mut Seeded, file: &mut File) {
     blob.seeds.reverse();
     let disordered = blob.seal(&ak, &account_id, rng);
     file.invalid.push(case.bytes("sealed", &disordered).refused("seeds out of order", open(3, &disordered)));
-    let sealed = seal_pins(&ak, &account_id, b"pins", rng);
-    let case =
-        Case::new("pins").with("kind", "pins").bytes("account_id", account_id).bytes("account_key", ak.expose()).bytes("sealed", &sealed);
-    file.valid.push(case.clone().bytes("pins", b"pins").valid());
+    pins(rng, file, &account_id, &ak, &blob.org_ids);
+}
+
+fn pins(rng: &mut Seeded, file: &mut File, account_id: &AccountId, ak: &Key, orgs: &[OrgId]) {
+    let head = Head { ns_id: NsId(rng.array()), mseq: 12, mhash: Hash(rng.array()) };
+    let organizations = orgs.iter().map(|org_id| OrgPin {
+        org_id: *org_id,
+        seq: 70,
+        link_hash: Hash(rng.array()),
+        state_hash: Hash(rng.array()),
+        heads: vec![head.clone()],
+    });
+    let pins = Pins { v: FORMAT, generation: 2, organizations: organizations.collect() };
+    let sealed = seal_pins(ak, account_id, &pins, rng);
+    let case = Case::new("pins")
+        .with("kind", "pins")
+        .bytes("account_id", account_id)
+        .bytes("account_key", ak.expose())
+        .with("generation", 2)
+        .bytes("sealed", &sealed);
+    file.valid.push(case.clone().bytes("pins", pins.to_bytes()).valid());
+    let open = |generation, sealed: &[u8]| open_pins(ak, account_id, generation, sealed);
     let bit = flipped(&sealed, 80);
-    file.invalid.push(case.bytes("sealed", &bit).refused("a bit of the pins", open_pins(&ak, &account_id, &bit)));
+    file.invalid.push(case.clone().bytes("sealed", &bit).refused("a bit of the pins", open(2, &bit)));
+    file.invalid.push(case.clone().with("generation", 3).refused("older pins than the blob names", open(3, &sealed)));
+    file.invalid.push(case.bytes("sealed", b"").refused("no pins, although the blob names some", open(2, b"")));
 }
 
 fn claims(rng: &mut Seeded, file: &mut File) {
