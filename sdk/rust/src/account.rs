@@ -30,7 +30,7 @@ pub struct Account {
     session: Session,
     account_id: AccountId,
     secret_key: Option<SecretKey>,
-    home: Home,
+    home: Box<Home>,
     identity: Arc<Identity>,
     email: String,
     email_verified: bool,
@@ -74,7 +74,7 @@ impl Client {
             session: session.clone(),
             account_id,
             secret_key: Some(secret_key.clone()),
-            home: Home::new(session, account_id, ak, blob),
+            home: Box::new(Home::new(session, account_id, ak, blob)),
             identity: Arc::new(identity),
             email: email.to_owned(),
             email_verified: false,
@@ -113,7 +113,7 @@ impl Account {
         let session = Session::by_slot(client.clone(), Subject::Slot(account_id, slot_id), slot.clone());
         let read = session.call(async |client, token| rpc::read_account(client, Some(token), v1::ReadAccountRequest {}).await).await?;
         let ak = open_account_key(&slot, &account_id, &slot_id, &read.sealed_account_key).map_err(Error::Verification)?;
-        let home = Home::open(session.clone(), account_id, ak, &read)?;
+        let home = Box::new(Home::open(session.clone(), account_id, ak, &read)?);
         let identity = Arc::new(home.blob().identity().map_err(Error::Verification)?);
         if let Some(pins) = pins {
             check_pin(pins, &account_id, home.blob().generation)?;
@@ -222,7 +222,7 @@ impl Account {
             blob.org_ids.retain(|listed| *listed != org_id);
             pins.retain(|pin| pin.org_id != org_id);
         };
-        self.home.update(forget).await
+        Box::pin(self.home.update(forget)).await
     }
 
     /// Joins an organization by an invite code, and opens it. What the code says of the chain is remembered, and the organization on the
@@ -244,7 +244,7 @@ impl Account {
         self.enter(code.org_id, &mut vault).await?;
         invitation.accept(&self.identity).await?;
         vault.sync().await?;
-        vault.roam().await;
+        Box::pin(vault.roam()).await;
         self.follow(&vault);
         Ok(vault)
     }
@@ -261,7 +261,7 @@ impl Account {
                 blob.org_ids.push(org_id);
             }
         };
-        self.home.update(enter).await?;
+        Box::pin(self.home.update(enter)).await?;
         vault.home = Some(self.home.clone());
         Ok(())
     }
@@ -269,7 +269,7 @@ impl Account {
     /// Takes over what a vault has changed of the sealed data.
     fn follow(&mut self, vault: &Vault) {
         if let Some(home) = &vault.home {
-            self.home = home.clone();
+            self.home.clone_from(home);
         }
     }
 

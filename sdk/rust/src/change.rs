@@ -119,7 +119,7 @@ impl Vault {
         self.adopt(staged)?;
         // Only links move what other devices start from: they are rare, where writes are not.
         if links {
-            self.roam().await;
+            Box::pin(self.roam()).await;
         }
         Ok(())
     }

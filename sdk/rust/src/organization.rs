@@ -53,7 +53,7 @@ impl Vault {
         let own = self.identity.id();
         let names = [(directory::ORGANIZATION.to_owned(), name.to_owned()), (directory::person_key(&own), "founder".to_owned())];
         self.change(|change| directory::note(change, &names)).await?;
-        self.roam().await;
+        Box::pin(self.roam()).await;
         Ok(())
     }
 

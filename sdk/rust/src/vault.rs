@@ -40,7 +40,7 @@ pub struct Vault {
     /// What other devices of the account have verified, where this one remembers nothing.
     pub(crate) roamed: Option<OrgPin>,
     /// Where a person's pins are kept for other devices.
-    pub(crate) home: Option<Home>,
+    pub(crate) home: Option<Box<Home>>,
     state: StateDir,
     _lock: Lock,
 }
@@ -117,7 +117,7 @@ impl Vault {
     }
 
     /// As opened by an account: what its other devices verified counts where this one remembers nothing.
-    pub(crate) fn of_account(mut self, home: Home) -> Self {
+    pub(crate) fn of_account(mut self, home: Box<Home>) -> Self {
         if self.replica.tip().next_seq() == 0 {
             self.roamed = home.pin(&self.org_id).cloned();
             self.pins = self.roamed.iter().flat_map(|pin| &pin.heads).map(|head| (head.ns_id, head.clone())).collect();

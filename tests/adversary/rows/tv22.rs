@@ -58,8 +58,8 @@ impl Attack for OlderPins {
         let mut side = scene.bob.account.found("Side", &state).await.expect("an organization of Bob's own");
         let calls = scene.server.calls();
         let updates = calls.iter().filter(|call| call.path == UpdateAccount::PATH);
-        let pins = updates.map(|call| v1::UpdateAccountRequest::decode(call.message.clone()).expect("an update").pins);
-        let pins = pins.filter(|pins| !pins.is_empty()).next_back().expect("Bob's pins");
+        let mut pins = updates.map(|call| v1::UpdateAccountRequest::decode(call.message.clone()).expect("an update").pins);
+        let pins = pins.rfind(|pins| !pins.is_empty()).expect("Bob's pins");
         side.create_project("side", &[("development", class::DEVELOPMENT)]).await.expect("newer pins");
         Self { pins }
     }
