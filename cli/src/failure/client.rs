@@ -61,10 +61,15 @@ fn refused(fault: &Fault) -> Failure {
 
 /// Never retried, and nothing older is shown instead.
 fn unverified(fault: &Fault) -> Failure {
-    Failure::new(Exit::VerificationFailed, format!("what the server delivered does not verify: {}", fault.why))
-        .code(fault.code.as_str())
-        .hint(
-            "nothing of it was used and nothing was written; tell your admin, and compare keyvawlt status with a colleague's. What a member wrote \
-             in bad faith is deleted by keyvawlt secrets delete --damaged",
-        )
+    let failure = Failure::new(Exit::VerificationFailed, format!("what the server delivered does not verify: {}", fault.why))
+        .code(fault.code.as_str());
+    match fault.code {
+        // Not only a server can do that: a member may have signed garbage.
+        Code::Aead | Code::Canon | Code::Name => failure.hint(
+            "nothing of it was used and nothing was written; tell your admin. What a member wrote in bad faith is shown and deleted by keyvawlt \
+             secrets delete --damaged",
+        ),
+        _ => failure
+            .hint("nothing of it was used and nothing was written; tell your admin, and compare keyvawlt status with a colleague's"),
+    }
 }
