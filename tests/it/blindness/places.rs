@@ -39,15 +39,16 @@ impl Write for Log {
     }
 }
 
+/// While a process has one subscriber only, tracing lets the thread that comes to a log line first decide whether anybody ever hears it, and in
+/// another test's thread nobody listens. With a second one it asks all subscribers.
+static SECOND: LazyLock<tracing::Dispatch> =
+    LazyLock::new(|| tracing::Dispatch::new(tracing_subscriber::fmt().with_writer(std::io::sink).finish()));
+
 impl Log {
     /// A runtime of which every thread logs here, and no other thread does: tests run side by side.
     pub fn runtime(&self) -> tokio::runtime::Runtime {
         let log = self.clone();
         let everything = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false).with_writer(move || log.clone());
-        // While a process has one subscriber only, tracing lets the thread that comes to a log line first decide whether anybody ever hears it,
-        // and in another test's thread nobody listens. With a second one it asks all subscribers.
-        static SECOND: LazyLock<tracing::Dispatch> =
-            LazyLock::new(|| tracing::Dispatch::new(tracing_subscriber::fmt().with_writer(std::io::sink).finish()));
         LazyLock::force(&SECOND);
         let dispatch = tracing::Dispatch::new(everything.finish());
         let listen = move || std::mem::forget(tracing::dispatcher::set_default(&dispatch));
