@@ -125,7 +125,12 @@ impl Plan {
 
     /// Whether the vault has to be asked at all.
     pub fn needs_vault(&self) -> bool {
-        !self.selection.is_empty() || self.templates.values().any(|template| !template.is_literal())
+        self.needs_names() || self.templates.values().any(|template| !template.is_literal())
+    }
+
+    /// Whether the environment's names have to be known: references name theirs, and need no other to be in order.
+    pub fn needs_names(&self) -> bool {
+        !self.selection.is_empty()
     }
 
     /// The secrets to ask the vault for, each with its version where one is named. `secrets` are the environment's live ones.

@@ -37,6 +37,7 @@ async fn a_writer_who_signs_garbage_stops_nobody_and_is_removed() {
     assert_eq!(flaws.len(), 1);
     assert_eq!((flaws[0].ns_id, flaws[0].author), (production, Some(mallory.account.identity().id())));
     assert!(vault.read(&production, CANARY_NAME).is_ok(), "other names are answered");
+    assert_eq!(vault.read_named(&production, [CANARY_NAME]).expect("programs that refer to them start").len(), 1);
     assert!(matches!(vault.list(&production), Err(Error::Verification(_))), "a listing is never less than there is");
     assert!(matches!(vault.read(&production, "not/there"), Err(Error::Verification(_))), "it may be the damaged one");
     vault.write(&production, &[SecretWrite::new("stripe/new", "sk_1")]).await.expect("others write");

@@ -39,7 +39,7 @@ pub async fn run(arguments: delivery::Run, context: &mut Context) -> Outcome {
 /// What the vault says about the secrets that a plan names.
 #[derive(Default)]
 struct Known {
-    /// The names of the environment's live secrets.
+    /// The names of the environment's live secrets, if they are needed.
     secrets: Vec<SecretName>,
     newest: BTreeMap<String, Answer>,
     earlier: BTreeMap<(SecretName, u64), Answer>,
@@ -48,7 +48,8 @@ struct Known {
 impl Known {
     async fn fetch(plan: &Plan, context: &mut Context) -> Outcome<Self> {
         let (vault, environment) = vault::place(context).await?;
-        let mut known = Self { secrets: names(&vault, &environment)?, ..Self::default() };
+        let secrets = if plan.needs_names() { names(&vault, &environment)? } else { vec![] };
+        let mut known = Self { secrets, ..Self::default() };
         let wanted = plan.wanted(&known.secrets)?;
         let newest = wanted.iter().filter(|(_, version)| version.is_none()).map(|(name, _)| name.as_str());
         let newest = vault.read_named(&environment.ns_id, newest)?;

@@ -49,11 +49,13 @@ fn only_references_are_injected() {
 #[test]
 fn without_references_the_vault_is_not_needed() {
     assert!(!Plan::new(request(&[("A", "b"), ("B", "$${vault:x}")], &["C=d"])).unwrap().needs_vault());
-    assert!(Plan::new(request(&[("A", "${vault:x}")], &[])).unwrap().needs_vault());
+    let by_reference = Plan::new(request(&[("A", "${vault:x}")], &[])).unwrap();
+    assert!(by_reference.needs_vault() && !by_reference.needs_names(), "a damaged name beside it is in nobody's way");
     assert!(Plan::new(request(&[], &["A=${vault:x}"])).unwrap().needs_vault());
     let mut by_name = request(&[], &[]);
     by_name.selection.all = true;
-    assert!(Plan::new(by_name).unwrap().needs_vault());
+    let by_name = Plan::new(by_name).unwrap();
+    assert!(by_name.needs_vault() && by_name.needs_names());
 }
 
 #[test]
