@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::policy::Deed;
 use keyvawlt_ledger::canon::Canon as _;
 use keyvawlt_ledger::cbor::count_items;
-use keyvawlt_ledger::chain::{Body, Link};
+use keyvawlt_ledger::chain::{Body, Checkpoint, Link};
 use keyvawlt_ledger::limits::{MAX_BATCH, MAX_FACTS, MAX_ITEMS};
 use keyvawlt_ledger::manifest::{ManifestLink, ObjectKind};
 use keyvawlt_ledger::wrap::Wrap;
@@ -94,7 +94,8 @@ fn check_items(links: &[Signed], manifest_links: &[Signed], wraps: &[impl AsRef<
 fn check_state_hashes(links: &[(Signed, Link)]) -> Result<()> {
     let hashes =
         |link: &Link| matches!(Body::from_value(link.kind, link.body.clone()), Ok(Body::Checkpoint(body)) if body.state_hash.is_some());
-    let count = links.iter().filter(|(_, link)| hashes(link)).count();
+    let checkpoint = Body::Checkpoint(Checkpoint { state_hash: None }).kind();
+    let count = links.iter().filter(|(_, link)| link.kind == checkpoint && hashes(link)).count();
     if count > MAX_STATE_HASHES {
         return Err(Error::TooLarge { what: "the number of state hashes of a batch", limit: MAX_STATE_HASHES as u64 });
     }
