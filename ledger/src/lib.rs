@@ -11,6 +11,7 @@ pub mod bundle;
 pub mod canon;
 pub mod cbor;
 pub mod chain;
+pub mod evidence;
 pub mod facts;
 pub mod fault;
 pub mod hash;

@@ -16,6 +16,8 @@ pub const MAX_LINK_WITH_FENCES: usize = 1024 * 1024;
 pub const MAX_STATEMENT: usize = MAX_LINK_WITH_FENCES;
 /// Items of one document or batch while they are decoded, 32 bytes each: 16,000 fences have about 100,000, 4,096 links 200,000.
 pub const MAX_ITEMS: usize = 1 << 19;
+/// A file of evidence: two organization links and two manifest links of the longest, and keys.
+pub const MAX_EVIDENCE: usize = 4 * 1024 * 1024;
 /// Operations of one manifest link.
 pub const MAX_OPS: usize = 1_000;
 /// Live secrets of one namespace.

@@ -38,7 +38,7 @@ impl<const HOW: u8> Attack for Faulty<HOW> {
                 tell_label(&mut scene.bob, &production, &label).await?;
             }
         }
-        Err(Error::Verification(Fault::new(Code::Root, "a detection that comes too late")))
+        Err(Error::Verification(Fault::new(Code::Root, "a detection that comes too late").into()))
     }
 }
 

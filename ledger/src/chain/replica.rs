@@ -7,6 +7,7 @@ use super::apply::{Applied, Tip, apply};
 use super::entry::{Entry, Fence, Key, state_leaf};
 use super::view::View;
 use crate::canon::{Blob, Canon};
+use crate::evidence::Continued;
 use crate::fault::{Code, Fault};
 use crate::ids::{Hash, KeyId, NsId, OrgId};
 use crate::merkle::{Frontier, leaf_hash};
@@ -28,6 +29,8 @@ pub struct Replica {
     entries: BTreeMap<Key, Vec<Version>>,
     bundles: BTreeMap<KeyId, Signed>,
     fences: BTreeMap<NsId, Vec<Fence>>,
+    /// The newest link itself: what to show when a history appears that does not contain it.
+    newest: Option<Continued>,
 }
 
 /// The state after a given link.
@@ -46,6 +49,7 @@ impl Replica {
             entries: BTreeMap::new(),
             bundles: BTreeMap::new(),
             fences: BTreeMap::new(),
+            newest: None,
         }
     }
 
@@ -64,13 +68,19 @@ impl Replica {
             self.bundles.insert(crate::bundle::key_id(bundle.payload()), bundle.clone());
         }
         self.links.push((applied.hash, applied.link.ts_ms));
-        self.tip = applied.tip.clone();
+        let before = std::mem::replace(&mut self.tip, applied.tip.clone()).history;
+        self.newest = Some(Continued { before, signed: signed.clone() });
         Ok(applied)
     }
 
     /// Where the chain stands.
     pub fn tip(&self) -> &Tip {
         &self.tip
+    }
+
+    /// The newest link, and the history before it.
+    pub fn newest(&self) -> Option<&Continued> {
+        self.newest.as_ref()
     }
 
     /// The newest state.
@@ -120,6 +130,7 @@ impl Replica {
             entries: entries.collect(),
             bundles: self.bundles.values().cloned().collect(),
             fences: fences.collect(),
+            newest: self.newest.clone(),
         }
         .to_bytes();
         bytes.extend_from_slice(&leaf_hash(&bytes).0);
@@ -153,6 +164,7 @@ impl Replica {
             entries,
             bundles: stored.bundles.into_iter().map(|bundle| (crate::bundle::key_id(bundle.payload()), bundle)).collect(),
             fences: stored.fences.into_iter().map(|stored| (stored.ns_id, stored.fences)).collect(),
+            newest: stored.newest,
         })
     }
 }
@@ -186,7 +198,7 @@ impl View for Snapshot<'_> {
 }
 
 /// Rises when the cache's layout changes; an older cache is then simply rebuilt.
-const STORED_FORMAT: u64 = 2;
+const STORED_FORMAT: u64 = 3;
 
 row! {
     /// A cached replica.
@@ -207,6 +219,8 @@ row! {
         bundles: Vec<Signed>,
         /// The fences.
         fences: Vec<StoredFences>,
+        /// The newest link.
+        newest: Option<Continued>,
     }
 }
 

@@ -8,6 +8,7 @@ use crate::invites::Invitation;
 use crate::organization::Founding;
 use crate::random::{self, rng};
 use crate::session::Session;
+use crate::space::unverified;
 use crate::state::StateDir;
 use crate::vault::Vault;
 use crate::wire::{Client, rpc};
@@ -112,9 +113,9 @@ impl Account {
     ) -> Result<Self> {
         let session = Session::by_slot(client.clone(), Subject::Slot(account_id, slot_id), slot.clone());
         let read = session.call(async |client, token| rpc::read_account(client, Some(token), v1::ReadAccountRequest {}).await).await?;
-        let ak = open_account_key(&slot, &account_id, &slot_id, &read.sealed_account_key).map_err(Error::Verification)?;
+        let ak = open_account_key(&slot, &account_id, &slot_id, &read.sealed_account_key).map_err(unverified)?;
         let home = Box::new(Home::open(session.clone(), account_id, ak, &read)?);
-        let identity = Arc::new(home.blob().identity().map_err(Error::Verification)?);
+        let identity = Arc::new(home.blob().identity().map_err(unverified)?);
         if let Some(pins) = pins {
             check_pin(pins, &account_id, home.blob().generation)?;
         }
@@ -188,7 +189,7 @@ impl Account {
     /// it did not come to an end: [`Account::forget`] takes it off the list, joining again with the same invite ends it.
     pub async fn open(&self, org_id: OrgId, state: &StateDir) -> Result<Vault> {
         if !self.organizations().contains(&org_id) {
-            return Err(Error::Verification(Fault::new(Code::UnknownOrg, "this account has not joined that organization")));
+            return Err(unverified(Fault::new(Code::UnknownOrg, "this account has not joined that organization")));
         }
         let mut vault = self.remembered(org_id, state, None).await?;
         vault.sync().await?;
@@ -292,7 +293,7 @@ fn check_pin(pins: &StateDir, account_id: &AccountId, generation: u64) -> Result
     let (account, pinned) = text.trim().split_once(' ').ok_or_else(damaged)?;
     let pinned: u64 = pinned.parse().map_err(|_| damaged())?;
     if account == account_id.to_string() && generation < pinned {
-        return Err(Error::Verification(Fault::new(Code::Rollback, "the server shows older account data than this device has seen")));
+        return Err(unverified(Fault::new(Code::Rollback, "the server shows older account data than this device has seen")));
     }
     Ok(())
 }

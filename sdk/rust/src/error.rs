@@ -1,6 +1,9 @@
 //! Why a call to the library fails: one variant per distinct reaction.
 
 use keyvawlt_ledger::Fault;
+use keyvawlt_ledger::evidence::Evidence;
+use std::fmt;
+use std::ops::Deref;
 use std::path::PathBuf;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
@@ -70,7 +73,7 @@ pub enum Error {
     Refused(Fault),
     /// What the server delivered does not verify. Nothing of it is used; the last good state stays.
     #[error("verification failed: {0}")]
-    Verification(Fault),
+    Verification(Unverified),
     /// A file of this machine cannot be read or written.
     #[error("{path}: {why}", path = path.display())]
     Storage {
@@ -95,6 +98,45 @@ pub enum Error {
     },
 }
 
+/// What did not verify: why, and the signed statements that show it, where there are some. Reads as its [`Fault`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unverified {
+    fault: Fault,
+    evidence: Option<Box<Evidence>>,
+}
+
+impl Unverified {
+    /// Why.
+    pub fn fault(&self) -> &Fault {
+        &self.fault
+    }
+
+    /// For somebody else to check.
+    pub fn evidence(&self) -> Option<&Evidence> {
+        self.evidence.as_deref()
+    }
+}
+
+impl From<Fault> for Unverified {
+    fn from(fault: Fault) -> Self {
+        Self { fault, evidence: None }
+    }
+}
+
+impl Deref for Unverified {
+    type Target = Fault;
+
+    fn deref(&self) -> &Fault {
+        self.fault()
+    }
+}
+
+impl fmt::Display for Unverified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.fault.fmt(f)
+    }
+}
+
 impl Error {
     pub(crate) fn invalid(field: &'static str, why: impl Into<String>) -> Self {
         Self::Invalid { field, why: why.into() }
@@ -107,9 +149,20 @@ impl Error {
     /// The protocol's code, where there is one.
     pub fn fault(&self) -> Option<&Fault> {
         match self {
-            Error::Refused(fault) | Error::Verification(fault) => Some(fault),
+            Error::Refused(fault) => Some(fault),
+            Error::Verification(unverified) => Some(unverified),
             _ => None,
         }
+    }
+
+    /// Adds what shows it, to a verification failure that has nothing yet.
+    pub(crate) fn shown_by(mut self, evidence: impl FnOnce(&Fault) -> Evidence) -> Self {
+        if let Error::Verification(unverified) = &mut self
+            && unverified.evidence.is_none()
+        {
+            unverified.evidence = Some(Box::new(evidence(&unverified.fault)));
+        }
+        self
     }
 
     /// Reads a server's answer.

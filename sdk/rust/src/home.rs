@@ -5,6 +5,7 @@
 use crate::error::{Error, Result};
 use crate::random::rng;
 use crate::session::Session;
+use crate::space::unverified;
 use crate::wire::rpc;
 use bytes::Bytes;
 use keyvawlt_crypto::Key;
@@ -39,10 +40,10 @@ impl Home {
 
     /// As the server delivers it. Pins that the blob names must be there.
     pub(crate) fn open(session: Session, account_id: AccountId, ak: Key, read: &v1::ReadAccountResponse) -> Result<Self> {
-        let blob = AccountBlob::open(&ak, &account_id, read.generation, &read.blob).map_err(Error::Verification)?;
+        let blob = AccountBlob::open(&ak, &account_id, read.generation, &read.blob).map_err(unverified)?;
         let pins = match blob.pins {
             0 => vec![],
-            generation => open_pins(&ak, &account_id, generation, &read.pins).map_err(Error::Verification)?.organizations,
+            generation => open_pins(&ak, &account_id, generation, &read.pins).map_err(unverified)?.organizations,
         };
         Ok(Self { session, account_id, ak, blob, pins })
     }
@@ -102,7 +103,7 @@ impl Home {
         let newest = Self::open(self.session.clone(), self.account_id, self.ak.clone(), &self.session.call(read).await?)?;
         if newest.blob.generation < self.blob.generation {
             let why = "the server shows older account data than this device has seen";
-            return Err(Error::Verification(Fault::new(Code::Rollback, why)));
+            return Err(unverified(Fault::new(Code::Rollback, why)));
         }
         *self = newest;
         Ok(())

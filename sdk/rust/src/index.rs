@@ -176,8 +176,8 @@ impl Vault {
             let above = lineage.iter().filter(|ns| **ns != ns_id).find_map(|ns| parts.get(ns)).map(|part| part.prefix.clone());
             let prefix = match self.names_of(&ns_id) {
                 Ok(names) => names.prefix,
-                Err(Error::Verification(fault)) => {
-                    flaws.push(flaw(ns_id, above.unwrap_or_default(), fault));
+                Err(Error::Verification(unverified)) => {
+                    flaws.push(flaw(ns_id, above.unwrap_or_default(), unverified.fault().clone()));
                     continue;
                 }
                 Err(error) => return Err(error),

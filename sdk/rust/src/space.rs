@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use keyvawlt_ledger::canon::{Blob, Canon};
 use keyvawlt_ledger::chain::{Head, Questions as _, Replica};
+use keyvawlt_ledger::evidence::Continued;
 use keyvawlt_ledger::manifest::{Anchored, Leaf, Leaves, ManifestLink, ManifestTip, ObjectKind, object_hash, verify};
 use keyvawlt_ledger::merkle::{Frontier, Tree};
 use keyvawlt_ledger::{Code, Fault, Hash, IdentityId, NsId, OrgId, SecretId, Signed, row};
@@ -65,6 +66,8 @@ pub(crate) struct Space {
     pub(crate) parts: Vec<Head>,
     /// The hash at every position: of the link that created the namespace, then of each manifest link.
     hashes: Vec<Hash>,
+    /// The newest link itself, to be shown when another history appears.
+    pub(crate) newest: Option<Continued>,
 }
 
 impl Space {
@@ -79,6 +82,7 @@ impl Space {
             history: BTreeMap::new(),
             parts: vec![],
             hashes: vec![create_hash],
+            newest: None,
         }
     }
 
@@ -111,7 +115,8 @@ impl Space {
         }
         self.parts.extend(applied.link.with.iter().cloned());
         self.hashes.push(applied.hash);
-        self.tip = applied.tip;
+        let before = std::mem::replace(&mut self.tip, applied.tip).history;
+        self.newest = Some(Continued { before, signed: signed.clone() });
         Ok(())
     }
 
@@ -222,6 +227,7 @@ impl Space {
             anchor_seq: self.tip.anchor_seq,
             ts_ms: self.tip.ts_ms,
             author: self.tip.author,
+            newest: self.newest.clone(),
             secrets: self.leaves.0.values().map(secret).collect(),
         }
     }
@@ -247,6 +253,7 @@ impl Space {
             author: stored.author,
         };
         space.hashes = stored.hashes;
+        space.newest = stored.newest;
         for secret in secrets {
             let id = secret.leaf.secret_id;
             space.leaves.0.insert(id, secret.leaf);
@@ -272,6 +279,8 @@ row! {
         ts_ms: u64,
         /// Author of the newest link.
         author: Option<IdentityId>,
+        /// The newest link.
+        newest: Option<Continued>,
         /// All secrets.
         secrets: Vec<StoredSecret>,
     }
@@ -297,5 +306,5 @@ row! {
 
 /// A refusal of what the server delivered.
 pub(crate) fn unverified(fault: Fault) -> Error {
-    Error::Verification(fault)
+    Error::Verification(fault.into())
 }

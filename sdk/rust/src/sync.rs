@@ -2,6 +2,7 @@
 
 use crate::account::statement;
 use crate::error::{Error, Result};
+use crate::evidence::Met;
 use crate::keyring::{check_wrap, read_wrap};
 use crate::space::{Space, Stop, unverified};
 use crate::vault::Vault;
@@ -34,6 +35,8 @@ struct News {
     /// Namespaces asked for to the end since the last news: what spans namespaces is judged on one moment of all.
     settled: BTreeSet<NsId>,
     changed: bool,
+    /// The statement that ended it.
+    met: Option<Met>,
 }
 
 impl Vault {
@@ -56,8 +59,19 @@ impl Vault {
             seen: vec![],
             settled: BTreeSet::new(),
             changed: false,
+            met: None,
         };
-        let mut first = Some((asked, first));
+        let outcome = self.take_pages(&mut news, (asked, first)).await;
+        let outcome = match outcome {
+            Ok(()) => self.keep(&mut news),
+            Err(error) => Err(error),
+        };
+        outcome.map_err(|error| error.shown_by(|fault| self.evidence(fault, news.met.as_ref(), &news.replica, &news.spaces)))
+    }
+
+    /// Takes in one answer after the other, until nothing is missing.
+    async fn take_pages(&self, news: &mut News, first: (Held, v1::ReadChangesResponse)) -> Result<()> {
+        let mut first = Some(first);
         for _ in 0..MAX_PAGES {
             let (asked, answer) = match first.take() {
                 Some(first) => first,
@@ -67,7 +81,7 @@ impl Vault {
                 }
             };
             let more = answer.more;
-            match self.take(&mut news, &asked, answer) {
+            match self.take(news, &asked, answer) {
                 Ok(()) => {}
                 Err(Stop::Fault(fault)) => return Err(unverified(fault)),
                 // Written under an anchor from before what is remembered: look at the whole chain again, and at all that stands on it.
@@ -79,7 +93,7 @@ impl Vault {
                 }
             }
             if !more && self.wanted(&news.replica, &news.spaces).keys().all(|ns| news.settled.contains(ns)) {
-                return self.keep(news);
+                return Ok(());
             }
         }
         Err(unverified(Fault::new(Code::Limit, "the server's answer does not end")))
@@ -130,7 +144,8 @@ impl Vault {
             news.settled.clear();
         }
         for link in &answer.links {
-            let applied = news.replica.append(&Signed::from_parts(&link.payload, &link.signature)?, now)?;
+            let signed = Signed::from_parts(&link.payload, &link.signature)?;
+            let applied = news.replica.append(&signed, now).inspect_err(|_| news.met = Some(Met::link(&signed)))?;
             news.seen.extend(applied.link.seen);
         }
         let next_seq = news.replica.tip().next_seq();
@@ -164,7 +179,7 @@ impl Vault {
     }
 
     /// The checks that need everything, then the new state replaces the old.
-    fn keep(&mut self, mut news: News) -> Result<()> {
+    fn keep(&mut self, news: &mut News) -> Result<()> {
         let me = self.identity.id();
         // A namespace without a manifest link is a namespace too.
         let missing = self.empty_spaces(&news.replica, &news.spaces)?;
@@ -194,7 +209,8 @@ impl Vault {
             space.parts.clear();
         }
         self.pins.retain(|ns, _| !news.spaces.contains_key(ns));
-        (self.replica, self.spaces, self.wraps) = (news.replica, news.spaces, news.wraps);
+        self.replica = std::mem::replace(&mut news.replica, Replica::new(self.org_id));
+        (self.spaces, self.wraps) = (std::mem::take(&mut news.spaces), std::mem::take(&mut news.wraps));
         self.pin(gone);
         self.roamed = None;
         if news.changed { self.save() } else { Ok(()) }
@@ -230,7 +246,14 @@ impl Vault {
             let answer = self.session.call(async |client, token| rpc::read_chain(client, Some(token), request.clone()).await).await?;
             for link in &answer.links {
                 let signed = Signed::from_parts(&link.payload, &link.signature).map_err(unverified)?;
-                replica.append(&signed, self.now_ms()).map_err(unverified)?;
+                let outcome = replica.append(&signed, self.now_ms()).and_then(|applied| {
+                    let other = applied.link.seq + 1 == accepted.tip().next_seq() && applied.hash != accepted.tip().link_hash;
+                    if other { Err(not_contained()) } else { Ok(()) }
+                });
+                outcome.map_err(|fault| {
+                    let met = Met::link(&signed);
+                    unverified(fault).shown_by(|fault| self.evidence(fault, Some(&met), &replica, &self.spaces))
+                })?;
             }
             if !answer.more || answer.links.is_empty() {
                 break;
@@ -269,8 +292,12 @@ pub(crate) fn check_contains(replica: &Replica, other: &Replica) -> Result<(), F
     if tip.next_seq().checked_sub(1).is_none_or(|seq| replica.link(seq).map(|(hash, _)| hash) == Some(tip.link_hash)) {
         Ok(())
     } else {
-        Err(Fault::new(Code::Rollback, "the chain does not contain what this machine has seen"))
+        Err(not_contained())
     }
+}
+
+fn not_contained() -> Fault {
+    Fault::new(Code::Rollback, "the chain does not contain what this machine has seen")
 }
 
 /// As many namespaces as one question may name: first those of which there may be news.
@@ -290,7 +317,12 @@ fn take_namespace(news: &mut News, changes: v1::NamespaceChanges, more: bool, no
         return Err(Fault::new(Code::Rollback, "the server shows an older manifest than this machine has seen").into());
     }
     for link in &changes.manifest_links {
-        space.append(&news.replica, &Signed::from_parts(&link.payload, &link.signature)?, now_ms)?;
+        let signed = Signed::from_parts(&link.payload, &link.signature)?;
+        if let Err(stop) = space.append(&news.replica, &signed, now_ms) {
+            news.met = Some(Met::write(&signed));
+            news.spaces.insert(id, space);
+            return Err(stop);
+        }
     }
     if space.tip.mseq > changes.mseq || (!more && space.tip.mseq != changes.mseq) {
         return Err(Fault::new(Code::Rollback, "the server withholds links of a manifest").into());
@@ -366,6 +398,7 @@ mod tests {
             seen: vec![],
             settled: BTreeSet::new(),
             changed: false,
+            met: None,
         };
         assert_eq!(news.check_heads(&again.pins).unwrap_err().code, Code::Rollback);
         news.check_heads(&BTreeMap::new()).unwrap();

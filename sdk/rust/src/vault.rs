@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Rises with the layout of the remembered state.
-const STORED_FORMAT: u64 = 2;
+const STORED_FORMAT: u64 = 3;
 
 /// Heads of one organization in the pins of an account: 60 bytes each, where all pins have 1 MiB.
 const MAX_ROAMING_HEADS: usize = 2048;
