@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::fences::{ForeignHeads, Loss};
 use crate::random::{self, rng};
 use crate::space::{Space, Stop, unverified};
+use crate::spaces::head_of;
 use crate::sync::statements;
 use crate::vault::Vault;
 use crate::wire::rpc;
@@ -14,12 +15,13 @@ use keyvawlt_ledger::bundle::Bundle;
 use keyvawlt_ledger::canon::{Blob, Canon};
 use keyvawlt_ledger::chain::{Body, Checkpoint, Head, Link, NamespaceEpoch, Questions, Replica, Seal, View, WrapSet, permission};
 use keyvawlt_ledger::limits::{CHECKPOINT_INTERVAL, MAX_LINK, MAX_SEEN};
-use keyvawlt_ledger::manifest::{Anchor, Leaf, ManifestLink, ObjectKind, object_hash};
+use keyvawlt_ledger::manifest::{Anchor, Leaf, ManifestLink, ManifestTip, ObjectKind, object_hash};
 use keyvawlt_ledger::wrap::{self, Wrap};
 use keyvawlt_ledger::{Code, Domain, FORMAT, Fault, Hash, IdentityId, NsId, SecretId, Signed};
 use keyvawlt_proto::v1;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// How often a change is made anew because somebody else was first. A removal loses to every write that comes while it is made: many short
 /// tries win where a few long pauses do not.
@@ -33,7 +35,7 @@ const LONGEST_PAUSE_MS: u64 = 800;
 pub(crate) struct Change<'v> {
     pub(crate) vault: &'v Vault,
     pub(crate) replica: Replica,
-    pub(crate) spaces: BTreeMap<NsId, Space>,
+    pub(crate) spaces: BTreeMap<NsId, Arc<Space>>,
     pub(crate) foreign: ForeignHeads,
     wraps: BTreeMap<NsId, Wrap>,
     links: Vec<Signed>,
@@ -47,7 +49,7 @@ pub(crate) struct Change<'v> {
 /// What a finished change sends and becomes.
 pub(crate) struct Staged {
     replica: Replica,
-    spaces: BTreeMap<NsId, Space>,
+    spaces: BTreeMap<NsId, Arc<Space>>,
     wraps: BTreeMap<NsId, Wrap>,
     made: BTreeMap<(NsId, u64), Key>,
     batch: v1::Batch,
@@ -127,9 +129,10 @@ impl Vault {
     /// Holds what the server has acknowledged, as everything that was seen is held: it cannot be taken back.
     pub(crate) fn adopt(&mut self, staged: Staged) -> Result<()> {
         (self.replica, self.wraps) = (staged.replica, staged.wraps);
-        self.spaces.extend(staged.spaces);
-        let empty = self.empty_spaces(&self.replica, &self.spaces)?;
-        self.spaces.extend(empty);
+        staged.spaces.into_values().for_each(|space| self.spaces.insert(space));
+        for space in self.empty_spaces(&self.replica, &self.spaces)? {
+            self.spaces.insert(space);
+        }
         for ((ns, epoch), key) in &staged.made {
             self.keyring.keep(ns, *epoch, key);
         }
@@ -189,13 +192,13 @@ impl<'v> Change<'v> {
     /// The committed manifest heads held that go beyond what the chain names: the furthest beyond first.
     fn unvouched(&self) -> Vec<Head> {
         let state = self.replica.head();
-        let beyond = |space: &Space| {
-            let ns = state.ns(&space.tip.ns_id)?;
+        let beyond = |tip: &ManifestTip| {
+            let ns = state.ns(&tip.ns_id)?;
             let fenced = ns.fence.map_or(0, |fence| fence.mseq);
             let named = ns.seen.map_or(0, |seen| seen.mseq).max(fenced);
-            space.tip.mseq.checked_sub(named).filter(|beyond| *beyond > 0)
+            tip.mseq.checked_sub(named).filter(|beyond| *beyond > 0)
         };
-        let mut heads: Vec<(u64, Head)> = self.vault.spaces.values().filter_map(|space| Some((beyond(space)?, space.head()))).collect();
+        let mut heads: Vec<(u64, Head)> = self.vault.spaces.tips().filter_map(|tip| Some((beyond(tip)?, head_of(tip)))).collect();
         heads.sort_by_key(|(beyond, _)| Reverse(*beyond));
         heads.into_iter().map(|(_, head)| head).take(MAX_SEEN).collect()
     }
@@ -234,13 +237,14 @@ impl<'v> Change<'v> {
         };
         let signed = self.vault.identity.sign(Domain::Manifest, link.to_bytes());
         let now = self.vault.now_ms();
-        let mut space = self.space(&ns_id)?.clone();
+        let mut space = Space::clone(self.space(&ns_id)?);
         // What a leaf named before, the server holds.
         let held = |object: &NewObject| {
             space.leaf(&object.secret_id).is_some_and(|leaf| leaf.hash_of(object.kind) == object_hash(object.kind, &object.data))
         };
         let objects: Vec<NewObject> = objects.into_iter().filter(|object| !held(object)).collect();
         space.append(&self.replica, &signed, now).map_err(|stop| match stop {
+            Stop::Failed(error) => error,
             Stop::Fault(fault) => Error::Refused(fault),
             Stop::Replay => Error::Refused(Fault::new(Code::Rollback, "the namespace's anchor is not known here")),
         })?;
@@ -248,7 +252,7 @@ impl<'v> Change<'v> {
             space.put_object(object.secret_id, object.kind, object.data.clone()).map_err(Error::Refused)?;
         }
         space.check_complete().map_err(unverified)?;
-        self.spaces.insert(ns_id, space);
+        self.spaces.insert(ns_id, Arc::new(space));
         self.manifest_links.push(signed);
         self.objects.extend(objects.into_iter().map(|object| wire_object(ns_id, object)));
         Ok(())
@@ -257,21 +261,21 @@ impl<'v> Change<'v> {
     /// The namespace as this change has it so far.
     pub(crate) fn space(&mut self, ns_id: &NsId) -> Result<&Space> {
         if !self.spaces.contains_key(ns_id) {
-            let space = match self.vault.spaces.get(ns_id) {
-                Some(space) => space.clone(),
+            let space = match self.vault.spaces.get(ns_id)? {
+                Some(space) => Arc::clone(space),
                 None => {
                     let ns = self.replica.head().known_ns(ns_id).map_err(Error::Refused)?;
-                    Space::new(self.replica.tip().org_id, *ns_id, ns.create_hash)
+                    Arc::new(Space::new(self.replica.tip().org_id, *ns_id, ns.create_hash))
                 }
             };
             self.spaces.insert(*ns_id, space);
         }
-        self.spaces.get(ns_id).ok_or_else(|| Error::not_found("namespace", ns_id.to_string()))
+        self.spaces.get(ns_id).map(Arc::as_ref).ok_or_else(|| Error::not_found("namespace", ns_id.to_string()))
     }
 
-    /// When the newest link of a namespace's manifest was written.
-    pub(crate) fn newest_ms(&self, ns_id: &NsId) -> Option<u64> {
-        self.spaces.get(ns_id).or_else(|| self.vault.spaces.get(ns_id)).map(|space| space.tip.ts_ms)
+    /// Where a namespace's manifest stands in this change, if it is held.
+    pub(crate) fn manifest_tip(&self, ns_id: &NsId) -> Option<&ManifestTip> {
+        self.spaces.get(ns_id).map(|space| &space.tip).or_else(|| self.vault.spaces.tip(ns_id))
     }
 
     /// Wraps a namespace's current key for a member, by the bundle the chain names.

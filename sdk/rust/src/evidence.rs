@@ -2,14 +2,13 @@
 //!
 //! Invariant: statements that were signed to be read by others, and public keys; nothing that this identity decrypted.
 
-use crate::space::Space;
+use crate::spaces::Spaces;
 use crate::vault::Vault;
 use keyvawlt_ledger::canon::Canon as _;
 use keyvawlt_ledger::chain::{Link, Replica};
 use keyvawlt_ledger::evidence::{Continued, EVIDENCE_FORMAT, Evidence, Exhibit};
 use keyvawlt_ledger::manifest::ManifestLink;
-use keyvawlt_ledger::{Domain, Fault, KeyId, NsId, Signed};
-use std::collections::BTreeMap;
+use keyvawlt_ledger::{Domain, Fault, KeyId, Signed};
 
 /// The client that found it.
 const CLIENT: &str = concat!("keyvawlt-client ", env!("CARGO_PKG_VERSION"));
@@ -33,7 +32,7 @@ impl Met {
 
 impl Vault {
     /// What shows this failure to somebody else: met while `replica` and `spaces` were being verified.
-    pub(crate) fn evidence(&self, fault: &Fault, met: Option<&Met>, replica: &Replica, spaces: &BTreeMap<NsId, Space>) -> Evidence {
+    pub(crate) fn evidence(&self, fault: &Fault, met: Option<&Met>, replica: &Replica, spaces: &Spaces) -> Evidence {
         let mut exhibits: Vec<Exhibit> = self.replica.newest().map(|newest| held(1, newest)).into_iter().collect();
         let further = replica.newest().filter(|newest| exhibits.iter().all(|held| held.signed != newest.signed));
         exhibits.extend(further.map(|newest| held(1, newest)));
@@ -41,7 +40,8 @@ impl Vault {
             if met.domain == Domain::Manifest
                 && let Ok(link) = ManifestLink::from_bytes(met.signed.payload())
             {
-                exhibits.extend(spaces.get(&link.ns_id).and_then(|space| space.newest.as_ref()).map(|newest| held(2, newest)));
+                let space = spaces.get(&link.ns_id).ok().flatten();
+                exhibits.extend(space.and_then(|space| space.newest.as_ref()).map(|newest| held(2, newest)));
             }
             let refused = Exhibit { domain: number(met.domain), before: None, signed: met.signed.clone() };
             if exhibits.iter().all(|held| held.signed != refused.signed) {

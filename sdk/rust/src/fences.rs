@@ -6,6 +6,7 @@
 use crate::change::Change;
 use crate::error::{Error, Result};
 use crate::space::{Stop, unverified};
+use crate::spaces::head_of;
 use crate::sync::NAMESPACES_PER_QUESTION;
 use crate::vault::Vault;
 use crate::wire::rpc;
@@ -64,7 +65,7 @@ impl Loss {
 
 impl Change<'_> {
     /// The fences of a loss: where write is lost, and where the newest manifest link is the loser's own.
-    pub(crate) fn fences(&mut self, loss: &Loss) -> Result<Vec<Head>> {
+    pub(crate) fn fences(&self, loss: &Loss) -> Result<Vec<Head>> {
         let state = self.replica.head();
         let range = loss.range(&state);
         let mut fenced = loss.of_write(&state);
@@ -74,18 +75,16 @@ impl Change<'_> {
     }
 
     /// The manifest head a fence names now.
-    pub(crate) fn fence(&mut self, ns_id: &NsId) -> Result<Head> {
-        if !self.spaces.contains_key(ns_id) && !self.vault.spaces.contains_key(ns_id) {
-            let unknown = || Error::Refused(Fault::new(Code::Fence, "the manifest head of a namespace to fence is not known"));
-            return self.foreign.get(ns_id).map(|(head, _)| head.clone()).ok_or_else(unknown);
-        }
-        Ok(self.space(ns_id)?.head())
+    pub(crate) fn fence(&self, ns_id: &NsId) -> Result<Head> {
+        let foreign = || self.foreign.get(ns_id).map(|(head, _)| head.clone());
+        let unknown = || Error::Refused(Fault::new(Code::Fence, "the manifest head of a namespace to fence is not known"));
+        self.manifest_tip(ns_id).map(head_of).or_else(foreign).ok_or_else(unknown)
     }
 
     /// The namespaces whose newest manifest link somebody wrote, as far as this identity knows.
     pub(crate) fn last_written_by(&self, id: &IdentityId) -> Vec<NsId> {
         let held = self.vault.spaces.keys().chain(self.spaces.keys());
-        let author = |ns: &NsId| self.spaces.get(ns).or_else(|| self.vault.spaces.get(ns)).and_then(|space| space.tip.author);
+        let author = |ns: &NsId| self.manifest_tip(ns).and_then(|tip| tip.author);
         let foreign = self.foreign.iter().filter(|(_, (_, author))| *author == Some(*id)).map(|(ns, _)| ns);
         held.filter(|ns| author(ns) == Some(*id)).chain(foreign).copied().collect()
     }
@@ -149,6 +148,7 @@ impl Vault {
                 judged => judged,
             };
             let head = judged.map_err(|stop| match stop {
+                Stop::Failed(error) => error,
                 Stop::Fault(fault) => unverified(fault),
                 Stop::Replay => Error::Conflict { why: "the organization's chain has moved".to_owned() },
             })?;

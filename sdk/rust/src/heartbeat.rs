@@ -16,7 +16,7 @@ impl Vault {
     /// as it was.
     pub async fn sync(&mut self) -> Result<()> {
         self.take_news().await?;
-        if self.silent(&self.replica.head(), self.now_ms(), |ns| self.spaces.get(ns).map(|space| space.tip.ts_ms)).is_empty() {
+        if self.silent(&self.replica.head(), self.now_ms(), |ns| self.spaces.tip(ns).map(|tip| tip.ts_ms)).is_empty() {
             return Ok(());
         }
         match self.change(|_| Ok(())).await {
@@ -44,7 +44,7 @@ impl Change<'_> {
     /// Writes the heartbeats that are due, after everything else: manifest links are anchored in the newest organization link.
     pub(crate) fn heartbeats(&mut self) -> Result<()> {
         let now_ms = self.ts_ms();
-        let silent = self.vault().silent(&self.replica.head(), now_ms, |ns| self.newest_ms(ns));
+        let silent = self.vault().silent(&self.replica.head(), now_ms, |ns| self.manifest_tip(ns).map(|tip| tip.ts_ms));
         for ns in silent.into_iter().take(HEARTBEATS_PER_CHANGE) {
             match self.write(ns, vec![], vec![], vec![]) {
                 // Nobody's own change fails for it.

@@ -172,7 +172,7 @@ impl Vault {
         for ns_id in family {
             let lineage = state.lineage(&ns_id);
             let archived = lineage.iter().filter_map(|ns| state.ns(ns)).any(|ns| ns.archived);
-            let Some(space) = self.spaces.get(&ns_id).filter(|_| !archived) else { continue };
+            let Some(space) = self.spaces.get(&ns_id)?.filter(|_| !archived) else { continue };
             let above = lineage.iter().filter(|ns| **ns != ns_id).find_map(|ns| parts.get(ns)).map(|part| part.prefix.clone());
             let prefix = match self.names_of(&ns_id) {
                 Ok(names) => names.prefix,

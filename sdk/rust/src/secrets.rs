@@ -287,7 +287,8 @@ fn delete_some(change: &mut Change, environment: &NsId, names: &[String]) -> Res
 fn discard_some(change: &mut Change, flaws: &[Flaw]) -> Result<()> {
     let mut by_home: BTreeMap<NsId, Vec<Leaf>> = BTreeMap::new();
     for flaw in flaws {
-        let leaf = flaw.secret_id.and_then(|id| change.vault().spaces.get(&flaw.ns_id)?.leaf(&id)).filter(|leaf| !leaf.is_deleted());
+        let space = change.vault().spaces.get(&flaw.ns_id)?;
+        let leaf = space.and_then(|space| space.leaf(&flaw.secret_id?)).filter(|leaf| !leaf.is_deleted());
         let leaf = leaf.ok_or_else(|| Error::not_found("damaged secret", flaw.ns_id.to_string()))?;
         by_home.entry(flaw.ns_id).or_default().push(leaf.clone());
     }

@@ -5,7 +5,7 @@ use keyvawlt_ledger::canon::{Blob, Canon};
 use keyvawlt_ledger::chain::{Head, Questions as _, Replica};
 use keyvawlt_ledger::evidence::Continued;
 use keyvawlt_ledger::manifest::{Anchored, Leaf, Leaves, ManifestLink, ManifestTip, ObjectKind, object_hash, verify};
-use keyvawlt_ledger::merkle::{Frontier, Tree};
+use keyvawlt_ledger::merkle::Tree;
 use keyvawlt_ledger::{Code, Fault, Hash, IdentityId, NsId, OrgId, SecretId, Signed, row};
 use std::collections::BTreeMap;
 
@@ -46,11 +46,19 @@ pub(crate) enum Stop {
     Replay,
     /// It does not verify.
     Fault(Fault),
+    /// What this machine remembers cannot be read.
+    Failed(Error),
 }
 
 impl From<Fault> for Stop {
     fn from(fault: Fault) -> Self {
         Stop::Fault(fault)
+    }
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Stop::Failed(error)
     }
 }
 
@@ -62,8 +70,6 @@ pub(crate) struct Space {
     leaves: LeafMap,
     objects: BTreeMap<SecretId, Objects>,
     history: BTreeMap<SecretId, Vec<VersionRow>>,
-    /// Heads of other namespaces that changes here belong with.
-    pub(crate) parts: Vec<Head>,
     /// The hash at every position: of the link that created the namespace, then of each manifest link.
     hashes: Vec<Hash>,
     /// The newest link itself, to be shown when another history appears.
@@ -80,14 +86,13 @@ impl Space {
             leaves: LeafMap::default(),
             objects: BTreeMap::new(),
             history: BTreeMap::new(),
-            parts: vec![],
             hashes: vec![create_hash],
             newest: None,
         }
     }
 
-    /// Verifies the next manifest link and takes it in.
-    pub(crate) fn append(&mut self, replica: &Replica, signed: &Signed, now_ms: u64) -> Result<(), Stop> {
+    /// Verifies the next manifest link and takes it in. Comes back with the heads of other namespaces that it belongs with.
+    pub(crate) fn append(&mut self, replica: &Replica, signed: &Signed, now_ms: u64) -> Result<Vec<Head>, Stop> {
         let anchor = ManifestLink::from_bytes(signed.payload())?.anchor;
         let Some((link_hash, ts_ms)) = replica.link(anchor.seq) else {
             if anchor.seq < replica.base() {
@@ -113,11 +118,10 @@ impl Space {
             }
             self.leaves.0.insert(leaf.secret_id, leaf.clone());
         }
-        self.parts.extend(applied.link.with.iter().cloned());
         self.hashes.push(applied.hash);
         let before = std::mem::replace(&mut self.tip, applied.tip).history;
         self.newest = Some(Continued { before, signed: signed.clone() });
-        Ok(())
+        Ok(applied.link.with)
     }
 
     /// Takes in an object, if it is the one its leaf names.
@@ -175,11 +179,6 @@ impl Space {
         self.hashes.get(usize::try_from(mseq).ok()?).copied()
     }
 
-    /// The newest head.
-    pub(crate) fn head(&self) -> Head {
-        Head { ns_id: self.tip.ns_id, mseq: self.tip.mseq, mhash: self.tip.mhash }
-    }
-
     /// The current leaf of a secret.
     pub(crate) fn leaf(&self, id: &SecretId) -> Option<&Leaf> {
         self.leaves.0.get(id)
@@ -211,78 +210,57 @@ impl Space {
     pub(crate) fn to_stored(&self) -> StoredSpace {
         let secret = |leaf: &Leaf| {
             let objects = self.objects.get(&leaf.secret_id).cloned().unwrap_or_default();
-            StoredSecret {
+            let secret = StoredSecret {
                 leaf: leaf.clone(),
                 payload: Blob(objects.payload),
                 dek: Blob(objects.dek),
                 name: Blob(objects.name),
                 facts: Blob(objects.facts),
                 history: self.versions(&leaf.secret_id).to_vec(),
-            }
+            };
+            // A document of its own: one of all would have more items than a document may.
+            Blob(secret.to_bytes())
         };
         StoredSpace {
             ns_id: self.tip.ns_id,
             hashes: self.hashes.clone(),
-            history: self.tip.history.clone(),
-            anchor_seq: self.tip.anchor_seq,
-            ts_ms: self.tip.ts_ms,
-            author: self.tip.author,
             newest: self.newest.clone(),
             secrets: self.leaves.0.values().map(secret).collect(),
         }
     }
 
-    /// `None` when it is damaged.
-    pub(crate) fn from_stored(org_id: OrgId, stored: StoredSpace) -> Option<Self> {
-        let mhash = *stored.hashes.last()?;
-        let mut space = Self::new(org_id, stored.ns_id, mhash);
-        let mut secrets = stored.secrets;
+    /// What was stored, if it is what `tip` tells of.
+    pub(crate) fn from_stored(tip: ManifestTip, stored: StoredSpace) -> Result<Self, Fault> {
+        let mut secrets = stored.secrets.iter().map(|secret| StoredSecret::from_bytes(&secret.0)).collect::<Result<Vec<_>, _>>()?;
+        let same = stored.ns_id == tip.ns_id && stored.hashes.last() == Some(&tip.mhash) && secrets.len() as u64 == tip.count;
+        if !same || stored.hashes.len() as u64 != tip.mseq + 1 {
+            return Err(Fault::new(Code::Canon, "it tells of another state than the organization's file"));
+        }
+        let mut space = Self::new(tip.org_id, tip.ns_id, tip.mhash);
         secrets.sort_by_key(|secret| secret.leaf.index);
         space.tree = Tree::from_leaves(secrets.iter().map(|secret| secret.leaf.tree_hash()));
-        let live = secrets.iter().filter(|secret| !secret.leaf.is_deleted()).count() as u64;
-        space.tip = ManifestTip {
-            org_id,
-            ns_id: stored.ns_id,
-            mseq: stored.hashes.len() as u64 - 1,
-            mhash,
-            history: stored.history,
-            anchor_seq: stored.anchor_seq,
-            ts_ms: stored.ts_ms,
-            count: secrets.len() as u64,
-            live,
-            author: stored.author,
-        };
-        space.hashes = stored.hashes;
-        space.newest = stored.newest;
+        (space.tip, space.hashes, space.newest) = (tip, stored.hashes, stored.newest);
         for secret in secrets {
             let id = secret.leaf.secret_id;
             space.leaves.0.insert(id, secret.leaf);
             space.history.insert(id, secret.history);
             space.objects.insert(id, Objects { payload: secret.payload.0, dek: secret.dek.0, name: secret.name.0, facts: secret.facts.0 });
         }
-        Some(space)
+        Ok(space)
     }
 }
 
 row! {
-    /// A namespace in this machine's cache: ciphertext and verified metadata.
+    /// A namespace in this machine's cache: ciphertext and verified metadata. How far it was verified, the organization's file says.
     pub struct StoredSpace {
         /// The namespace.
         ns_id: NsId,
         /// The hash at every position.
         hashes: Vec<Hash>,
-        /// The history.
-        history: Frontier,
-        /// The newest anchor.
-        anchor_seq: u64,
-        /// Time of the newest link.
-        ts_ms: u64,
-        /// Author of the newest link.
-        author: Option<IdentityId>,
         /// The newest link.
         newest: Option<Continued>,
-        /// All secrets.
-        secrets: Vec<StoredSecret>,
+        /// All secrets, each a [`StoredSecret`].
+        secrets: Vec<Blob>,
     }
 }
 

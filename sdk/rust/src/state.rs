@@ -79,19 +79,28 @@ impl StateDir {
         replace().map_err(|error| storage(&path, &error))
     }
 
-    /// Reads a file that [`StateDir::write_checked`] wrote; fails as told when it was changed since.
-    pub(crate) fn read_checked(&self, name: &str, changed: impl Fn() -> Error) -> Result<Option<Vec<u8>>> {
+    /// Reads a file of [`StateDir::checked`] bytes, with this check if one is expected; fails as told when it was changed since.
+    pub(crate) fn read_checked(&self, name: &str, expected: Option<&Hash>, changed: impl Fn() -> Error) -> Result<Option<Vec<u8>>> {
         let Some(mut bytes) = self.read(name)? else { return Ok(None) };
         let at = bytes.len().checked_sub(size_of::<Hash>()).ok_or_else(&changed)?;
         let check = bytes.split_off(at);
-        if check == hash(CHECKED_FILE, &bytes).0 { Ok(Some(bytes)) } else { Err(changed()) }
+        let same = check == hash(CHECKED_FILE, &bytes).0 && expected.is_none_or(|expected| check == expected.0);
+        if same { Ok(Some(bytes)) } else { Err(changed()) }
     }
 
-    /// Replaces a file, with a hash at its end: a damaged disk must not look like a lying server.
-    pub(crate) fn write_checked(&self, name: &str, mut bytes: Vec<u8>) -> Result<()> {
+    /// Bytes with a check at their end, which comes back too: a damaged disk must not look like a lying server.
+    pub(crate) fn checked(mut bytes: Vec<u8>) -> (Vec<u8>, Hash) {
         let check = hash(CHECKED_FILE, &bytes);
         bytes.extend_from_slice(&check.0);
-        self.write(name, &bytes)
+        (bytes, check)
+    }
+
+    /// The names of the folder's files.
+    pub(crate) fn files(&self) -> Result<Vec<String>> {
+        let names = || -> std::io::Result<Vec<String>> {
+            fs::read_dir(&self.path)?.map(|file| Ok(file?.file_name().to_string_lossy().into_owned())).collect()
+        };
+        names().map_err(|error| storage(&self.path, &error))
     }
 
     /// Fails if a file could not be replaced, so that nothing is sent which could not be remembered.
@@ -150,10 +159,13 @@ mod tests {
     fn every_changed_byte_of_a_checked_file_is_noticed() {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::open(dir.path()).unwrap();
-        let read = || state.read_checked("x", || Error::not_found("file", "changed"));
+        let read = || state.read_checked("x", None, || Error::not_found("file", "changed"));
         assert_eq!(read().unwrap(), None);
-        state.write_checked("x", b"remembered".to_vec()).unwrap();
+        let (bytes, check) = StateDir::checked(b"remembered".to_vec());
+        state.write("x", &bytes).unwrap();
         assert_eq!(read().unwrap().unwrap(), b"remembered");
+        let expected = |check: &Hash| state.read_checked("x", Some(check), || Error::not_found("file", "changed"));
+        assert!(expected(&check).is_ok() && expected(&Hash::ZERO).is_err());
         let good = state.read("x").unwrap().unwrap();
         for at in 0..good.len() {
             let mut bad = good.clone();

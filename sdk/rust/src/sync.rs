@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::evidence::Met;
 use crate::keyring::{check_wrap, read_wrap};
 use crate::space::{Space, Stop, unverified};
+use crate::spaces::Spaces;
 use crate::vault::Vault;
 use crate::wire::rpc;
 use bytes::Bytes;
@@ -14,6 +15,7 @@ use keyvawlt_ledger::wrap::Wrap;
 use keyvawlt_ledger::{Code, Fault, Hash, NsId, SecretId, Signed};
 use keyvawlt_proto::v1;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Answers to one question: 10,000 links of a page each would be less; a server that never ends is cut off.
 const MAX_PAGES: usize = 20_000;
@@ -27,11 +29,15 @@ type Held = BTreeMap<NsId, u64>;
 /// News being verified, apart from the last good state.
 struct News {
     replica: Replica,
-    spaces: BTreeMap<NsId, Space>,
+    spaces: Spaces,
+    /// The namespaces of which there is more than before; what the chain named before, the others were held against when it did.
+    fresh: BTreeSet<NsId>,
     wraps: BTreeMap<NsId, Wrap>,
     delivered: Vec<(Wrap, u64, u64, Vec<Hash>)>,
-    /// Heads that new links vouch for.
-    seen: Vec<Head>,
+    /// Heads that new links name: fences, and what they vouch for.
+    named: Vec<Head>,
+    /// Heads that new manifest links belong with.
+    parts: Vec<Head>,
     /// Namespaces asked for to the end since the last news: what spans namespaces is judged on one moment of all.
     settled: BTreeSet<NsId>,
     changed: bool,
@@ -51,16 +57,7 @@ impl Vault {
             self.let_go();
             return Ok(());
         }
-        let mut news = News {
-            replica: self.replica.clone(),
-            spaces: self.spaces.clone(),
-            wraps: self.wraps.clone(),
-            delivered: vec![],
-            seen: vec![],
-            settled: BTreeSet::new(),
-            changed: false,
-            met: None,
-        };
+        let mut news = News::after(self.replica.clone(), self.spaces.clone(), self.wraps.clone());
         let outcome = self.take_pages(&mut news, (asked, first)).await;
         let outcome = match outcome {
             Ok(()) => self.keep(&mut news),
@@ -84,11 +81,14 @@ impl Vault {
             match self.take(news, &asked, answer) {
                 Ok(()) => {}
                 Err(Stop::Fault(fault)) => return Err(unverified(fault)),
+                Err(Stop::Failed(error)) => return Err(error),
                 // Written under an anchor from before what is remembered: look at the whole chain again, and at all that stands on it.
                 Err(Stop::Replay) => {
                     news.replica = self.replay(&news.replica).await?;
-                    news.spaces.clone_from(&self.spaces);
-                    (news.delivered, news.settled) = (vec![], BTreeSet::new());
+                    news.spaces = self.spaces.clone();
+                    // The chain was read anew: all is held against it.
+                    news.fresh = news.spaces.keys().copied().collect();
+                    (news.delivered, news.parts, news.settled) = (vec![], vec![], BTreeSet::new());
                     continue;
                 }
             }
@@ -100,12 +100,12 @@ impl Vault {
     }
 
     /// The namespaces this identity reads, with the head held of each.
-    fn wanted(&self, replica: &Replica, spaces: &BTreeMap<NsId, Space>) -> Held {
+    fn wanted(&self, replica: &Replica, spaces: &Spaces) -> Held {
         let state = replica.head();
         let now = self.now_ms();
         let roots: BTreeSet<NsId> = state.held_by(&self.identity.id()).into_iter().flat_map(|ns| state.family(&ns)).collect();
         let reads = |ns: &NsId| state.permissions(ns, &self.identity.id(), now) & permission::READ != 0;
-        roots.into_iter().filter(reads).map(|ns| (ns, spaces.get(&ns).map_or(0, |space| space.tip.mseq))).collect()
+        roots.into_iter().filter(reads).map(|ns| (ns, spaces.tip(&ns).map_or(0, |tip| tip.mseq))).collect()
     }
 
     /// What was readable may no longer be. Then the chain alone is asked for, and must say so: a refusal without news is an error. A chain
@@ -146,7 +146,8 @@ impl Vault {
         for link in &answer.links {
             let signed = Signed::from_parts(&link.payload, &link.signature)?;
             let applied = news.replica.append(&signed, now).inspect_err(|_| news.met = Some(Met::link(&signed)))?;
-            news.seen.extend(applied.link.seen);
+            news.named.extend(applied.body.fences().iter().cloned());
+            news.named.extend(applied.link.seen);
         }
         let next_seq = news.replica.tip().next_seq();
         if answer.next_seq < next_seq {
@@ -169,11 +170,11 @@ impl Vault {
     }
 
     /// The namespaces this identity reads in which nothing was written yet.
-    pub(crate) fn empty_spaces(&self, replica: &Replica, spaces: &BTreeMap<NsId, Space>) -> Result<Vec<(NsId, Space)>> {
+    pub(crate) fn empty_spaces(&self, replica: &Replica, spaces: &Spaces) -> Result<Vec<Arc<Space>>> {
         let missing = self.wanted(replica, spaces).into_keys().filter(|ns| !spaces.contains_key(ns));
         let empty = |ns_id: NsId| {
             let create_hash = replica.head().known_ns(&ns_id).map_err(unverified)?.create_hash;
-            Ok((ns_id, Space::new(self.org_id, ns_id, create_hash)))
+            Ok(Arc::new(Space::new(self.org_id, ns_id, create_hash)))
         };
         missing.map(empty).collect()
     }
@@ -182,8 +183,9 @@ impl Vault {
     fn keep(&mut self, news: &mut News) -> Result<()> {
         let me = self.identity.id();
         // A namespace without a manifest link is a namespace too.
-        let missing = self.empty_spaces(&news.replica, &news.spaces)?;
-        news.spaces.extend(missing);
+        for space in self.empty_spaces(&news.replica, &news.spaces)? {
+            news.take_in(space);
+        }
         let state = news.replica.head();
         if let Some((seq, hash)) = self.anchor
             && news.replica.base() <= seq
@@ -204,13 +206,10 @@ impl Vault {
         }
         // What is no longer read is delivered no further than it was.
         let gone = self.unread(&news.replica, &mut news.spaces);
-        news.check_heads(&self.pins).map_err(unverified)?;
-        for space in news.spaces.values_mut() {
-            space.parts.clear();
-        }
+        news.check_heads(&self.pins)?;
         self.pins.retain(|ns, _| !news.spaces.contains_key(ns));
         self.replica = std::mem::replace(&mut news.replica, Replica::new(self.org_id));
-        (self.spaces, self.wraps) = (std::mem::take(&mut news.spaces), std::mem::take(&mut news.wraps));
+        (self.spaces, self.wraps) = (news.spaces.clone(), std::mem::take(&mut news.wraps));
         self.pin(gone);
         self.roamed = None;
         if news.changed { self.save() } else { Ok(()) }
@@ -218,19 +217,20 @@ impl Vault {
 
     /// Lets go of namespaces that this identity no longer reads, but not of how far it has seen them.
     fn let_go(&mut self) {
-        let mut spaces = std::mem::take(&mut self.spaces);
+        let mut spaces = self.spaces.clone();
         let gone = self.unread(&self.replica, &mut spaces);
         self.spaces = spaces;
         self.pin(gone);
     }
 
     /// Takes out the namespaces that this identity does not read.
-    fn unread(&self, replica: &Replica, spaces: &mut BTreeMap<NsId, Space>) -> Vec<Head> {
+    fn unread(&self, replica: &Replica, spaces: &mut Spaces) -> Vec<Head> {
         let (state, me, now) = (replica.head(), self.identity.id(), self.now_ms());
-        spaces.extract_if(.., |ns, _| state.permissions(ns, &me, now) & permission::READ == 0).map(|(_, space)| space.head()).collect()
+        spaces.let_go(|ns| state.permissions(ns, &me, now) & permission::READ == 0)
     }
 
-    fn pin(&mut self, heads: Vec<Head>) {
+    /// Remembers how far namespaces were verified that are not held.
+    pub(crate) fn pin(&mut self, heads: Vec<Head>) {
         for head in heads {
             if self.pins.get(&head.ns_id).is_none_or(|pin| pin.mseq < head.mseq) {
                 self.pins.insert(head.ns_id, head);
@@ -265,24 +265,42 @@ impl Vault {
 }
 
 impl News {
-    /// Every namespace is complete, and contains each head that links, other namespaces and this machine name.
-    fn check_heads(&self, pins: &BTreeMap<NsId, Head>) -> Result<(), Fault> {
-        for head in &self.seen {
-            self.spaces.get(&head.ns_id).map_or(Ok(()), |space| space.check_head(head.mseq, head.mhash))?;
+    fn after(replica: Replica, spaces: Spaces, wraps: BTreeMap<NsId, Wrap>) -> Self {
+        Self {
+            replica,
+            spaces,
+            fresh: BTreeSet::new(),
+            wraps,
+            delivered: vec![],
+            named: vec![],
+            parts: vec![],
+            settled: BTreeSet::new(),
+            changed: false,
+            met: None,
         }
-        for (id, space) in &self.spaces {
-            space.check_vouched(&self.replica)?;
-            space.check_complete()?;
-            pins.get(id).map_or(Ok(()), |pin| space.check_head(pin.mseq, pin.mhash))?;
-            for part in &space.parts {
-                let Some(other) = self.spaces.get(&part.ns_id) else { continue };
-                if other.tip.mseq < part.mseq {
-                    return Err(Fault::new(Code::Part, "one half of a change that spans namespaces is missing"));
-                }
-                other.check_head(part.mseq, part.mhash)?;
+    }
+
+    fn take_in(&mut self, space: Arc<Space>) {
+        self.fresh.insert(space.tip.ns_id);
+        self.spaces.insert(space);
+    }
+
+    /// Every namespace is complete, and contains each head that links, other namespaces and this machine name.
+    fn check_heads(&self, pins: &BTreeMap<NsId, Head>) -> Result<()> {
+        for tip in self.spaces.tips() {
+            tip.check_fences(self.replica.fences(&tip.ns_id)).map_err(unverified)?;
+        }
+        for id in &self.fresh {
+            let Some(space) = self.spaces.get(id)? else { continue };
+            space.check_vouched(&self.replica).map_err(unverified)?;
+            space.check_complete().map_err(unverified)?;
+        }
+        for part in &self.parts {
+            if self.spaces.tip(&part.ns_id).is_some_and(|tip| tip.mseq < part.mseq) {
+                return Err(unverified(Fault::new(Code::Part, "one half of a change that spans namespaces is missing")));
             }
         }
-        Ok(())
+        self.named.iter().chain(&self.parts).chain(pins.values()).try_for_each(|head| self.spaces.check_head(head))
     }
 }
 
@@ -312,16 +330,20 @@ fn take_namespace(news: &mut News, changes: v1::NamespaceChanges, more: bool, no
     let org_id = news.replica.tip().org_id;
     let create_hash = news.replica.head().known_ns(&id)?.create_hash;
     // Work on a copy, so that a replay can start over from the same point.
-    let mut space = news.spaces.get(&id).cloned().unwrap_or_else(|| Space::new(org_id, id, create_hash));
+    let mut held = news.spaces.get(&id)?.cloned().unwrap_or_else(|| Arc::new(Space::new(org_id, id, create_hash)));
+    let space = Arc::make_mut(&mut held);
     if changes.mseq < space.tip.mseq {
         return Err(Fault::new(Code::Rollback, "the server shows an older manifest than this machine has seen").into());
     }
     for link in &changes.manifest_links {
         let signed = Signed::from_parts(&link.payload, &link.signature)?;
-        if let Err(stop) = space.append(&news.replica, &signed, now_ms) {
-            news.met = Some(Met::write(&signed));
-            news.spaces.insert(id, space);
-            return Err(stop);
+        match space.append(&news.replica, &signed, now_ms) {
+            Ok(parts) => news.parts.extend(parts),
+            Err(stop) => {
+                news.met = Some(Met::write(&signed));
+                news.spaces.insert(held);
+                return Err(stop);
+            }
         }
     }
     if space.tip.mseq > changes.mseq || (!more && space.tip.mseq != changes.mseq) {
@@ -337,7 +359,7 @@ fn take_namespace(news: &mut News, changes: v1::NamespaceChanges, more: bool, no
         };
         space.put_object(SecretId::from_slice(&object.secret_id)?, kind, object.data.to_vec())?;
     }
-    news.spaces.insert(id, space);
+    news.take_in(held);
     Ok(())
 }
 
@@ -359,7 +381,6 @@ mod tests {
     use keyvawlt_ledger::bundle::kind;
     use keyvawlt_ledger::canon::Canon as _;
     use keyvawlt_ledger::{Domain, OrgId};
-    use std::sync::Arc;
 
     const NS: NsId = NsId([7; 16]);
 
@@ -381,36 +402,30 @@ mod tests {
         first.replica.append(&identity.sign(Domain::OrgLink, link.to_bytes()), 1).unwrap();
         let mut space = Space::new(org_id, NS, Hash([1; 32]));
         (space.tip.mseq, space.tip.mhash) = (3, Hash([3; 32]));
-        first.spaces.insert(NS, space);
+        first.spaces.insert(Arc::new(space));
         first.let_go();
-        assert!(first.spaces.is_empty());
+        assert_eq!(first.spaces.keys().count(), 0);
         // A shorter one that is let go later takes nothing back.
         first.pin(vec![Head { ns_id: NS, mseq: 2, mhash: Hash([2; 32]) }]);
         first.save().unwrap();
         drop(first);
 
         let again = vault(&identity, org_id, &state).await;
-        let mut news = News {
-            replica: again.replica.clone(),
-            spaces: BTreeMap::from([(NS, Space::new(org_id, NS, Hash([1; 32])))]),
-            wraps: BTreeMap::new(),
-            delivered: vec![],
-            seen: vec![],
-            settled: BTreeSet::new(),
-            changed: false,
-            met: None,
+        let mut news = News::after(again.replica.clone(), again.spaces.clone(), BTreeMap::new());
+        news.take_in(Arc::new(Space::new(org_id, NS, Hash([1; 32]))));
+        let code = |news: &News, pins: &BTreeMap<NsId, Head>| match news.check_heads(pins) {
+            Err(Error::Verification(fault)) => Some(fault.code),
+            outcome => outcome.map(|()| None).unwrap(),
         };
-        assert_eq!(news.check_heads(&again.pins).unwrap_err().code, Code::Rollback);
-        news.check_heads(&BTreeMap::new()).unwrap();
+        assert_eq!(code(&news, &again.pins), Some(Code::Rollback));
+        assert_eq!(code(&news, &BTreeMap::new()), None);
         // What links and other namespaces name is held against the manifest in the same way.
-        news.seen = vec![Head { ns_id: NS, mseq: 0, mhash: Hash([9; 32]) }];
-        assert_eq!(news.check_heads(&BTreeMap::new()).unwrap_err().code, Code::Fork);
-        news.seen.clear();
-        let mut other = Space::new(org_id, NsId([8; 16]), Hash([8; 32]));
-        for (part, code) in [((0, [9; 32]), Code::Fork), ((1, [1; 32]), Code::Part)] {
-            other.parts = vec![Head { ns_id: NS, mseq: part.0, mhash: Hash(part.1) }];
-            news.spaces.insert(other.tip.ns_id, other.clone());
-            assert_eq!(news.check_heads(&BTreeMap::new()).unwrap_err().code, code);
+        news.named = vec![Head { ns_id: NS, mseq: 0, mhash: Hash([9; 32]) }];
+        assert_eq!(code(&news, &BTreeMap::new()), Some(Code::Fork));
+        news.named.clear();
+        for (part, expected) in [((0, [9; 32]), Code::Fork), ((1, [1; 32]), Code::Part)] {
+            news.parts = vec![Head { ns_id: NS, mseq: part.0, mhash: Hash(part.1) }];
+            assert_eq!(code(&news, &BTreeMap::new()), Some(expected));
         }
     }
 

@@ -1,24 +1,22 @@
 //! One organization as one identity sees it: the verified chain, the namespaces it reads, and what this machine remembers of both.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::home::Home;
 use crate::keyring::Keyring;
+use crate::memory;
 use crate::session::Session;
-use crate::space::{Space, StoredSpace, unverified};
+use crate::space::unverified;
+use crate::spaces::{Spaces, head_of};
 use crate::state::{Lock, StateDir};
 use crate::sync::check_contains;
 use crate::wire::{Client, rpc};
 use keyvawlt_crypto::Identity;
 use keyvawlt_crypto::account::OrgPin;
-use keyvawlt_ledger::canon::{Blob, Canon};
 use keyvawlt_ledger::chain::{Head, Member, Questions, Replica, View as _};
 use keyvawlt_ledger::wrap::Wrap;
-use keyvawlt_ledger::{Code, Fault, Hash, IdentityId, KeyId, NsId, OrgId, row};
+use keyvawlt_ledger::{Code, Fault, Hash, IdentityId, NsId, OrgId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// Rises with the layout of the remembered state.
-const STORED_FORMAT: u64 = 3;
 
 /// Heads of one organization in the pins of an account: 60 bytes each, where all pins have 1 MiB.
 const MAX_ROAMING_HEADS: usize = 2048;
@@ -30,7 +28,7 @@ pub struct Vault {
     pub(crate) identity: Arc<Identity>,
     pub(crate) org_id: OrgId,
     pub(crate) replica: Replica,
-    pub(crate) spaces: BTreeMap<NsId, Space>,
+    pub(crate) spaces: Spaces,
     /// Heads of namespaces that this identity read before: they do not go back when it reads them again.
     pub(crate) pins: BTreeMap<NsId, Head>,
     pub(crate) wraps: BTreeMap<NsId, Wrap>,
@@ -41,26 +39,8 @@ pub struct Vault {
     pub(crate) roamed: Option<OrgPin>,
     /// Where a person's pins are kept for other devices.
     pub(crate) home: Option<Box<Home>>,
-    state: StateDir,
+    pub(crate) state: StateDir,
     _lock: Lock,
-}
-
-row! {
-    /// What is remembered between runs: ciphertext and verified metadata.
-    pub struct Stored {
-        /// [`STORED_FORMAT`].
-        format: u64,
-        /// The identity's keys this was verified for.
-        key_id: KeyId,
-        /// The chain.
-        replica: Blob,
-        /// The namespaces.
-        spaces: Vec<Blob>,
-        /// Heads of namespaces that were read before.
-        pins: Vec<Head>,
-        /// The current wraps.
-        wraps: Vec<Wrap>,
-    }
 }
 
 /// How far an organization has been verified, to show or to compare with a colleague's.
@@ -102,7 +82,7 @@ impl Vault {
             identity,
             org_id,
             replica: Replica::new(org_id),
-            spaces: BTreeMap::new(),
+            spaces: Spaces::new(org_id, state.below(&memory::folder_name(&org_id))?),
             pins: BTreeMap::new(),
             wraps: BTreeMap::new(),
             keyring: Keyring::default(),
@@ -155,7 +135,7 @@ impl Vault {
             seq: tip.next_seq().saturating_sub(1),
             link_hash: tip.link_hash,
             state_hash: self.replica.head().state_hash(),
-            heads: self.spaces.values().map(Space::head).take(MAX_ROAMING_HEADS).collect(),
+            heads: self.spaces.tips().map(head_of).take(MAX_ROAMING_HEADS).collect(),
         };
         let outcome = home.update(|_, pins| {
             let further = pins.iter().find(|held| held.org_id == pin.org_id).is_none_or(|held| held.seq < pin.seq);
@@ -193,7 +173,7 @@ impl Vault {
     /// How far chain and manifests have been verified.
     pub fn verified(&self) -> Verified {
         let tip = self.replica.tip();
-        Verified { links: tip.next_seq(), head: tip.link_hash, manifests: self.spaces.values().map(Space::head).collect() }
+        Verified { links: tip.next_seq(), head: tip.link_hash, manifests: self.spaces.tips().map(head_of).collect() }
     }
 
     /// This identity's membership, as of the verified chain.
@@ -221,56 +201,4 @@ impl Vault {
     pub(crate) fn permissions(&self, ns: &NsId, id: &IdentityId) -> u8 {
         self.replica.head().permissions(ns, id, self.now_ms())
     }
-
-    /// Remembers what has been verified.
-    pub(crate) fn save(&self) -> Result<()> {
-        let stored = Stored {
-            format: STORED_FORMAT,
-            key_id: self.identity.key_id(),
-            replica: Blob(self.replica.to_bytes()),
-            spaces: self.spaces.values().map(|space| Blob(space.to_stored().to_bytes())).collect(),
-            pins: self.pins.values().cloned().collect(),
-            wraps: self.wraps.values().cloned().collect(),
-        };
-        self.state.write_checked(&file_name(&self.org_id), stored.to_bytes())
-    }
-
-    /// Fails if what a change leaves behind could not be remembered.
-    pub(crate) fn check_writable(&self) -> Result<()> {
-        self.state.check_writable(&file_name(&self.org_id))
-    }
-
-    fn load(&mut self) -> Result<()> {
-        let name = file_name(&self.org_id);
-        let damaged = |why: String| Error::Storage {
-            path: self.state.path().join(&name),
-            why: format!(
-                "what this machine remembers of the organization is damaged ({why}). It protects against a server that goes back in time, so it is not \
-                 ignored: restore it, or compare `keyvawlt status` with a colleague's, then move the file away to verify everything from the beginning"
-            ),
-        };
-        let changed = || damaged("it was changed, or cut off, since it was written".to_owned());
-        let Some(bytes) = self.state.read_checked(&name, changed)? else { return Ok(()) };
-        let stored = Stored::from_bytes(&bytes).map_err(|fault| damaged(fault.to_string()))?;
-        if stored.format != STORED_FORMAT || stored.key_id != self.identity.key_id() {
-            return Err(damaged("it belongs to another version or identity".to_owned()));
-        }
-        let replica = Replica::from_bytes(&stored.replica.0).map_err(|fault| damaged(fault.to_string()))?;
-        if replica.tip().org_id != self.org_id {
-            return Err(damaged("it belongs to another organization".to_owned()));
-        }
-        self.replica = replica;
-        for space in &stored.spaces {
-            let space = StoredSpace::from_bytes(&space.0).map_err(|fault| damaged(fault.to_string()))?;
-            let space = Space::from_stored(self.org_id, space).ok_or_else(|| damaged("a namespace has no beginning".to_owned()))?;
-            self.spaces.insert(space.tip.ns_id, space);
-        }
-        self.pins = stored.pins.into_iter().map(|pin| (pin.ns_id, pin)).collect();
-        self.wraps = stored.wraps.into_iter().map(|wrap| (wrap.ns_id, wrap)).collect();
-        Ok(())
-    }
-}
-
-fn file_name(org_id: &OrgId) -> String {
-    format!("{org_id}.vault")
 }

@@ -115,7 +115,7 @@ impl Vault {
             let named = named.map(|found| (found.space.tip.ns_id, found.leaf, found.name.clone()));
             // What no name leads to was readable all the same.
             let flawed = index.flaws.iter().filter_map(|flaw| {
-                let leaf = self.spaces.get(&flaw.ns_id)?.leaf(&flaw.secret_id?)?;
+                let leaf = self.spaces.get(&flaw.ns_id).ok()??.leaf(&flaw.secret_id?)?;
                 Some((flaw.ns_id, leaf, flaw.name.clone().unwrap_or_else(|| "(a name that does not open)".to_owned())))
             });
             for (ns_id, leaf, name) in named.chain(flawed) {

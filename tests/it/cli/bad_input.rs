@@ -270,6 +270,19 @@ async fn files_of_this_machine_that_are_wrong() {
         fs::write(&vault, &whole).unwrap();
         assert_eq!(run("secrets get stripe/key --plain").ok().await, "sk_1");
     }
+    // A namespace has a file of its own; what it must contain stands in the organization's, so it can be read again.
+    let spaces = fs::read_dir(state_file(&ada, ".spaces")).unwrap().map(|file| file.unwrap().path()).collect::<Vec<_>>();
+    let whole: Vec<Vec<u8>> = spaces.iter().map(|path| fs::read(path).unwrap()).collect();
+    for (path, whole) in spaces.iter().zip(&whole) {
+        fs::write(path, &whole[..whole.len() / 2]).unwrap();
+    }
+    heard.fails("namespaces' files cut short", run("secrets list"), 1).await;
+    run(start).fails(1).await;
+    run("secrets set stripe/key=sk_2").fails(1).await;
+    for path in &spaces {
+        fs::rename(path, path.with_extension("away")).unwrap();
+    }
+    assert_eq!(run("secrets get stripe/key --plain").ok().await, "sk_1", "read again");
     let cases: [(&str, PathBuf, &[u8], i32); 7] = [
         ("a damaged account pin", state_file(&ada, "account.pin"), b"canary", 1),
         ("an empty account pin", state_file(&ada, "account.pin"), b"", 1),
