@@ -87,6 +87,14 @@ pub enum Command {
     Status,
     /// Show the version of the command line and of the server
     Version,
+    /// Say what a code means, and what to do; without one, list them
+    Explain {
+        /// As shown in error[CODE], or an exit's number
+        code: Option<String>,
+    },
+    /// Look at what was kept when something did not verify
+    #[command(subcommand)]
+    Evidence(Evidence),
     /// Print a script that completes commands and flags in your shell
     Completion {
         /// Which shell
@@ -135,6 +143,17 @@ pub enum Command {
     Trust(structure::Trust),
 }
 
+/// `keyvawlt evidence`
+#[derive(Debug, Subcommand)]
+pub enum Evidence {
+    /// Check a file's signatures, and say what they show and what not; needs no server and no login
+    Check {
+        /// The file
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+    },
+}
+
 /// The shells that can complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Shell {
@@ -177,6 +196,9 @@ mod tests {
             "status",
             "version",
             "completion bash",
+            "explain",
+            "explain E_ROLLBACK",
+            "evidence check file.evidence",
             "init --project payments",
             "setup",
             "config debug",

@@ -4,7 +4,8 @@
 
 use crate::args::account::Config;
 use crate::args::structure::{Trust, Worklog};
-use crate::args::{Cli, Command, Global};
+use crate::args::{Cli, Command, Evidence, Global};
+use crate::evidence;
 use crate::failure::{Failure, Outcome};
 use crate::output::Output;
 use crate::prompt::Person;
@@ -12,6 +13,7 @@ use crate::settings::{Settings, Surroundings};
 
 mod account;
 mod environment;
+mod explain;
 mod grant;
 mod invite;
 mod join;
@@ -50,7 +52,7 @@ impl Context {
 pub fn dispatch(cli: Cli, context: &mut Context) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::local(format!("cannot start waiting for the network: {error}")))?;
-    runtime.block_on(perform(cli.command, context))
+    runtime.block_on(perform(cli.command, context)).map_err(|failure| evidence::keep(failure, context))
 }
 
 async fn perform(command: Command, context: &mut Context) -> Outcome {
@@ -62,6 +64,8 @@ async fn perform(command: Command, context: &mut Context) -> Outcome {
         Command::Whoami => account::whoami(context).await,
         Command::Status => status::status(context).await,
         Command::Version => local::version(context).await,
+        Command::Explain { code } => explain::explain(code.as_deref(), context),
+        Command::Evidence(Evidence::Check { file }) => explain::check_evidence(&file, context),
         Command::Init(arguments) => local::init(&arguments, context),
         Command::Config(Config::Debug) => local::config_debug(context),
         Command::Completion { shell } => local::completion(shell, context),

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use keyvawlt_client::ledger::evidence::Evidence;
 use serde::Serialize;
 
 use crate::exit::Exit;
@@ -36,6 +37,12 @@ pub struct Details {
     pub retryable: bool,
     /// How long the server asks to wait.
     pub retry_after_ms: Option<u64>,
+    /// The file with the statements that did not verify.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<String>,
+    /// What that file will hold.
+    #[serde(skip)]
+    found: Option<Box<Evidence>>,
 }
 
 /// What every fallible part of the CLI answers.
@@ -53,6 +60,8 @@ impl Failure {
             request_id: None,
             retryable: exit.is_retryable(),
             retry_after_ms: None,
+            evidence: None,
+            found: None,
         }))
     }
 
@@ -113,6 +122,25 @@ impl Failure {
         self
     }
 
+    /// Keeps the statements that did not verify.
+    #[must_use]
+    pub fn found(mut self, evidence: Option<Evidence>) -> Self {
+        self.0.found = evidence.map(Box::new);
+        self
+    }
+
+    /// The statements that did not verify.
+    pub fn evidence(&self) -> Option<&Evidence> {
+        self.0.found.as_deref()
+    }
+
+    /// Names the file that holds them.
+    #[must_use]
+    pub fn kept_in(mut self, path: &std::path::Path) -> Self {
+        self.0.evidence = Some(path.display().to_string());
+        self
+    }
+
     /// How the process ends.
     pub fn exit(&self) -> Exit {
         self.0.exit
@@ -132,6 +160,9 @@ impl fmt::Display for Failure {
         f.write_str(&self.0.message)?;
         if let Some(hint) = &self.0.hint {
             write!(f, "; {hint}")?;
+        }
+        if let Some(path) = &self.0.evidence {
+            write!(f, "; evidence: {path}")?;
         }
         Ok(())
     }

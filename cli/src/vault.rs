@@ -16,7 +16,7 @@ use crate::prompt::{self, Source};
 use crate::settings::{Origin, Settings};
 
 /// Below the configuration directory: what this machine has verified.
-const STATE_DIR: &str = "state";
+pub const STATE_DIR: &str = "state";
 /// What to do when the server does not take a machine's token.
 const ENDED_TOKEN: &str = "ask an admin for a new one: keyvawlt machine create";
 /// What to do when the server does not know somebody; it does not say which part is wrong.

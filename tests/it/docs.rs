@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-const DOCUMENTS: [&str; 12] = [
+const DOCUMENTS: [&str; 13] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -21,6 +21,7 @@ const DOCUMENTS: [&str; 12] = [
     "docs/api.md",
     "docs/attacks.md",
     "docs/cli.md",
+    "docs/errors.md",
     "tests/vectors/README.md",
 ];
 

@@ -30,7 +30,7 @@ impl From<Error> for Failure {
             Error::Invalid { .. } => Self::usage(message),
             Error::Refused(fault) if fault.code == Code::Clock => Self::local(fault.why).code("CLOCK").hint("set it right and try again"),
             Error::Refused(fault) => refused(&fault),
-            Error::Verification(fault) => unverified(fault.fault()),
+            Error::Verification(error) => unverified(error.fault()).found(error.evidence().cloned()),
             Error::Storage { path, why } => Self::local(why).on(path.display().to_string()).code("STORAGE"),
             Error::Clock { minutes } => Self::local(format!("this machine's clock and the server's differ by {minutes} minutes"))
                 .code("CLOCK")

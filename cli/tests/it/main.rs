@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "test helpers fail and report by these")]
 
+mod errors;
 mod local;
 mod manual;
 mod readers;

@@ -63,7 +63,7 @@ fn variables(text: &str) -> BTreeSet<String> {
     words.filter(|word| word.starts_with("KEYVAWLT_") && word.len() > "KEYVAWLT_".len()).map(ToOwned::to_owned).collect()
 }
 
-fn sources(directory: &Path) -> Vec<PathBuf> {
+pub fn sources(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
     entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
 }

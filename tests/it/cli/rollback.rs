@@ -56,10 +56,30 @@ async fn a_server_that_goes_back_in_time_is_noticed_by_every_command() {
     run("project create payments").ok().await;
     let world = world.restart_with(|_| copy(&late, &data)).await;
     heard.fails("a link is missing, listing", run("secrets list --project agents"), 17).await;
+    check_evidence(&world, &ada).await;
     heard.fails("a link is missing, starting a program", run("run --all --project agents -- echo started"), 17).await;
     let world = world.restart_with(|_| copy(&beginning, &data)).await;
     heard.fails("the organization is missing, listing", run("secrets list --project agents"), 17).await;
     heard.fails("the organization is missing, founding another", run("org create Acme"), 17).await;
     heard.review("rollback");
     world.stop().await;
+}
+
+/// Somebody without a login looks at the newest evidence: it names who signed what was verified, and nothing that is secret.
+async fn check_evidence(world: &World, ada: &Shell) {
+    let folder = ada.config_dir().join("state/evidence");
+    let newest = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).max().unwrap();
+    let bytes = fs::read(&newest).unwrap();
+    for secret in ["sk_1", "sk_2", "stripe/key"] {
+        assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()), "{secret} is in the evidence");
+    }
+    let eve = Shell::new(world, "eve");
+    let shown = eve.run("evidence check --json").arg(newest.to_str().unwrap()).ok().await;
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!((shown["code"].as_str(), shown["origin"].as_str()), (Some("E_ROLLBACK"), Some(world.origin().as_str())), "{shown}");
+    let words = ada.run("whoami --json").ok().await;
+    let words: serde_json::Value = serde_json::from_str(&words).unwrap();
+    let findings = shown["findings"].as_array().unwrap();
+    assert!(findings.iter().any(|finding| finding["text"].as_str().unwrap().contains(words["words"].as_str().unwrap())), "{shown} {words}");
+    assert_eq!(shown["contradiction"], false, "what is left out contradicts nothing: {shown}");
 }
