@@ -69,6 +69,11 @@ impl Frontier {
         fold_peaks(&self.peaks)
     }
 
+    /// The same tree as one that can be appended to and tells which nodes that makes. It proves nothing about the leaves it has.
+    pub fn to_tree(&self) -> Tree {
+        Tree::with_nodes(self.size, peaks(self.size).zip(self.peaks.iter().copied()))
+    }
+
     /// The size and the peaks, for storage.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = self.size.to_be_bytes().to_vec();
@@ -161,6 +166,27 @@ impl Tree {
     pub fn root(&self) -> Hash {
         let peaks: Vec<Hash> = peaks(self.size).map(|at| self.nodes.get(&at).copied().unwrap_or(Hash::ZERO)).collect();
         fold_peaks(&peaks)
+    }
+
+    /// The audit path of a leaf, as [`prove`] gives it, from the nodes that [`Tree::needed`] names for it; `None` if one is not at hand.
+    pub fn prove(&self, index: u64) -> Option<Vec<Hash>> {
+        if index >= self.size {
+            return None;
+        }
+        let node = |at: (u8, u64)| self.nodes.get(&at).copied();
+        let mut path = Vec::new();
+        let mut at = (0u8, index);
+        while !is_peak(self.size, at.0, at.1) {
+            path.push(node((at.0, at.1 ^ 1))?);
+            at = (at.0 + 1, at.1 >> 1);
+        }
+        let smaller: Vec<Hash> = peaks(self.size).skip_while(|peak| *peak != at).skip(1).map(node).collect::<Option<_>>()?;
+        if !smaller.is_empty() {
+            path.push(fold_peaks(&smaller));
+        }
+        let larger: Vec<Hash> = peaks(self.size).take_while(|peak| *peak != at).map(node).collect::<Option<_>>()?;
+        path.extend(larger.into_iter().rev());
+        Some(path)
     }
 
     /// The nodes written since the tree was loaded.
@@ -317,6 +343,39 @@ mod tests {
             }
             prop_assert_eq!(full.root(), sparse.root());
             for (at, node) in sparse.changed() { prop_assert_eq!(full.nodes[&at], node); }
+        }
+
+        #[test]
+        fn a_tree_with_only_the_needed_nodes_proves_as_rfc_6962_does(n in 1u8..80, more in 0u8..80, pick in any::<prop::sample::Index>()) {
+            // The nodes of a tree that has grown since prove what it was.
+            let mut grown = Tree::from_leaves(leaves(n));
+            let index = pick.index(n.into());
+            for i in 0..more { grown.push(leaf_hash(&[100, i])); }
+            let needed = Tree::needed(n.into(), &[index as u64]);
+            let nodes = needed.iter().map(|at| (*at, grown.nodes[at]));
+            let whole = Tree::with_nodes(n.into(), nodes);
+            let path = prove(&leaves(n), index);
+            prop_assert_eq!(whole.prove(index as u64), path.clone());
+            prop_assert_eq!(whole.prove(n.into()), None);
+            for missing in needed {
+                let mut sparse = whole.clone();
+                sparse.nodes.remove(&missing);
+                // The subtree that holds the leaf is not part of its path; without another node there is no path, and never a wrong one.
+                prop_assert!(sparse.prove(index as u64).is_none_or(|proof| Some(proof) == path));
+            }
+        }
+
+        #[test]
+        fn a_frontier_that_grows_as_a_tree_makes_every_node_once(n in 0u8..80) {
+            let (mut frontier, mut made) = (Frontier::default(), BTreeMap::new());
+            for leaf in leaves(n) {
+                let mut tree = frontier.to_tree();
+                tree.push(leaf);
+                for (at, node) in tree.changed() { prop_assert_eq!(made.insert(at, node), None); }
+                frontier.push(leaf);
+                prop_assert_eq!(tree.root(), frontier.root());
+            }
+            prop_assert_eq!(made, Tree::from_leaves(leaves(n)).nodes);
         }
 
         #[test]

@@ -85,6 +85,13 @@ impl Key {
         self.0.last_chunk::<16>().copied()
     }
 
+    /// The identifiers of the key of explicit access.
+    pub(super) fn access_ids(&self) -> Option<(NsId, IdentityId)> {
+        let (ns, rest) = self.0.strip_prefix(b"access/")?.split_first_chunk::<16>()?;
+        let id = rest.strip_prefix(b"/")?.try_into().ok()?;
+        Some((NsId(*ns), IdentityId(id)))
+    }
+
     /// Whether the state hash covers it: indexes are derived, and are left out.
     pub fn is_hashed(&self) -> bool {
         ![&b"access-of/"[..], b"child/", b"prewrap/"].iter().any(|index| self.0.starts_with(index))

@@ -13,6 +13,7 @@ mod namespaces;
 mod needs;
 mod replica;
 mod rules;
+mod start;
 mod view;
 
 pub use apply::{Applied, Tip, apply, org_id_of};
@@ -21,4 +22,5 @@ pub use invites::{invite_key_id, join_statement};
 pub use link::*;
 pub use needs::WrapNeed;
 pub use replica::{Replica, Snapshot};
+pub use start::Start;
 pub use view::{Draft, Questions, View, ends_sooner, is_live, outlasts};

@@ -6,6 +6,7 @@
 use super::apply::{Applied, Tip, apply};
 use super::entry::{Entry, Fence, Key, state_leaf};
 use super::view::View;
+use crate::bundle::Bundle;
 use crate::canon::{Blob, Canon};
 use crate::evidence::Continued;
 use crate::fault::{Code, Fault};
@@ -51,6 +52,32 @@ impl Replica {
             fences: BTreeMap::new(),
             newest: None,
         }
+    }
+
+    /// With the state before a checkpoint, which is not verified until [`Replica::start_with`] has held it against that checkpoint.
+    pub(super) fn before(tip: Tip, entries: BTreeMap<Key, Entry>, fences: BTreeMap<NsId, Vec<Fence>>) -> Self {
+        let version = |(key, entry): (Key, Entry)| {
+            let leaf = if key.is_hashed() { state_leaf(&key, &entry) } else { Hash::ZERO };
+            (key, vec![(0, Some((entry, leaf)))])
+        };
+        let mut replica = Self::new(tip.org_id);
+        (replica.tip, replica.fences) = (tip, fences);
+        replica.entries = entries.into_iter().map(version).collect();
+        replica
+    }
+
+    /// Verifies the checkpoint at which this begins.
+    pub(super) fn start_with(mut self, checkpoint: &Signed, now_ms: u64) -> Result<Self, Fault> {
+        self.base = self.tip.next_seq();
+        self.append(checkpoint, now_ms)?;
+        Ok(self)
+    }
+
+    /// Takes in a bundle that the state names by its hash: a replica that began at a checkpoint has only those that came since.
+    pub fn take_bundle(&mut self, signed: &Signed) -> Result<KeyId, Fault> {
+        let (_, key_id) = Bundle::verify(signed)?;
+        self.bundles.insert(key_id, signed.clone());
+        Ok(key_id)
     }
 
     /// Verifies the next link and takes it in.

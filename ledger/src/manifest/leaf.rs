@@ -85,15 +85,24 @@ impl Leaf {
         }
     }
 
-    /// Whether this leaf may replace `before` (or begin a secret) in link `mseq` under `epoch`.
-    pub(super) fn follows(&self, before: Option<&Leaf>, mseq: u64, epoch: u64) -> Result<(), Fault> {
-        let wrong = |why: &'static str| Err(Fault::new(Code::Rollback, why));
-        if self.mseq != mseq || self.flags & !(DELETED | DRAFT) != 0 {
-            return Err(Fault::new(Code::Canon, "a leaf names another link, or has unknown flags"));
+    /// Known flags; a payload exactly where it is not deleted.
+    pub(super) fn check_shape(&self) -> Result<(), Fault> {
+        if self.flags & !(DELETED | DRAFT) != 0 {
+            return Err(Fault::new(Code::Canon, "a leaf has unknown flags"));
         }
         if self.is_deleted() != (self.payload_hash == Hash::ZERO) || self.is_deleted() != (self.dek_hash == Hash::ZERO) {
             return Err(Fault::new(Code::Canon, "a deleted leaf, and only that, has no payload"));
         }
+        Ok(())
+    }
+
+    /// Whether this leaf may replace `before` (or begin a secret) in link `mseq` under `epoch`.
+    pub(super) fn follows(&self, before: Option<&Leaf>, mseq: u64, epoch: u64) -> Result<(), Fault> {
+        let wrong = |why: &'static str| Err(Fault::new(Code::Rollback, why));
+        if self.mseq != mseq {
+            return Err(Fault::new(Code::Canon, "a leaf names another link"));
+        }
+        self.check_shape()?;
         let Some(before) = before else {
             return if self.version == 1 && self.epoch == epoch && !self.is_deleted() {
                 Ok(())

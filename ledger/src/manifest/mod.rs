@@ -4,10 +4,12 @@
 
 mod head;
 mod leaf;
+mod listing;
 mod verify;
 
 pub use head::{NewestLink, verify_newest};
 pub use leaf::{DELETED, DRAFT, Leaf, ObjectKind, object_hash};
+pub use listing::Listing;
 pub use verify::{Anchored, Applied, Leaves, ManifestTip, verify};
 
 use crate::chain::Head;

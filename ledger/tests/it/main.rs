@@ -11,6 +11,7 @@ mod newest;
 mod order;
 mod people;
 mod properties;
+mod start;
 mod story;
 mod vector_checks;
 mod vectors;
