@@ -117,9 +117,17 @@ impl AccountService for Api {
             Box::pin(async {
                 let blob = (!request.blob.is_empty()).then(|| (request.generation, fields::owned(request.blob)));
                 let pins = (!request.pins.is_empty()).then(|| fields::owned(request.pins));
+                let keys = match (request.bundle, request.claim) {
+                    (None, None) => None,
+                    (bundle, claim) => {
+                        let (bundle, claim) = (fields::present("bundle", bundle)?, fields::present("claim", claim)?);
+                        Some((fields::signed("bundle", &bundle)?, fields::signed("claim", &claim)?))
+                    }
+                };
+                let slots = request.slots.into_iter().map(slot).collect::<Result<_>>()?;
                 let tx = self.parts.store.write().await?;
                 let (account, _) = self.own_account(&tx, &call).await?;
-                accounts::update_account(&tx, &account, Changes { blob, pins, keys: None }, &self.parts.origins).await?;
+                accounts::update_account(&tx, &account, Changes { blob, pins, keys, slots }, &self.parts.origins).await?;
                 tx.commit().await?;
                 Ok(v1::UpdateAccountResponse {})
             }),
@@ -172,6 +180,7 @@ impl AccountService for Api {
                     slot_id: slot.id.0.to_vec().into(),
                     r#type: slot_type(slot.kind).into(),
                     created_ms: slot.created_at_ms,
+                    label: slot.label,
                 });
                 Ok(v1::ListSlotsResponse { slots: listed.collect() })
             }),
@@ -218,7 +227,7 @@ fn slot(slot: v1::Slot) -> Result<Slot> {
         kind,
         login_pk: fields::array("slot.login_pk", &slot.login_pk)?,
         sealed_ak: fields::owned(slot.sealed_account_key),
-        label: String::new(),
+        label: slot.label,
     })
 }
 

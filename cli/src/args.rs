@@ -11,6 +11,7 @@ use crate::settings::Flags;
 
 pub mod account;
 pub mod delivery;
+pub mod keys;
 pub mod secrets;
 pub mod structure;
 
@@ -141,6 +142,18 @@ pub enum Command {
     /// The keys this device trusts, as words to compare
     #[command(subcommand)]
     Trust(structure::Trust),
+    /// Your own keys
+    #[command(subcommand)]
+    Keys(keys::Keys),
+    /// Your password
+    #[command(subcommand)]
+    Password(keys::PasswordCommand),
+    /// The recovery code, for when everything else is lost
+    #[command(subcommand)]
+    Recovery(keys::Recovery),
+    /// Your devices, and the other ways into your account
+    #[command(subcommand)]
+    Device(keys::Device),
 }
 
 /// `keyvawlt evidence`
@@ -247,6 +260,14 @@ mod tests {
             "import - --format json",
             "worklog list",
             "trust list",
+            "keys show",
+            "keys rotate --compromised --yes",
+            "keys secret-key new --password-stdin --kit-file kit --yes",
+            "password change --password-file p",
+            "recovery create",
+            "recovery use --account 05 --code-file c --password-stdin --yes",
+            "device list",
+            "device remove 0123456 --yes",
         ];
         for line in lines {
             if let Err(error) = parse(line) {

@@ -17,6 +17,7 @@ mod explain;
 mod grant;
 mod invite;
 mod join;
+mod keys;
 mod local;
 mod machine;
 mod member;
@@ -27,6 +28,7 @@ mod secrets;
 mod status;
 mod transfer;
 mod trust;
+mod ways;
 mod worklog;
 
 /// What a command works with.
@@ -78,6 +80,10 @@ async fn perform(command: Command, context: &mut Context) -> Outcome {
         Command::Machine(command) => machine::machine(command, context).await,
         Command::Worklog(Worklog::List) => worklog::list(context).await,
         Command::Trust(Trust::List) => trust::list(context).await,
+        Command::Keys(command) => keys::keys(command, context).await,
+        Command::Password(command) => ways::password(command, context).await,
+        Command::Recovery(command) => ways::recovery(command, context).await,
+        Command::Device(command) => ways::device(command, context).await,
         Command::Secrets(command) => secrets::secrets(command, context).await,
         Command::Run(arguments) => run::run(arguments, context).await,
         Command::Export(arguments) => transfer::export(&arguments, context).await,

@@ -78,6 +78,8 @@ pub struct Changes {
     pub pins: Option<Vec<u8>>,
     /// New keys of the same identity, with their claim.
     pub keys: Option<(Signed, Signed)>,
+    /// With a blob under a new account key: the ways in from now on, all others end. None to leave them.
+    pub slots: Vec<Slot>,
 }
 
 /// Makes an account, and asks for a code to be mailed.
@@ -142,6 +144,11 @@ pub async fn update_account(tx: &Tx, id: &AccountId, changes: Changes, origins: 
     if is_repeat(&row, &changes) {
         return Ok(());
     }
+    if !changes.slots.is_empty() {
+        if changes.blob.is_none() {
+            return Err(Error::invalid("slots", "other ways in come with a blob under their key"));
+        }
+    }
     let (old_key, identity) = (row.key_id.clone(), row.identity_id.clone());
     let mut row = row.into_active_model();
     if let Some((generation, blob)) = changes.blob {
@@ -163,11 +170,14 @@ pub async fn update_account(tx: &Tx, id: &AccountId, changes: Changes, origins: 
     if let Some(pins) = changes.pins {
         check_size("pins", &pins, MAX_PINS)?;
         row.pins = Set(Some(pins));
+    } else if !changes.slots.is_empty() {
+        // Sealed under the old key, they open no more.
+        row.pins = Set(None);
     }
     if row.is_changed() {
         table::Entity::update(row).exec(tx.db()).await?;
     }
-    Ok(())
+    if changes.slots.is_empty() { Ok(()) } else { slots::replace(tx, id, changes.slots).await }
 }
 
 /// A change whose answer was lost comes again: sealing is random, so the same bytes are the same change.

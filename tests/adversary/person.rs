@@ -22,7 +22,7 @@ impl Person {
     /// Signs up, and enrols a machine.
     pub async fn sign_up(server: &LyingServer, folder: &Path, name: &'static str) -> Self {
         let new = connect(server).sign_up(&format!("{name}@example.com"), PASSWORD).await.expect("an account");
-        let device = new.account.enrol_device().await.expect("a device");
+        let device = new.account.enrol_device("").await.expect("a device");
         Self { name, account: new.account, secret_key: new.secret_key, device, state: state_of(folder, name), vault: None }
     }
 

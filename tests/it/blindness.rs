@@ -216,7 +216,7 @@ impl Play<'_> {
         let wrong = self.client.log_in(account.id(), secret_key, self.texts.wrong_password.as_str(), None).await;
         assert!(matches!(wrong, Err(Error::Unauthenticated { .. })));
         let again = self.client.log_in(account.id(), secret_key, self.texts.password.as_str(), None).await.unwrap();
-        let device = again.enrol_device().await.unwrap();
+        let device = again.enrol_device("").await.unwrap();
         self.key("the device's key", device.key.expose());
         self.print(&device);
         self.client.unlock_device(&device, None).await.unwrap();

@@ -76,13 +76,16 @@ pub struct Login {
     /// Read server, account and Secret Key from a saved Emergency Kit
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub kit_file: Option<PathBuf>,
+    /// What your list of devices calls this one; the server can read it
+    #[arg(long, value_name = "NAME", conflicts_with = "no_device")]
+    pub device_name: Option<String>,
     /// Keep no key on this device: every command asks for Secret Key and password
     #[arg(long)]
     pub no_device: bool,
     /// Log in as a machine, with a token read from stdin
     #[arg(
         long,
-        conflicts_with_all = ["account", "password_stdin", "password_file", "secret_key_file", "kit_file", "no_device"]
+        conflicts_with_all = ["account", "password_stdin", "password_file", "secret_key_file", "kit_file", "device_name", "no_device"]
     )]
     pub token_stdin: bool,
 }

@@ -53,7 +53,7 @@ pub async fn signup(arguments: Signup, context: &mut Context) -> Outcome {
         context.output.note(&format!("the kit is in {} too: print it, then delete the file", path.display()));
     }
     let name = arguments.name.unwrap_or_else(|| before_at(&email));
-    remember(&files, &new.account, name, !arguments.no_device).await?;
+    remember(&files, &new.account, name, (!arguments.no_device).then_some("")).await?;
     context.output.note(&format!("a code was mailed to {email}: keyvawlt verify-email CODE"));
     context.output.note("next: keyvawlt org create NAME, or keyvawlt join with an invite's code");
     Ok(())
@@ -97,7 +97,8 @@ pub async fn login(arguments: Login, context: &mut Context) -> Outcome {
     let account = client.log_in(account_id, &secret_key, &password, Some(&state)).await;
     let account = account.map_err(|error| Failure::from(error).if_not_accepted(vault::WRONG_LOGIN))?;
     account.pin(&state)?;
-    remember(&files, &account, before_at(account.email()), !arguments.no_device).await?;
+    let device = (!arguments.no_device).then(|| arguments.device_name.as_deref().unwrap_or_default());
+    remember(&files, &account, before_at(account.email()), device).await?;
     let organizations = account.organizations().len();
     context.output.note(&format!("logged in as {}, member of {organizations} organization(s)", account.email()));
     Ok(())
@@ -211,11 +212,11 @@ fn credentials(arguments: &Login, context: &mut Context) -> Outcome<(Option<Stri
 }
 
 /// Makes this machine one of the person's: with a key of its own, or with the account's name only.
-async fn remember(files: &Files, account: &Account, name: String, device: bool) -> Outcome {
+async fn remember(files: &Files, account: &Account, name: String, device: Option<&str>) -> Outcome {
     let profile =
         Profile { addr: account.client().origin().to_owned(), account: account.id().to_string(), email: account.email().to_owned(), name };
-    if device {
-        let key = account.enrol_device().await?;
+    if let Some(label) = device {
+        let key = account.enrol_device(label).await?;
         if let Err(failure) = files.save_device(&key) {
             // A slot whose key nobody has must not stay.
             account.remove_slot(key.slot_id).await?;
@@ -225,6 +226,7 @@ async fn remember(files: &Files, account: &Account, name: String, device: bool) 
     files.save_profile(&profile)
 }
 
-fn before_at(email: &str) -> String {
+/// The part of an address before the @.
+pub fn before_at(email: &str) -> String {
     email.split('@').next().unwrap_or(email).to_owned()
 }

@@ -109,6 +109,9 @@ pub async fn status(context: &mut Context) -> Outcome {
     let roster = Roster::of(&vault)?;
     let status = Status::of(&vault, &roster)?;
     context.output.result(&status, || status.text(&roster, vault.now_ms()))?;
+    if vault.has_earlier_keys() {
+        context.output.warn("your keys were rotated, but not here yet: keyvawlt keys rotate continues");
+    }
     for key_change in status.environments.iter().filter(|place| place.key_change_due) {
         let place = format!("{}/{}", key_change.project, key_change.name);
         context.output.note(&format!("{place} gets a new key with the next write, since somebody lost access"));

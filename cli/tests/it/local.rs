@@ -66,6 +66,9 @@ fn bash_completes_commands_with_our_script() {
     }
     let script = stdout(&keyvawlt(&dir, &["completion", "bash"]));
     let press_tab = "COMP_WORDS=(keyvawlt secrets roll); COMP_CWORD=2; _keyvawlt keyvawlt roll secrets; echo \"${COMPREPLY[@]}\"";
-    let output = Command::new("bash").args(["-c", &format!("{script}\n{press_tab}")]).output().unwrap();
+    // Longer than one argument may be.
+    let path = dir.path().join("completion.bash");
+    std::fs::write(&path, format!("{script}\n{press_tab}")).unwrap();
+    let output = Command::new("bash").arg(&path).output().unwrap();
     assert_eq!(stdout(&output), "rollback\n", "{output:?}");
 }

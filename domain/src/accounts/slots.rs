@@ -105,6 +105,16 @@ pub async fn remove_slot(tx: &Tx, account: &AccountId, slot: &SlotId) -> Result<
     Ok(())
 }
 
+/// Ends every way in, and begins with others. One that stays under its id is as new.
+pub(super) async fn replace(tx: &Tx, account: &AccountId, slots: Vec<Slot>) -> Result<()> {
+    check_first(&slots)?;
+    table::Entity::delete_many().filter(table::Column::AccountId.eq(account.0.to_vec())).exec(tx.db()).await?;
+    for slot in slots {
+        insert(tx, account, slot).await?;
+    }
+    Ok(())
+}
+
 /// All ways in, oldest first.
 pub async fn list_slots(tx: &Tx, account: &AccountId) -> Result<Vec<ListedSlot>> {
     rows(tx, account).await?.into_iter().map(listed).collect()

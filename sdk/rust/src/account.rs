@@ -2,6 +2,7 @@
 //!
 //! Login and unlock never create keys: an account that is missing or does not open is an error, never a fresh start.
 
+use crate::access::slot_bytes;
 use crate::error::{Error, Result};
 use crate::home::Home;
 use crate::invites::Invitation;
@@ -28,11 +29,11 @@ const PIN_FILE: &str = "account.pin";
 /// An unlocked account.
 #[derive(Debug)]
 pub struct Account {
-    session: Session,
-    account_id: AccountId,
-    secret_key: Option<SecretKey>,
-    home: Box<Home>,
-    identity: Arc<Identity>,
+    pub(crate) session: Session,
+    pub(crate) account_id: AccountId,
+    pub(crate) secret_key: Option<SecretKey>,
+    pub(crate) home: Box<Home>,
+    pub(crate) identity: Arc<Identity>,
     email: String,
     email_verified: bool,
 }
@@ -65,7 +66,7 @@ impl Client {
             email: email.to_owned(),
             bundle: Some(statement(identity.signed_bundle())),
             claim: Some(statement(&claim(&identity, &account_id, self.origin()))),
-            slots: vec![sealed_slot(&slot, slot.slot_id(), v1::SlotType::Password, &account_id, &ak)],
+            slots: vec![sealed_slot(&slot, slot.slot_id(), v1::SlotType::Password, &account_id, &ak, "")],
             blob: blob.seal(&ak, &account_id, &mut rng()).into(),
         };
         rpc::sign_up(self, None, request).await?;
@@ -103,7 +104,7 @@ impl Client {
 }
 
 impl Account {
-    async fn unlock(
+    pub(crate) async fn unlock(
         client: &Client,
         account_id: AccountId,
         slot: SlotKey,
@@ -166,22 +167,18 @@ impl Account {
         self.session.call(resend).await.map(|_| ())
     }
 
-    /// Enrols this device: a slot whose key stays here.
-    pub async fn enrol_device(&self) -> Result<DeviceKey> {
+    /// Enrols this device: a slot whose key stays here. The label is what its owner calls it; the server reads it.
+    pub async fn enrol_device(&self, label: &str) -> Result<DeviceKey> {
         let secret_key =
             self.secret_key.clone().ok_or_else(|| Error::invalid("Secret Key", "unlock with password and Secret Key first"))?;
         let key = Key::random(&mut rng());
-        let slot = SlotKey::device(key.clone());
-        let slot_id = slot.slot_id();
-        let slot = Some(sealed_slot(&slot, slot_id, v1::SlotType::Device, &self.account_id, self.home.key()));
-        let request = v1::AddSlotRequest { slot };
-        self.session.call(async |client, token| rpc::add_slot(client, Some(token), request.clone()).await).await?;
+        let slot_id = self.add(&SlotKey::device(key.clone()), v1::SlotType::Device, label).await?;
         Ok(DeviceKey { origin: self.client().origin().to_owned(), account_id: self.account_id, slot_id, key, secret_key })
     }
 
     /// Removes a way in.
     pub async fn remove_slot(&self, slot_id: SlotId) -> Result<()> {
-        let request = v1::RemoveSlotRequest { slot_id: Bytes::copy_from_slice(&slot_id.0) };
+        let request = v1::RemoveSlotRequest { slot_id: slot_bytes(&slot_id) };
         self.session.call(async |client, token| rpc::remove_slot(client, Some(token), request.clone()).await).await.map(|_| ())
     }
 
@@ -250,8 +247,16 @@ impl Account {
         Ok(vault)
     }
 
-    async fn remembered(&self, org_id: OrgId, state: &StateDir, anchor: Option<(u64, Hash)>) -> Result<Vault> {
-        let vault = Vault::remembered(self.session.clone(), self.identity.clone(), org_id, state, anchor).await?;
+    /// The identity with every generation of its keys, the newest last.
+    fn generations(&self) -> Vec<Arc<Identity>> {
+        let blob = self.home.blob();
+        let earlier = blob.seeds.iter().filter(|row| row.generation != self.identity.generation());
+        let earlier = earlier.filter_map(|row| blob.identity_of(row.generation)).map(Arc::new);
+        earlier.chain(std::iter::once(Arc::clone(&self.identity))).collect()
+    }
+
+    pub(crate) async fn remembered(&self, org_id: OrgId, state: &StateDir, anchor: Option<(u64, Hash)>) -> Result<Vault> {
+        let vault = Vault::remembered(self.session.clone(), self.generations(), org_id, state, anchor).await?;
         Ok(vault.of_account(self.home.clone()))
     }
 
@@ -268,7 +273,7 @@ impl Account {
     }
 
     /// Takes over what a vault has changed of the sealed data.
-    fn follow(&mut self, vault: &Vault) {
+    pub(crate) fn follow(&mut self, vault: &Vault) {
         if let Some(home) = &vault.home {
             self.home.clone_from(home);
         }
@@ -299,7 +304,7 @@ fn check_pin(pins: &StateDir, account_id: &AccountId, generation: u64) -> Result
 }
 
 /// Argon2id takes a good part of a second: off the runtime's threads.
-async fn stretch(password: String, secret_key: SecretKey, account_id: AccountId) -> Result<Key> {
+pub(crate) async fn stretch(password: String, secret_key: SecretKey, account_id: AccountId) -> Result<Key> {
     let password = Zeroizing::new(password);
     tokio::task::spawn_blocking(move || root_key(&password, &secret_key, &account_id))
         .await
@@ -309,19 +314,20 @@ async fn stretch(password: String, secret_key: SecretKey, account_id: AccountId)
 /// The shortest password taken: with the Secret Key it is the second factor of a stolen database, not the only one.
 const MIN_PASSWORD: usize = 8;
 
-fn check_password(password: &str) -> Result<()> {
+pub(crate) fn check_password(password: &str) -> Result<()> {
     if password.chars().count() < MIN_PASSWORD {
         return Err(Error::invalid("password", format!("it must have at least {MIN_PASSWORD} characters")));
     }
     Ok(())
 }
 
-fn sealed_slot(slot: &SlotKey, slot_id: SlotId, kind: v1::SlotType, account_id: &AccountId, ak: &Key) -> v1::Slot {
+pub(crate) fn sealed_slot(slot: &SlotKey, slot_id: SlotId, kind: v1::SlotType, account_id: &AccountId, ak: &Key, label: &str) -> v1::Slot {
     v1::Slot {
         slot_id: Bytes::copy_from_slice(&slot_id.0),
         r#type: kind.into(),
         login_pk: Bytes::copy_from_slice(slot.login_key().verifying_key().as_bytes()),
         sealed_account_key: seal_account_key(slot, account_id, &slot_id, ak, &mut rng()).into(),
+        label: label.to_owned(),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::sync::statements;
 use crate::vault::Vault;
 use crate::wire::rpc;
 use bytes::Bytes;
-use keyvawlt_crypto::{Key, nk, wraps};
+use keyvawlt_crypto::{Identity, Key, nk, wraps};
 use keyvawlt_ledger::bundle::Bundle;
 use keyvawlt_ledger::canon::{Blob, Canon};
 use keyvawlt_ledger::chain::{Body, Checkpoint, Head, Link, NamespaceEpoch, Questions, Replica, Seal, View, WrapSet, permission};
@@ -37,6 +37,8 @@ pub(crate) struct Change<'v> {
     pub(crate) replica: Replica,
     pub(crate) spaces: BTreeMap<NsId, Arc<Space>>,
     pub(crate) foreign: ForeignHeads,
+    /// Who signs: the vault's identity, until the change itself replaces its keys.
+    identity: Arc<Identity>,
     wraps: BTreeMap<NsId, Wrap>,
     links: Vec<Signed>,
     manifest_links: Vec<Signed>,
@@ -48,6 +50,7 @@ pub(crate) struct Change<'v> {
 
 /// What a finished change sends and becomes.
 pub(crate) struct Staged {
+    identity: Arc<Identity>,
     replica: Replica,
     spaces: BTreeMap<NsId, Arc<Space>>,
     wraps: BTreeMap<NsId, Wrap>,
@@ -129,6 +132,7 @@ impl Vault {
     /// Holds what the server has acknowledged, as everything that was seen is held: it cannot be taken back.
     pub(crate) fn adopt(&mut self, staged: Staged) -> Result<()> {
         (self.replica, self.wraps) = (staged.replica, staged.wraps);
+        self.identity = staged.identity;
         staged.spaces.into_values().for_each(|space| self.spaces.insert(space));
         for space in self.empty_spaces(&self.replica, &self.spaces)? {
             self.spaces.insert(space);
@@ -147,6 +151,7 @@ impl<'v> Change<'v> {
             replica: vault.replica.clone(),
             spaces: BTreeMap::new(),
             foreign: ForeignHeads::new(),
+            identity: Arc::clone(&vault.identity),
             wraps: vault.wraps.clone(),
             links: vec![],
             manifest_links: vec![],
@@ -175,8 +180,8 @@ impl<'v> Change<'v> {
             seq: tip.next_seq(),
             history: tip.history.root(),
             kind: body.kind(),
-            author_id: self.vault.identity.id(),
-            author_key_id: self.vault.identity.key_id(),
+            author_id: self.identity.id(),
+            author_key_id: self.identity.key_id(),
             ts_ms: self.ts_ms(),
             body: body.to_value(),
             seen: self.unvouched(),
@@ -185,7 +190,7 @@ impl<'v> Change<'v> {
         if body.fences().is_empty() && link.to_bytes().len() > MAX_LINK {
             link.seen.clear();
         }
-        let signed = self.vault.identity.sign(Domain::OrgLink, link.to_bytes());
+        let signed = self.identity.sign(Domain::OrgLink, link.to_bytes());
         self.push_link(signed, wraps)
     }
 
@@ -225,8 +230,8 @@ impl<'v> Change<'v> {
             ns_id,
             mseq: space.tip.mseq + 1,
             history: space.tip.history.root(),
-            author_id: self.vault.identity.id(),
-            author_key_id: self.vault.identity.key_id(),
+            author_id: self.identity.id(),
+            author_key_id: self.identity.key_id(),
             ts_ms,
             anchor,
             epoch: ns.epoch,
@@ -235,7 +240,7 @@ impl<'v> Change<'v> {
             count,
             with,
         };
-        let signed = self.vault.identity.sign(Domain::Manifest, link.to_bytes());
+        let signed = self.identity.sign(Domain::Manifest, link.to_bytes());
         let now = self.vault.now_ms();
         let mut space = Space::clone(self.space(&ns_id)?);
         // What a leaf named before, the server holds.
@@ -292,7 +297,7 @@ impl<'v> Change<'v> {
 
     /// Wraps a key for a recipient whose keys are already verified.
     pub(crate) fn wrap_to(&self, ns_id: &NsId, epoch: u64, key: &Key, recipient: &wraps::Recipient) -> Result<Wrap> {
-        let granter = wraps::Granter { id: self.vault.identity.id(), key_id: self.vault.identity.key_id() };
+        let granter = wraps::Granter { id: self.identity.id(), key_id: self.identity.key_id() };
         let org_id = self.replica.tip().org_id;
         let commit = nk::commit(&org_id, ns_id, epoch, key);
         wraps::wrap_nk(key, &org_id, ns_id, epoch, recipient, &granter, &commit, &mut rng()).map_err(Error::Refused)
@@ -313,6 +318,11 @@ impl<'v> Change<'v> {
         key
     }
 
+    /// What follows is signed with other keys of the same identity; gives those used before.
+    pub(crate) fn sign_as(&mut self, identity: Arc<Identity>) -> Arc<Identity> {
+        std::mem::replace(&mut self.identity, identity)
+    }
+
     /// Remembers a wrap this identity made for itself.
     pub(crate) fn hold(&mut self, wrap: &Wrap) {
         self.wraps.insert(wrap.ns_id, wrap.clone());
@@ -325,7 +335,7 @@ impl<'v> Change<'v> {
         let mut made = Vec::new();
         for id in lineage {
             let now = self.ts_ms();
-            let writes = self.replica.head().permissions(&id, &self.vault.identity.id(), now) & permission::WRITE != 0;
+            let writes = self.replica.head().permissions(&id, &self.identity.id(), now) & permission::WRITE != 0;
             if writes && self.replica.head().is_owed(&id, now) {
                 self.epoch(&id, REASON_LOSS)?;
                 made.push(id);
@@ -347,7 +357,7 @@ impl<'v> Change<'v> {
         };
         let readers = self.live_readers(ns_id);
         let records = readers.iter().map(|id| self.wrap_for(ns_id, epoch, &key, id)).collect::<Result<Vec<_>>>()?;
-        let own = records.iter().find(|wrap| wrap.recipient_id == self.vault.identity.id()).cloned();
+        let own = records.iter().find(|wrap| wrap.recipient_id == self.identity.id()).cloned();
         let body = NamespaceEpoch {
             ns_id: *ns_id,
             epoch,
@@ -404,7 +414,7 @@ impl<'v> Change<'v> {
             wraps: self.records.iter().map(|wrap| wrap.to_bytes().into()).collect(),
             objects: self.objects,
         };
-        Staged { replica: self.replica, spaces: self.spaces, wraps: self.wraps, made: self.made, batch }
+        Staged { identity: self.identity, replica: self.replica, spaces: self.spaces, wraps: self.wraps, made: self.made, batch }
     }
 }
 

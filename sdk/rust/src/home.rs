@@ -2,15 +2,16 @@
 //!
 //! Whoever changes it starts from the newest; when another device was first, it is read again. It never goes back.
 
+use crate::account::statement;
 use crate::error::{Error, Result};
 use crate::random::rng;
 use crate::session::Session;
 use crate::space::unverified;
 use crate::wire::rpc;
 use bytes::Bytes;
-use keyvawlt_crypto::Key;
 use keyvawlt_crypto::account::{AccountBlob, OrgPin, Pins, open_pins, seal_pins};
-use keyvawlt_ledger::{AccountId, Code, FORMAT, Fault, OrgId};
+use keyvawlt_crypto::{Identity, Key};
+use keyvawlt_ledger::{AccountId, Code, FORMAT, Fault, OrgId, Signed};
 use keyvawlt_proto::v1;
 
 /// How often a change is made anew because another device was first.
@@ -48,6 +49,11 @@ impl Home {
         Ok(Self { session, account_id, ak, blob, pins })
     }
 
+    /// Goes on by another way into the same account.
+    pub(crate) fn go_on_by(&mut self, session: &Session) {
+        self.session = session.clone();
+    }
+
     pub(crate) fn blob(&self) -> &AccountBlob {
         &self.blob
     }
@@ -75,6 +81,69 @@ impl Home {
         }
     }
 
+    /// Adds the identity's next keys, and has the account act with them. Fails when another device did so first.
+    pub(crate) async fn renew_identity(&mut self, next: &Identity, claim: &Signed) -> Result<()> {
+        let mut tries = 0;
+        loop {
+            if let Some(held) = self.blob.identity_of(next.generation()) {
+                let same = held.key_id() == next.key_id();
+                let why = "another device of this account changed the keys first".to_owned();
+                return if same { Ok(()) } else { Err(Error::Conflict { why }) };
+            }
+            let mut blob = self.blob.clone();
+            blob.generation += 1;
+            blob.add(next);
+            let mut request = self.sealed(&blob, &self.ak);
+            (request.bundle, request.claim) = (Some(statement(next.signed_bundle())), Some(statement(claim)));
+            match self.send(request).await {
+                Ok(()) => {
+                    self.blob = blob;
+                    return Ok(());
+                }
+                Err(Error::Conflict { .. }) if tries < REBASES => {
+                    tries += 1;
+                    self.read_again().await?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Seals everything under another account key, which the given ways in open from then on, and no other.
+    pub(crate) async fn rekey(&mut self, ak: &Key, slots: Vec<v1::Slot>, session: &Session) -> Result<()> {
+        let mut blob = self.blob.clone();
+        blob.generation += 1;
+        let mut request = self.sealed(&blob, ak);
+        if blob.pins != 0 {
+            blob.pins = blob.generation;
+            let pins = Pins { v: FORMAT, generation: blob.pins, organizations: self.pins.clone() };
+            request = self.sealed(&blob, ak);
+            request.pins = seal_pins(ak, &self.account_id, &pins, &mut rng()).into();
+        }
+        request.slots = slots;
+        let sent = self.send(request.clone()).await;
+        let next = Self { session: session.clone(), account_id: self.account_id, ak: ak.clone(), blob, pins: self.pins.clone() };
+        if let Err(error) = sent {
+            // The way in that called may have ended with this very call, before its answer came.
+            let read = async |client: &crate::Client, token: &str| rpc::read_account(client, Some(token), v1::ReadAccountRequest {}).await;
+            let told = session.call(read).await;
+            if !told.is_ok_and(|read| read.generation == next.blob.generation && read.blob == request.blob) {
+                return Err(error);
+            }
+        }
+        *self = next;
+        Ok(())
+    }
+
+    fn sealed(&self, blob: &AccountBlob, ak: &Key) -> v1::UpdateAccountRequest {
+        let sealed = blob.seal(ak, &self.account_id, &mut rng()).into();
+        v1::UpdateAccountRequest { blob: sealed, generation: blob.generation, ..v1::UpdateAccountRequest::default() }
+    }
+
+    async fn send(&self, request: v1::UpdateAccountRequest) -> Result<()> {
+        self.session.call(async |client, token| rpc::update_account(client, Some(token), request.clone()).await).await.map(|_| ())
+    }
+
     async fn attempt(&mut self, change: &impl Fn(&mut AccountBlob, &mut Vec<OrgPin>)) -> Result<()> {
         let (mut blob, mut pins) = (self.blob.clone(), self.pins.clone());
         change(&mut blob, &mut pins);
@@ -88,12 +157,7 @@ impl Home {
             let sealed = Pins { v: FORMAT, generation: blob.pins, organizations: pins.clone() };
             sealed_pins = seal_pins(&self.ak, &self.account_id, &sealed, &mut rng()).into();
         }
-        let request = v1::UpdateAccountRequest {
-            blob: blob.seal(&self.ak, &self.account_id, &mut rng()).into(),
-            generation: blob.generation,
-            pins: sealed_pins,
-        };
-        self.session.call(async |client, token| rpc::update_account(client, Some(token), request.clone()).await).await?;
+        self.send(v1::UpdateAccountRequest { pins: sealed_pins, ..self.sealed(&blob, &self.ak) }).await?;
         (self.blob, self.pins) = (blob, pins);
         Ok(())
     }

@@ -6,6 +6,7 @@
 //!
 //! [`Client`] is a server; [`Account`] a person's unlocked account there; [`Vault`] one organization as one identity sees it.
 
+mod access;
 mod account;
 mod change;
 mod clock;
@@ -25,6 +26,7 @@ mod members;
 mod memory;
 mod organization;
 mod random;
+mod rotate;
 mod secrets;
 mod session;
 mod space;
@@ -35,6 +37,7 @@ mod vault;
 mod wire;
 mod worklist;
 
+pub use access::{NewAccess, WayIn};
 pub use account::{Account, NewAccount};
 pub use clock::Clock;
 pub use environments::Environment;
@@ -42,13 +45,14 @@ pub use error::{Error, Result, Unverified};
 pub use facts::FactsInput;
 pub use index::Flaw;
 pub use invites::{Invitation, InviteInfo, NewInvite};
-pub use keyvawlt_crypto::account::{RecoveryCode, SecretKey};
+pub use keyvawlt_crypto::account::{RecoveryCode, SecretKey, SlotKind};
 pub use keyvawlt_crypto::device::DeviceKey;
 pub use keyvawlt_crypto::kit;
 pub use keyvawlt_crypto::{InviteCode, MachineToken, safety_words};
 pub use keyvawlt_ledger as ledger;
 pub use machines::NewMachine;
 pub use members::MemberInfo;
+pub use rotate::{Rotated, Rotation};
 pub use secrets::{Secret, SecretInfo, SecretWrite, VersionInfo};
 pub use state::StateDir;
 pub use vault::{Vault, Verified};

@@ -197,8 +197,15 @@ fn finish_loss(change: &mut Change, mut lost: Lost) -> Result<Removal> {
     let seq = change.replica.tip().next_seq() - 1;
     let vault = change.vault();
     lost.keep_what_is_gone(&change.replica.head(), change.ts_ms());
+    let rekeyed = settle_all(change)?;
+    directory::note(change, &lost.notes(seq)?)?;
+    Ok(Removal { rekeyed, worklist: vault.to_rotate(std::slice::from_ref(&lost))?, unseen: vault.unseen(&lost) })
+}
+
+/// Makes the owed keys that this identity can make.
+pub(crate) fn settle_all(change: &mut Change) -> Result<Vec<NsId>> {
     let mut rekeyed = Vec::new();
-    for ns_id in vault.spaces.keys() {
+    for ns_id in change.vault().spaces.keys() {
         match change.settle(ns_id) {
             Ok(made) => rekeyed.extend(made),
             // A key that does not open here stays owed: the next writer who has it makes the new one.
@@ -206,6 +213,5 @@ fn finish_loss(change: &mut Change, mut lost: Lost) -> Result<Removal> {
             Err(error) => return Err(error),
         }
     }
-    directory::note(change, &lost.notes(seq)?)?;
-    Ok(Removal { rekeyed, worklist: vault.to_rotate(std::slice::from_ref(&lost))?, unseen: vault.unseen(&lost) })
+    Ok(rekeyed)
 }

@@ -65,9 +65,8 @@ impl Vault {
         let changed = || damaged("it was changed, or cut off, since it was written".to_owned());
         let Some(bytes) = self.state.read_checked(&name, None, changed)? else { return Ok(()) };
         let stored = Stored::from_bytes(&bytes).map_err(|fault| damaged(fault.to_string()))?;
-        if stored.format != STORED_FORMAT || stored.key_id != self.identity.key_id() {
-            return Err(damaged("it belongs to another version or identity".to_owned()));
-        }
+        let identity = self.with_keys(&stored.key_id).filter(|_| stored.format == STORED_FORMAT);
+        self.identity = identity.ok_or_else(|| damaged("it belongs to another version or identity".to_owned()))?;
         let replica = Replica::from_bytes(&stored.replica.0).map_err(|fault| damaged(fault.to_string()))?;
         if replica.tip().org_id != self.org_id {
             return Err(damaged("it belongs to another organization".to_owned()));
@@ -135,7 +134,7 @@ mod tests {
             let subject = Subject::Identity(self.identity.id(), self.identity.key_id());
             let session = Session::new(client, subject, |_, _, _, _| Ok(String::new()));
             let state = StateDir::open(self.folder.path()).unwrap();
-            Vault::remembered(session, Arc::clone(&self.identity), self.org_id, &state, None).await
+            Vault::remembered(session, vec![Arc::clone(&self.identity)], self.org_id, &state, None).await
         }
 
         /// How far the busy namespace was verified, and how far it must be read: one of the two.

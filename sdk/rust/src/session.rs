@@ -3,8 +3,8 @@
 use crate::error::{Error, Result};
 use crate::random;
 use crate::wire::{Client, rpc};
-use keyvawlt_ledger::Fault;
 use keyvawlt_ledger::assertion::{self, Subject};
+use keyvawlt_ledger::{Fault, SlotId};
 use std::fmt;
 use std::sync::Arc;
 use tokio::sync::Mutex;
@@ -43,6 +43,14 @@ impl Session {
     /// A session by an account's slot.
     pub(crate) fn by_slot(client: Client, subject: Subject, slot: keyvawlt_crypto::account::SlotKey) -> Self {
         Self::new(client, subject, move |subject, origin, now_s, jti| assertion::make(subject, origin, now_s, jti, &slot.login_key()))
+    }
+
+    /// The way in, for people.
+    pub(crate) fn slot(&self) -> Option<SlotId> {
+        match self.subject {
+            Subject::Slot(_, slot) => Some(slot),
+            Subject::Identity(..) | Subject::Invite(..) => None,
+        }
     }
 
     /// The server.

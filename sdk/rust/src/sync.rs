@@ -124,9 +124,11 @@ impl Vault {
     async fn ask(&self, replica: &Replica, wraps: &BTreeMap<NsId, Wrap>, wanted: &Held) -> Result<v1::ReadChangesResponse> {
         let heads = wanted.iter().map(|(ns, mseq)| v1::ManifestHead { ns_id: Bytes::copy_from_slice(&ns.0), mseq: *mseq });
         let state = replica.head();
+        let keys = state.member(&self.identity.id()).map(|member| member.key_id);
+        let opens = |wrap: &Wrap, epoch: u64| wrap.epoch == epoch && keys.is_none_or(|keys| wrap.recipient_key_id == keys);
         let lacks = |ns: &NsId| {
             let direct = state.access(ns, &self.identity.id()).is_some();
-            direct && state.ns(ns).is_some_and(|held| wraps.get(ns).is_none_or(|wrap| wrap.epoch != held.epoch))
+            direct && state.ns(ns).is_some_and(|held| wraps.get(ns).is_none_or(|wrap| !opens(wrap, held.epoch)))
         };
         let request = v1::ReadChangesRequest {
             org_id: Bytes::copy_from_slice(&self.org_id.0),
@@ -195,7 +197,10 @@ impl Vault {
         }
         self.check_roamed(&news.replica).map_err(unverified)?;
         let member = state.member(&me).ok_or(Error::Forbidden)?;
-        self.identity.check_against(&member.key_id).map_err(unverified)?;
+        let identity = match self.with_keys(&member.key_id) {
+            Some(identity) => identity,
+            None => return self.identity.check_against(&member.key_id).map_err(unverified),
+        };
         for (wrap, index, count, path) in std::mem::take(&mut news.delivered) {
             // A wrap of an epoch that ended while pages were read is of no use, and no lie.
             if state.ns(&wrap.ns_id).is_some_and(|ns| ns.epoch == wrap.epoch) {
@@ -210,6 +215,7 @@ impl Vault {
         self.pins.retain(|ns, _| !news.spaces.contains_key(ns));
         self.replica = std::mem::replace(&mut news.replica, Replica::new(self.org_id));
         (self.spaces, self.wraps) = (news.spaces.clone(), std::mem::take(&mut news.wraps));
+        self.identity = identity;
         self.pin(gone);
         self.roamed = None;
         if news.changed { self.save() } else { Ok(()) }
@@ -389,7 +395,7 @@ mod tests {
         let client = Client::new("http://127.0.0.1:9", Options::default()).unwrap();
         let subject = Subject::Identity(identity.id(), identity.key_id());
         let session = Session::new(client, subject, |_, _, _, _| Ok(String::new()));
-        Vault::remembered(session, Arc::clone(identity), org_id, state, None).await.unwrap()
+        Vault::remembered(session, vec![Arc::clone(identity)], org_id, state, None).await.unwrap()
     }
 
     #[tokio::test]

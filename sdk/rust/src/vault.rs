@@ -1,6 +1,6 @@
 //! One organization as one identity sees it: the verified chain, the namespaces it reads, and what this machine remembers of both.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::home::Home;
 use crate::keyring::Keyring;
 use crate::memory;
@@ -14,7 +14,7 @@ use keyvawlt_crypto::Identity;
 use keyvawlt_crypto::account::OrgPin;
 use keyvawlt_ledger::chain::{Head, Member, Questions, Replica, View as _};
 use keyvawlt_ledger::wrap::Wrap;
-use keyvawlt_ledger::{Code, Fault, Hash, IdentityId, NsId, OrgId};
+use keyvawlt_ledger::{Code, Fault, Hash, IdentityId, KeyId, NsId, OrgId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -25,7 +25,10 @@ const MAX_ROAMING_HEADS: usize = 2048;
 #[derive(Debug)]
 pub struct Vault {
     pub(crate) session: Session,
+    /// With the keys by which the verified chain knows it.
     pub(crate) identity: Arc<Identity>,
+    /// The same identity with every generation of keys its account has had: keys are replaced in one organization after the other.
+    pub(crate) generations: Vec<Arc<Identity>>,
     pub(crate) org_id: OrgId,
     pub(crate) replica: Replica,
     pub(crate) spaces: Spaces,
@@ -63,23 +66,25 @@ impl Vault {
         state: &StateDir,
         anchor: Option<(u64, Hash)>,
     ) -> Result<Self> {
-        let mut vault = Self::remembered(session, identity, org_id, state, anchor).await?;
+        let mut vault = Self::remembered(session, vec![identity], org_id, state, anchor).await?;
         vault.sync().await?;
         Ok(vault)
     }
 
-    /// Only what is remembered, under the lock.
+    /// Only what is remembered, under the lock. `generations` are an identity's keys, the newest last.
     pub(crate) async fn remembered(
         session: Session,
-        identity: Arc<Identity>,
+        generations: Vec<Arc<Identity>>,
         org_id: OrgId,
         state: &StateDir,
         anchor: Option<(u64, Hash)>,
     ) -> Result<Self> {
         let lock = state.lock(&org_id.to_string()).await?;
+        let identity = generations.last().cloned().ok_or_else(|| Error::invalid("identity", "it has no keys"))?;
         let mut vault = Self {
             session,
             identity,
+            generations,
             org_id,
             replica: Replica::new(org_id),
             spaces: Spaces::new(org_id, state.below(&memory::folder_name(&org_id))?),
@@ -195,6 +200,11 @@ impl Vault {
     /// The time by which this vault judges what has ended, epoch milliseconds.
     pub fn now_ms(&self) -> u64 {
         self.session.client().clock().now_ms()
+    }
+
+    /// This identity with the keys of that name, if it ever had them.
+    pub(crate) fn with_keys(&self, key_id: &KeyId) -> Option<Arc<Identity>> {
+        self.generations.iter().rev().find(|identity| identity.key_id() == *key_id).cloned()
     }
 
     /// What an identity may do in a namespace now.

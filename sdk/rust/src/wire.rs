@@ -213,6 +213,7 @@ pub(crate) mod rpc {
     rpc!(update_account: account_service_client::AccountServiceClient, UpdateAccountRequest -> UpdateAccountResponse);
     rpc!(add_slot: account_service_client::AccountServiceClient, AddSlotRequest -> AddSlotResponse);
     rpc!(remove_slot: account_service_client::AccountServiceClient, RemoveSlotRequest -> RemoveSlotResponse);
+    rpc!(list_slots: account_service_client::AccountServiceClient, ListSlotsRequest -> ListSlotsResponse);
     rpc!(create_organization: organization_service_client::OrganizationServiceClient, CreateOrganizationRequest -> CreateOrganizationResponse);
     rpc!(read_chain: organization_service_client::OrganizationServiceClient, ReadChainRequest -> ReadChainResponse);
     rpc!(commit: organization_service_client::OrganizationServiceClient, CommitRequest -> CommitResponse);

@@ -75,7 +75,7 @@ impl Stage {
         world.drain().await;
         world.pass(Duration::from_hours(2));
 
-        let owners_slot = ada.account.enrol_device().await.expect("a device");
+        let owners_slot = ada.account.enrol_device("").await.expect("a device");
         let position = Position::start(production.org);
         let mut stage = Self { world, channel, ada: acme, production, staging, foreign, owners_slot, invite, callers: vec![], position };
         stage.admit("anonymous", None, fresh(0)).await;
@@ -132,7 +132,7 @@ impl Stage {
     }
 
     async fn admit_person(&mut self, name: &'static str, person: &Person) -> DeviceKey {
-        let device = person.account.enrol_device().await.expect("a device");
+        let device = person.account.enrol_device("").await.expect("a device");
         let subject = Subject::Slot(device.account_id, device.slot_id);
         let (origin, now_s, jti) = self.occasion(self.number());
         let signed = assertion::make(subject, &origin, now_s, jti, &device.slot_key().login_key()).expect("an assertion");

@@ -164,6 +164,7 @@ pub fn slot(seed: u8, r#type: v1::SlotType) -> v1::Slot {
         r#type: r#type.into(),
         login_pk: fresh(seed).bundle().sign_pk.to_vec().into(),
         sealed_account_key: vec![seed; 112].into(),
+        label: String::new(),
     }
 }
 

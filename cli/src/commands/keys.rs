@@ -1,0 +1,129 @@
+//! One's own keys: looking at them, and replacing them everywhere.
+
+use keyvawlt_client::{Error, Rotation};
+use serde::Serialize;
+
+use super::{Context, ways};
+use crate::args::keys::{Keys, SecretKey};
+use crate::failure::{Failure, Outcome};
+use crate::output::fields;
+use crate::prompt;
+use crate::vault;
+
+/// `keyvawlt keys`
+pub async fn keys(command: Keys, context: &mut Context) -> Outcome {
+    match command {
+        Keys::Show => show(context).await,
+        Keys::Rotate { compromised, yes } => rotate(compromised, yes, context).await,
+        Keys::SecretKey(SecretKey::New(renewal)) => ways::new_secret_key(&renewal, context).await,
+    }
+}
+
+async fn show(context: &mut Context) -> Outcome {
+    #[derive(Serialize)]
+    struct Shown {
+        identity: String,
+        key_id: String,
+        generation: u64,
+        words: String,
+        /// Organizations that still know earlier keys: a rotation broke off.
+        earlier_in: Vec<String>,
+    }
+    let settings = context.settings()?;
+    let account = vault::account(context).await?;
+    let state = vault::state_of(&settings, &account.id())?;
+    let mut earlier_in = Vec::new();
+    for org_id in account.organizations() {
+        match account.open(*org_id, &state).await {
+            Ok(vault) if vault.has_earlier_keys() => earlier_in.push(vault.name()?),
+            Ok(_) | Err(Error::Forbidden) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let identity = account.identity();
+    let shown = Shown {
+        identity: identity.id().to_string(),
+        key_id: identity.key_id().to_string(),
+        generation: identity.generation(),
+        words: identity.safety_words().join(" "),
+        earlier_in,
+    };
+    context.output.result(&shown, || {
+        fields(&[
+            ("identity", vec![shown.identity.clone()]),
+            ("key id", vec![shown.key_id.clone()]),
+            ("generation", vec![shown.generation.to_string()]),
+            ("words", vec![shown.words.clone()]),
+        ])
+    })?;
+    if !shown.earlier_in.is_empty() {
+        context.output.warn(&format!("a rotation broke off: {} still know your earlier keys; {CONTINUE}", shown.earlier_in.join(", ")));
+    }
+    Ok(())
+}
+
+/// What continues a rotation.
+const CONTINUE: &str = "keyvawlt keys rotate continues";
+
+async fn rotate(compromised: bool, yes: bool, context: &mut Context) -> Outcome {
+    #[derive(Serialize)]
+    struct Row {
+        organization: String,
+        rekeyed: usize,
+        rotate: usize,
+    }
+    #[derive(Serialize)]
+    struct Rotated {
+        generation: u64,
+        words: String,
+        resumed: bool,
+        organizations: Vec<Row>,
+        left: Vec<String>,
+        failed: Vec<String>,
+    }
+    let settings = context.settings()?;
+    let mut account = vault::account(context).await?;
+    let question = if compromised {
+        "Replace your keys in every organization, and every key that the present ones open?"
+    } else {
+        "Replace your keys in every organization?"
+    };
+    prompt::confirm(context.person.as_mut(), question, yes)?;
+    let state = vault::state_of(&settings, &account.id())?;
+    let Rotation { generation, resumed, rotated, left, failed } = account.rotate_keys(&state, compromised).await?;
+    account.pin(&state)?;
+    let organizations = rotated.iter().map(|one| Row {
+        organization: one.name.clone(),
+        rekeyed: one.loss.as_ref().map_or(0, |loss| loss.rekeyed.len()),
+        rotate: one.loss.as_ref().map_or(0, |loss| loss.worklist.len()),
+    });
+    let done = Rotated {
+        generation,
+        words: account.identity().safety_words().join(" "),
+        resumed,
+        organizations: organizations.collect(),
+        left: left.iter().map(ToString::to_string).collect(),
+        failed: failed.iter().map(|(org_id, _)| org_id.to_string()).collect(),
+    };
+    context.output.result(&done, || {
+        let lines = done.organizations.iter().map(|row| {
+            let leaked = format!(": {} new key(s), {} secret(s) to rotate at their providers", row.rekeyed, row.rotate);
+            format!("{}{}", row.organization, if compromised { leaked.as_str() } else { "" })
+        });
+        let organizations = if done.organizations.is_empty() { vec!["none".to_owned()] } else { lines.collect() };
+        fields(&[("replaced in", organizations), ("your words", vec![done.words.clone()])])
+    })?;
+    if resumed {
+        context.output.note("an earlier rotation had broken off, and was continued; rotate again for yet other keys");
+    }
+    if compromised {
+        context
+            .output
+            .note("secrets to rotate: keyvawlt worklog list; if your password or Secret Key leaked too: keyvawlt keys secret-key new");
+    }
+    context.output.note("colleagues who compared your words before see others now");
+    match failed.into_iter().next() {
+        None => Ok(()),
+        Some((org_id, error)) => Err(Failure::from(error).on(format!("organization {org_id}")).hint(CONTINUE)),
+    }
+}
