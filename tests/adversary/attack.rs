@@ -1,5 +1,6 @@
 //! What an attack is, and how one is judged: control first, then the lie to everybody, then the lie to one client.
 
+use crate::black_box::{self, BlackBox};
 use crate::proxy::{Audience, Who};
 use crate::scene::Scene;
 use keyvawlt_client::Error;
@@ -16,12 +17,26 @@ pub struct Row {
     pub tries: &'static [Try],
 }
 
+/// A row that no play tries: what comes of it, and why there is none.
+pub struct Untried {
+    /// As in the table.
+    pub id: &'static str,
+    /// What the malicious server does.
+    pub title: &'static str,
+    /// `OUT OF SCOPE`, or that it waits.
+    pub result: &'static str,
+    /// The reason, or the feature it waits for.
+    pub why: &'static str,
+}
+
 /// One way of trying.
 pub struct Try {
     /// How.
     pub what: &'static str,
     /// What must come of it.
     pub result: Expected,
+    /// The same lie told to the command line, as a program that is only run.
+    pub command_line: Option<fn(Code) -> Playing>,
 }
 
 /// What must come of a try.
@@ -31,22 +46,39 @@ pub enum Expected {
     /// The same, for a lie that cannot be told to one only: it is part of what everybody verifies.
     DetectedByAll(Code, Play),
     /// It has no effect; the play has its own control.
-    Defeated(fn() -> Pin<Box<dyn Future<Output = ()>>>),
+    Defeated(fn() -> Playing),
+    /// It gains something that the play measures, and nothing beyond it.
+    Reduced(fn() -> Playing),
+    /// Nothing stops it, and the play shows where people see it.
+    Visible(fn() -> Playing),
     /// There is no code path for it; the check must find one where it is planted.
     Absent(fn()),
 }
 
-type Play = fn(Telling) -> Pin<Box<dyn Future<Output = ()>>>;
+/// A play that has begun.
+pub type Playing = Pin<Box<dyn Future<Output = ()>>>;
+
+type Play = fn(Telling) -> Playing;
 
 impl Try {
     /// A lie that must be detected with `code`.
     pub const fn detected<A: Attack + 'static>(what: &'static str, code: Code) -> Self {
-        Self { what, result: Expected::Detected(code, |telling| Box::pin(play::<A>(telling))) }
+        Self::new(what, Expected::Detected(code, |telling| Box::pin(play::<A>(telling))))
     }
 
     /// A lie that must be detected with `code`, and reaches everybody.
     pub const fn detected_by_all<A: Attack + 'static>(what: &'static str, code: Code) -> Self {
-        Self { what, result: Expected::DetectedByAll(code, |telling| Box::pin(play::<A>(telling))) }
+        Self::new(what, Expected::DetectedByAll(code, |telling| Box::pin(play::<A>(telling))))
+    }
+
+    /// A try with this result, at the client library only.
+    pub const fn new(what: &'static str, result: Expected) -> Self {
+        Self { what, result, command_line: None }
+    }
+
+    /// The same lie is also told to the command line.
+    pub const fn and_command_line<B: BlackBox + 'static>(self) -> Self {
+        Self { command_line: Some(|code| Box::pin(black_box::play::<B>(code))), ..self }
     }
 }
 

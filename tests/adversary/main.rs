@@ -5,6 +5,7 @@
 //! What the run finds is compared with docs/attacks.md and docs/attacks.json (`table.rs`).
 
 mod attack;
+mod black_box;
 mod broken_off;
 mod contract;
 mod files;

@@ -74,6 +74,8 @@ struct Mind {
     lies: Mutex<Vec<Lie>>,
     calls: Mutex<Vec<Call>>,
     tokens: Mutex<Vec<(Who, String)>>,
+    /// Tokens of its own making, each with the one it stands for.
+    made: Mutex<Vec<(String, String)>>,
 }
 
 impl std::fmt::Debug for Mind {
@@ -163,6 +165,17 @@ impl LyingServer {
         held(&self.mind.lies).push(Lie { audience, path: R::PATH, what: What::Request(Arc::new(rewrite)) });
     }
 
+    /// Gives a caller another token at every login, and takes it for the one it replaces.
+    pub fn replaces_tokens(&self, audience: Audience, other: impl Fn(&str) -> String + Send + Sync + 'static) {
+        let mind = Arc::downgrade(&self.mind);
+        self.answers::<LogIn>(audience, move |_, answer| {
+            let made = other(&answer.access_token);
+            if let Some(mind) = mind.upgrade() {
+                held(&mind.made).push((made.clone(), std::mem::replace(&mut answer.access_token, made)));
+            }
+        });
+    }
+
     /// Answers that all is well, and drops the request.
     pub fn swallow<R: Rpc>(&self, audience: Audience) {
         held(&self.mind.lies).push(Lie { audience, path: R::PATH, what: What::Swallow });
@@ -196,7 +209,11 @@ impl LyingServer {
 }
 
 impl Mind {
-    async fn relay(&self, path: PathAndQuery, request: Request<Bytes>) -> Result<Response<Bytes>, Status> {
+    async fn relay(&self, path: PathAndQuery, mut request: Request<Bytes>) -> Result<Response<Bytes>, Status> {
+        let real = token(&request).and_then(|token| held(&self.made).iter().find(|(made, _)| made == token).map(|(_, real)| real.clone()));
+        if let Some(real) = real {
+            request.metadata_mut().insert("authorization", format!("Bearer {real}").parse().expect("ASCII"));
+        }
         let who = caller(&path, &request);
         held(&self.tokens).extend(who.zip(token(&request).map(str::to_owned)));
         let (headers, extensions, asked) = request.into_parts();

@@ -1,6 +1,6 @@
-//! The rows tried so far, in the order of the table.
+//! The rows, in the order of the table; and those that no play tries, with the reason or the feature that they wait for.
 
-use crate::attack::Row;
+use crate::attack::{Row, Untried};
 
 macro_rules! rows {
     ($($id:ident)+) => {
@@ -35,10 +35,15 @@ rows! {
     lp01
     lp05
     lp07
+    mg02
     mg03
     mg06
+    mx01
+    nc01
     p1p03
     p1p06
+    sa01
+    th01
     tv01
     tv02
     tv03
@@ -53,20 +58,107 @@ rows! {
     tv14
     tv15
     tv16
+    tv17
+    tv18
+    tv19
     tv20
     tv21
     tv22
+    tv23
+    tv24
     tv25
     tv26
     tv27
+    tv30
     tv32
+    tv36
     tv37
     tv38
     tv39
     tv42
     tv43
+    tv44
     tv46
+    tv48
     tv50
     tv51
     tv52
+    tv54
 }
+
+const OUT_OF_SCOPE: &str = "OUT OF SCOPE";
+const TO_COME: &str = "to come";
+
+/// Rows without a play.
+pub const UNTRIED: &[Untried] = &[
+    Untried {
+        id: "CV01",
+        title: "Deviates only where nobody looks",
+        result: "in every row",
+        why: "each lie is also told to one client alone, while the others hear the truth: the column \"told to one\"",
+    },
+    Untried { id: "TV05", title: "Freezes: withholds what is new", result: TO_COME, why: "limits of staleness, enforced by clients" },
+    Untried {
+        id: "TV28",
+        title: "Drops or alters events of its audit log",
+        result: TO_COME,
+        why: "the log as a tree with signed checkpoints",
+    },
+    Untried {
+        id: "TV29",
+        title: "Serves malicious JavaScript",
+        result: OUT_OF_SCOPE,
+        why: "code that is loaded from the server at each visit can do anything; there is no web client",
+    },
+    Untried {
+        id: "TV31",
+        title: "Refuses service, or withholds everything",
+        result: OUT_OF_SCOPE,
+        why: "availability against the server itself is not promised; a client says that it was not served, and shows nothing older instead",
+    },
+    Untried {
+        id: "TV33",
+        title: "Hides the end of access to a guarded folder, or gives another wrap there",
+        result: TO_COME,
+        why: "guarded folders in clients",
+    },
+    Untried { id: "TV34", title: "Forges a health report", result: TO_COME, why: "health reports" },
+    Untried {
+        id: "TV35",
+        title: "Serves a forged snapshot of the state",
+        result: TO_COME,
+        why: "cold starts from a checkpoint's snapshot",
+    },
+    Untried {
+        id: "TV40",
+        title: "Lets a writer of a guarded folder sign a state of something else",
+        result: TO_COME,
+        why: "guarded folders in clients",
+    },
+    Untried {
+        id: "TV41",
+        title: "Lets a writer of a guarded folder plant a name that others use",
+        result: TO_COME,
+        why: "guarded folders in clients",
+    },
+    Untried {
+        id: "TV47",
+        title: "Records the traffic of linking a device, for a later quantum computer",
+        result: TO_COME,
+        why: "linking a device over a channel",
+    },
+    Untried { id: "TV49", title: "Replays an old health report", result: TO_COME, why: "health reports" },
+    Untried {
+        id: "TV53",
+        title: "Lets somebody who was removed read on in guarded folders",
+        result: TO_COME,
+        why: "guarded folders in clients",
+    },
+    Untried {
+        id: "TV55",
+        title: "Shows half of a change that moves secrets between namespaces",
+        result: TO_COME,
+        why: "guarded folders in clients",
+    },
+    Untried { id: "TV56", title: "Lets a guarded folder's manager rename its prefix", result: TO_COME, why: "guarded folders in clients" },
+];

@@ -7,7 +7,7 @@ use crate::contract::names_none_of;
 pub const ROW: Row = Row {
     id: "BW02",
     title: "Supplies an escrow's key when keys are made or rotated (also BW01)",
-    tries: &[Try { what: "the contract names no escrow, recovery key, or key in clear", result: Expected::Absent(check) }],
+    tries: &[Try::new("the contract names no escrow, recovery key, or key in clear", Expected::Absent(check))],
 };
 
 fn check() {

@@ -8,8 +8,8 @@ pub const ROW: Row = Row {
     id: "BW03",
     title: "Names an address to which the client sends something (also BW06, LP03)",
     tries: &[
-        Try { what: "the contract names no address", result: Expected::Absent(contract) },
-        Try { what: "no HTTP client is in the program but the gRPC channel", result: Expected::Absent(crates) },
+        Try::new("the contract names no address", Expected::Absent(contract)),
+        Try::new("no HTTP client is in the program but the gRPC channel", Expected::Absent(crates)),
     ],
 };
 

@@ -12,9 +12,9 @@ pub const ROW: Row = Row {
     id: "BW04",
     title: "Changes metadata of items (also LP06, CS07, CS08)",
     tries: &[
-        Try::detected::<Tampered<Renamed>>("two secrets exchange their names", Code::Root),
+        Try::detected::<Tampered<Renamed>>("two secrets exchange their names", Code::Root).and_command_line::<Tampered<Renamed>>(),
         Try::detected::<Tampered<Flagged>>("a secret is marked as deleted", Code::Sig),
-        Try::detected::<Tampered<Dated>>("a write is dated otherwise", Code::Sig),
+        Try::detected::<Tampered<Dated>>("a write is dated otherwise", Code::Sig).and_command_line::<Tampered<Dated>>(),
     ],
 };
 

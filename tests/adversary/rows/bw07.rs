@@ -11,8 +11,8 @@ pub const ROW: Row = Row {
     id: "BW07",
     title: "Lowers the cost of guessing the password (also LP04, 1P04, DL04)",
     tries: &[
-        Try { what: "the contract names no parameter of a key derivation", result: Expected::Absent(contract) },
-        Try { what: "a new machine's login asks for nothing first", result: Expected::Absent(login) },
+        Try::new("the contract names no parameter of a key derivation", Expected::Absent(contract)),
+        Try::new("a new machine's login asks for nothing first", Expected::Absent(login)),
     ],
 };
 

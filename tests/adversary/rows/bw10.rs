@@ -8,8 +8,8 @@ pub const ROW: Row = Row {
     id: "BW10",
     title: "Chooses weaker or older cryptography (also BW12, DL03, DL05, DL06, CS03)",
     tries: &[
-        Try { what: "the contract names no suite, cipher or mode", result: Expected::Absent(contract) },
-        Try { what: "no cipher without authentication and no RSA is in the program (also BW11, CS05, MG01, MG05)", result: Expected::Absent(crates) },
+        Try::new("the contract names no suite, cipher or mode", Expected::Absent(contract)),
+        Try::new("no cipher without authentication and no RSA is in the program (also BW11, CS05, MG01, MG05)", Expected::Absent(crates)),
     ],
 };
 

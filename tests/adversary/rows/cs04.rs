@@ -8,7 +8,7 @@ use keyvawlt_client::ledger::chain::role;
 pub const ROW: Row = Row {
     id: "CS04",
     title: "Learns the secret of a link by which something is shared",
-    tries: &[Try { what: "an invite is made and used", result: Expected::Defeated(|| Box::pin(invite())) }],
+    tries: &[Try::new("an invite is made and used", Expected::Defeated(|| Box::pin(invite())))],
 };
 
 async fn invite() {

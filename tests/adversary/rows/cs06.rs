@@ -6,7 +6,7 @@ use crate::contract::names_none_of;
 pub const ROW: Row = Row {
     id: "CS06",
     title: "Reorders or drops chunks of one value",
-    tries: &[Try { what: "the contract knows no parts of a value", result: Expected::Absent(check) }],
+    tries: &[Try::new("the contract knows no parts of a value", Expected::Absent(check))],
 };
 
 fn check() {

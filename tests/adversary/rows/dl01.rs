@@ -14,11 +14,11 @@ pub const ROW: Row = Row {
     id: "DL01",
     title: "Drops, reorders or duplicates what was written (also 1P02)",
     tries: &[
-        Try::detected::<Tampered<Writes<DROP>>>("a write is left out", Code::Rollback),
+        Try::detected::<Tampered<Writes<DROP>>>("a write is left out", Code::Rollback).and_command_line::<Tampered<Writes<DROP>>>(),
         Try::detected::<Tampered<Writes<REORDER>>>("two writes change places", Code::Rollback),
         Try::detected::<Tampered<Writes<DUPLICATE>>>("a write comes twice", Code::Rollback),
         Try::detected::<Tampered<Writes<HALF>>>("the newest write is left out, and the answer said to be whole", Code::Rollback),
-        Try::detected::<Tampered<Links<DROP>>>("a link of the organization's chain is left out", Code::Rollback),
+        Try::detected::<Tampered<Links<DROP>>>("a link of the organization's chain is left out", Code::Rollback).and_command_line::<Tampered<Links<DROP>>>(),
         Try::detected::<Tampered<Links<REORDER>>>("two links of the organization's chain change places", Code::Rollback),
         Try::detected::<Tampered<Links<DUPLICATE>>>("a link of the organization's chain comes twice", Code::Rollback),
         Try::detected::<Tampered<Links<HALF>>>("the chain's newest link is left out, and the answer said to be whole", Code::Rollback),

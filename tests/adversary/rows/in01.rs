@@ -10,7 +10,7 @@ use keyvawlt_proto::v1;
 pub const ROW: Row = Row {
     id: "IN01",
     title: "Compares secrets by size, or finds equal ones",
-    tries: &[Try { what: "values and names of different length; the same value twice", result: Expected::Defeated(|| Box::pin(sizes())) }],
+    tries: &[Try::new("values and names of different length; the same value twice", Expected::Defeated(|| Box::pin(sizes())))],
 };
 
 async fn sizes() {

@@ -1,4 +1,4 @@
-//! LP01 (with 1P01, MX01, TV17): the server adds somebody of its own: a super admin, a recovery key, a member, a machine. Who belongs is said
+//! LP01 (with 1P01; MX01 and TV17 use it, too): the server adds somebody of its own: a super admin, a recovery key, a member, a machine. Who belongs is said
 //! by links that members with the right to do so have signed.
 
 use crate::attack::{Row, Try};
@@ -14,17 +14,15 @@ use keyvawlt_proto::v1;
 
 pub const ROW: Row = Row {
     id: "LP01",
-    title: "Adds somebody of its own to the organization (also 1P01, MX01, TV17)",
+    title: "Adds somebody of its own to the organization (also 1P01)",
     tries: &[
         Try::detected::<Forged<Own<{ role::ADMIN }, true>>>("a super admin, in the owner's name", Code::Sig),
         Try::detected::<Forged<Own<{ role::ADMIN }, false>>>("a super admin, in its own name", Code::Authority),
         Try::detected::<Forged<Own<{ role::RECOVERY }, true>>>("a recovery key, in the owner's name", Code::Sig),
-        Try::detected::<Forged<Own<{ role::MEMBER }, true>>>("a member, in the owner's name", Code::Sig),
-        Try::detected::<Forged<Own<{ role::MACHINE }, true>>>("a machine, in the owner's name", Code::Sig),
     ],
 };
 
-struct Own<const ROLE: u8, const OWNERS_NAME: bool>;
+pub struct Own<const ROLE: u8, const OWNERS_NAME: bool>;
 
 impl<const ROLE: u8, const OWNERS_NAME: bool> Forgery for Own<ROLE, OWNERS_NAME> {
     async fn prepare(_: &mut Scene) -> Self {

@@ -9,9 +9,9 @@ pub const ROW: Row = Row {
     id: "LP05",
     title: "Flips bits of what is stored",
     tries: &[
-        Try::detected::<Tampered<Flip<VALUE>>>("in a sealed value", Code::Root),
+        Try::detected::<Tampered<Flip<VALUE>>>("in a sealed value", Code::Root).and_command_line::<Tampered<Flip<VALUE>>>(),
         Try::detected::<Tampered<Flip<KEY>>>("in the sealed key of a value", Code::Root),
-        Try::detected::<Tampered<Flip<WRAP>>>("in a wrapped key", Code::Wrap),
+        Try::detected::<Tampered<Flip<WRAP>>>("in a wrapped key", Code::Wrap).and_command_line::<Tampered<Flip<WRAP>>>(),
         Try::detected::<Tampered<Flip<WRITE>>>("in the signature of a write", Code::Sig),
         Try::detected::<Tampered<Flip<LINK>>>("in the signature of a link", Code::Sig),
     ],

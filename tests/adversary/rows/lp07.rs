@@ -15,7 +15,7 @@ pub const ROW: Row = Row {
     id: "LP07",
     title: "Serves its own public key for a recipient (also DL02, 1P05, CS02)",
     tries: &[
-        Try::detected::<Tampered<OwnKey<BUNDLE>>>("another bundle in the member's join", Code::KeySubst),
+        Try::detected::<Tampered<OwnKey<BUNDLE>>>("another bundle in the member's join", Code::KeySubst).and_command_line::<Tampered<OwnKey<BUNDLE>>>(),
         Try::detected::<Tampered<OwnKey<JOIN>>>("a join by the server's own identity, under the same invite", Code::Sig),
     ],
 };

@@ -6,8 +6,8 @@ use crate::contract::names_none_of;
 
 pub const ROW: Row = Row {
     id: "MG06",
-    title: "Learns from clients how an opening failed (also MG02)",
-    tries: &[Try { what: "the contract has no call that tells of failures", result: Expected::Absent(check) }],
+    title: "Learns from clients how an opening failed",
+    tries: &[Try::new("the contract has no call that tells of failures", Expected::Absent(check))],
 };
 
 fn check() {

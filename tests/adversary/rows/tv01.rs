@@ -19,7 +19,7 @@ pub const ROW: Row = Row {
     ],
 };
 
-struct OlderServer {
+pub struct OlderServer {
     backup: Backup,
 }
 

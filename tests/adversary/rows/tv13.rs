@@ -16,7 +16,7 @@ pub const ROW: Row = Row {
     id: "TV13",
     title: "Shows a user's statement from another organization in this one",
     tries: &[
-        Try::detected::<Forged<Link>>("a link", Code::OrgId),
+        Try::detected::<Forged<Link>>("a link", Code::OrgId).and_command_line::<Forged<Link>>(),
         Try::detected::<Written<Write>>("a write", Code::OrgId),
     ],
 };

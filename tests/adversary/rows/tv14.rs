@@ -16,7 +16,7 @@ pub const ROW: Row = Row {
     id: "TV14",
     title: "Shows a signature of one type of statement under another",
     tries: &[
-        Try::detected::<Forged<Link>>("an owner's signature of the manifests' domain under a link", Code::Sig),
+        Try::detected::<Forged<Link>>("an owner's signature of the manifests' domain under a link", Code::Sig).and_command_line::<Forged<Link>>(),
         Try::detected::<Written<Write>>("a writer's signature of the chain's domain under a write", Code::Sig),
     ],
 };

@@ -14,7 +14,7 @@ pub const ROW: Row = Row {
     title: "Accepts a second form of a statement, signed by a member",
     tries: &[
         Try::detected::<Forged<SecondForm<LONG>>>("a number in a longer form", Code::Canon),
-        Try::detected::<Forged<SecondForm<DUPLICATE>>>("a key that comes twice", Code::Canon),
+        Try::detected::<Forged<SecondForm<DUPLICATE>>>("a key that comes twice", Code::Canon).and_command_line::<Forged<SecondForm<DUPLICATE>>>(),
         Try::detected::<Forged<SecondForm<TRAILING>>>("bytes after the end", Code::Canon),
     ],
 };

@@ -16,7 +16,7 @@ pub const ROW: Row = Row {
     id: "TV20",
     title: "Accepts a join by an invite that is used up",
     tries: &[
-        Try::detected::<Forged<Join<USED>>>("an invite that somebody has used", Code::Invite),
+        Try::detected::<Forged<Join<USED>>>("an invite that somebody has used", Code::Invite).and_command_line::<Forged<Join<USED>>>(),
         Try::detected::<Forged<Join<REVOKED>>>("an invite that was revoked", Code::Invite),
     ],
 };

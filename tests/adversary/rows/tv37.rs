@@ -17,7 +17,7 @@ pub const ROW: Row = Row {
     id: "TV37",
     title: "Accepts links by which an admin escalates",
     tries: &[
-        Try::detected::<Forged<Escalation<RESET>>>("he resets the owner's keys to his own", Code::Authority),
+        Try::detected::<Forged<Escalation<RESET>>>("he resets the owner's keys to his own", Code::Authority).and_command_line::<Forged<Escalation<RESET>>>(),
         Try::detected::<Forged<Escalation<ADD>>>("he adds a second admin", Code::Authority),
         Try::detected::<Forged<Escalation<INVITE>>>("he invites himself with the manage that he lacks", Code::Authority),
     ],

@@ -11,7 +11,7 @@ use keyvawlt_proto::v1;
 pub const ROW: Row = Row {
     id: "TV46",
     title: "Accepts a member's checkpoint of a false state",
-    tries: &[Try::detected::<Forged<FalseState>>("another state hash, properly signed", Code::State)],
+    tries: &[Try::detected::<Forged<FalseState>>("another state hash, properly signed", Code::State).and_command_line::<Forged<FalseState>>()],
 };
 
 struct FalseState;

@@ -13,8 +13,8 @@ pub const ROW: Row = Row {
     id: "TV50",
     title: "Uses a login assertion again",
     tries: &[
-        Try { what: "at the same server", result: Expected::Defeated(|| Box::pin(at_the_same())) },
-        Try { what: "at another server with the same accounts", result: Expected::Defeated(|| Box::pin(at_another())) },
+        Try::new("at the same server", Expected::Defeated(|| Box::pin(at_the_same()))),
+        Try::new("at another server with the same accounts", Expected::Defeated(|| Box::pin(at_another()))),
     ],
 };
 

@@ -10,7 +10,7 @@ use keyvawlt_ledger::manifest::ManifestLink;
 pub const ROW: Row = Row {
     id: "TV51",
     title: "Guesses facts from their hashes",
-    tries: &[Try { what: "two secrets with the same facts", result: Expected::Defeated(|| Box::pin(same_facts())) }],
+    tries: &[Try::new("two secrets with the same facts", Expected::Defeated(|| Box::pin(same_facts())))],
 };
 
 async fn same_facts() {
