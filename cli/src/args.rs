@@ -116,6 +116,10 @@ pub enum Command {
     /// Environments
     #[command(subcommand)]
     Env(structure::Env),
+    /// Make a folder or one secret shareable alone, or list what is
+    Guard(structure::Guard),
+    /// Put a guarded folder back into its environment
+    Unguard(structure::Unguard),
     /// Secrets
     #[command(subcommand)]
     Secrets(secrets::Secrets),
@@ -247,6 +251,11 @@ mod tests {
             "join --code-stdin",
             "grant add --to Bob --on payments/production --perm write --ttl 4h",
             "grant list --on payments/production",
+            "grant add --to Bob --on production:stripe/ --perm read",
+            "guard",
+            "guard stripe/ -e production",
+            "unguard stripe/key --yes",
+            "machine create ci --on payments/production:stripe/",
             "grant remove --to Bob --on payments/production --yes",
             "machine create ci --env production --perm read --ttl 90d",
             "machine list",
@@ -296,6 +305,9 @@ mod tests {
             "grant add --to a --on b --perm admin",
             "machine create ci --perm manage",
             "env create x --class prod",
+            "guard /",
+            "guard a//",
+            "unguard",
             "member invite --role machine",
         ];
         for line in lines {

@@ -15,6 +15,7 @@ mod account;
 mod environment;
 mod explain;
 mod grant;
+mod guard;
 mod invite;
 mod join;
 mod keys;
@@ -84,6 +85,8 @@ async fn perform(command: Command, context: &mut Context) -> Outcome {
         Command::Password(command) => ways::password(command, context).await,
         Command::Recovery(command) => ways::recovery(command, context).await,
         Command::Device(command) => ways::device(command, context).await,
+        Command::Guard(arguments) => guard::guard(arguments.path, context).await,
+        Command::Unguard(arguments) => guard::unguard(arguments.path, arguments.yes, context).await,
         Command::Secrets(command) => secrets::secrets(command, context).await,
         Command::Run(arguments) => run::run(arguments, context).await,
         Command::Export(arguments) => transfer::export(&arguments, context).await,

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use keyvawlt_client::ledger::{AccountId, OrgId};
+use keyvawlt_client::ledger::{AccountId, NsId, OrgId};
 use keyvawlt_client::{Account, Client, Environment, Error, MachineToken, Options, SecretKey, StateDir, Vault};
 
 use crate::commands::Context;
@@ -148,6 +148,26 @@ pub fn environment(vault: &Vault, settings: &Settings, on: Option<&str>) -> Outc
                 .code("NOT_NAMED")
                 .hint("name one: --project NAME, or keyvawlt init in the repository; --env takes an id too"))
         }
+    }
+}
+
+/// The namespace that access is about: an environment, or a guarded folder of it given behind a colon, as `payments/production:stripe/`.
+pub fn namespace(vault: &Vault, settings: &Settings, on: Option<&str>) -> Outcome<NsId> {
+    let (on, folder) = match on.map(|on| on.split_once(':').ok_or(on)) {
+        Some(Ok((on, folder))) => (Some(on).filter(|on| !on.is_empty()), Some(folder)),
+        Some(Err(on)) => (Some(on), None),
+        None => (None, None),
+    };
+    let environment = environment(vault, settings, on)?;
+    match folder.map(|folder| vault.folder(&environment.ns_id, folder)) {
+        None => Ok(environment.ns_id),
+        Some(Ok(folder)) => Ok(folder.ns_id),
+        Some(Err(Error::NotFound { name, .. })) => {
+            Err(Failure::new(Exit::NotFound, "nothing of this environment is guarded under that path, or nothing that you may see")
+                .on(format!("{}/{}:{name}", environment.project, environment.name))
+                .hint("keyvawlt guard shows what is; keyvawlt guard PATH guards a folder (ending in '/') or one secret"))
+        }
+        Some(Err(error)) => Err(error.into()),
     }
 }
 

@@ -11,6 +11,7 @@ mod docs;
 mod email;
 mod expiry;
 mod fences;
+mod guard;
 mod keys;
 mod layers;
 mod story;

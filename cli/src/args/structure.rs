@@ -4,6 +4,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::account::Typed;
 use crate::duration::{Length, Moment};
+use crate::reference::{Malformed, SecretName};
 
 /// `keyvawlt init`: what it writes comes from the global flags and settings.
 #[derive(Debug, Args)]
@@ -73,6 +74,35 @@ pub enum Env {
     List,
 }
 
+/// `keyvawlt guard`
+#[derive(Debug, Args)]
+pub struct Guard {
+    /// A folder, such as stripe/, or one secret; what is guarded already when absent
+    pub path: Option<GuardPath>,
+}
+
+/// `keyvawlt unguard`
+#[derive(Debug, Args)]
+pub struct Unguard {
+    /// What was guarded
+    pub path: GuardPath,
+    /// Do not ask
+    #[arg(long, short)]
+    pub yes: bool,
+}
+
+/// A folder ending in `/`, or the full name of one secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GuardPath(pub String);
+
+impl std::str::FromStr for GuardPath {
+    type Err = Malformed;
+
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        SecretName::parse(text.strip_suffix('/').unwrap_or(text)).map(|_| Self(text.to_owned()))
+    }
+}
+
 /// The role of a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Role {
@@ -106,10 +136,10 @@ pub enum MachinePerm {
     Write,
 }
 
-/// An environment and what may be done there: `payments/production:read`.
+/// An environment or a guarded folder of it, and what may be done there: `payments/production:read`, `production:stripe/:write`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Access {
-    /// `project/environment`, or an environment of the chosen project.
+    /// `project/environment`, or an environment of the chosen project; behind a colon a guarded folder.
     pub on: String,
     /// What may be done.
     pub perm: Perm,
@@ -122,7 +152,7 @@ impl std::str::FromStr for Access {
         let (on, perm) = text
             .rsplit_once(':')
             .filter(|(on, _)| !on.is_empty())
-            .ok_or("expected ENVIRONMENT:PERMISSION, such as payments/production:read")?;
+            .ok_or("expected PLACE:PERMISSION, such as payments/production:read or production:stripe/:read")?;
         Ok(Self { on: on.to_owned(), perm: Perm::from_str(perm, false)? })
     }
 }
@@ -136,7 +166,7 @@ pub enum Member {
         #[arg(long, value_enum, default_value = "member")]
         role: Role,
         /// Access to give once words were compared; may be repeated
-        #[arg(long = "grant", value_name = "ENVIRONMENT:PERMISSION")]
+        #[arg(long = "grant", value_name = "PLACE:PERMISSION")]
         grants: Vec<Access>,
         /// How long the code can be used
         #[arg(long, value_name = "DURATION", default_value = "72h")]
@@ -200,8 +230,8 @@ pub enum Grant {
         /// Whom: name of a member or machine, or the beginning of the id
         #[arg(long, value_name = "WHO")]
         to: String,
-        /// Where: ENVIRONMENT or PROJECT/ENVIRONMENT; the chosen one when absent
-        #[arg(long, value_name = "ENVIRONMENT")]
+        /// Where: ENVIRONMENT or PROJECT/ENVIRONMENT, or a guarded folder of it as ENVIRONMENT:stripe/; the chosen one when absent
+        #[arg(long, value_name = "PLACE")]
         on: Option<String>,
         /// What
         #[arg(long, value_enum)]
@@ -213,7 +243,7 @@ pub enum Grant {
     /// List access
     List {
         /// Only there
-        #[arg(long, value_name = "ENVIRONMENT")]
+        #[arg(long, value_name = "PLACE")]
         on: Option<String>,
         /// Only theirs
         #[arg(long, value_name = "WHO")]
@@ -225,7 +255,7 @@ pub enum Grant {
         #[arg(long, value_name = "WHO")]
         to: String,
         /// Where; the chosen environment when absent
-        #[arg(long, value_name = "ENVIRONMENT")]
+        #[arg(long, value_name = "PLACE")]
         on: Option<String>,
         /// Do not ask
         #[arg(long, short)]
@@ -236,10 +266,13 @@ pub enum Grant {
 /// `keyvawlt machine`
 #[derive(Debug, Subcommand)]
 pub enum Machine {
-    /// Admit a machine to one environment and print its token, once
+    /// Admit a machine to one environment, or one guarded folder, and print its token, once
     Create {
         /// Its name
         name: String,
+        /// Where: ENVIRONMENT, or a guarded folder of it as ENVIRONMENT:stripe/; the chosen one when absent
+        #[arg(long, value_name = "PLACE")]
+        on: Option<String>,
         /// What it may do
         #[arg(long, value_enum, default_value = "read")]
         perm: MachinePerm,

@@ -25,6 +25,8 @@ pub struct EnvironmentRow {
     pub permissions: Vec<&'static str>,
     /// Its key changes with the next write, since somebody lost access.
     pub key_change_due: bool,
+    /// The guarded folders that this identity sees, where it does not see the whole.
+    pub only: Vec<String>,
     /// The permissions in a word.
     #[serde(skip)]
     pub may: &'static str,
@@ -47,6 +49,7 @@ pub fn rows(vault: &Vault) -> Outcome<Vec<EnvironmentRow>> {
         class: class_name(environment.class),
         permissions: permission_words(environment.permissions),
         key_change_due: environment.owed,
+        only: environment.only,
         may: permission_text(environment.permissions),
     });
     Ok(rows.collect())
@@ -72,7 +75,11 @@ async fn create(name: &str, chosen: Option<Class>, context: &mut Context) -> Out
 async fn list(context: &mut Context) -> Outcome {
     let vault = vault::open(context).await?;
     let rows = rows(&vault)?;
-    let cells = rows.iter().map(|row| vec![row.project.clone(), row.name.clone(), row.class.to_owned(), row.may.to_owned()]);
+    let shown = |row: &EnvironmentRow| match row.only.as_slice() {
+        [] => row.name.clone(),
+        only => format!("{}:{}", row.name, only.join(",")),
+    };
+    let cells = rows.iter().map(|row| vec![row.project.clone(), shown(row), row.class.to_owned(), row.may.to_owned()]);
     let cells: Vec<_> = cells.collect();
     context.output.table(&rows, &["project", "environment", "class", "you may"], &cells, "there is no environment that you may see")
 }

@@ -41,7 +41,7 @@ async fn add(to: &str, on: Option<&str>, perm: Perm, ttl: Option<Moment>, contex
     }
     let settings = context.settings()?;
     let mut vault = vault::open(context).await?;
-    let environment = vault::environment(&vault, &settings, on)?;
+    let ns_id = vault::namespace(&vault, &settings, on)?;
     let roster = Roster::of(&vault)?;
     let member = roster.find(to, Among::All)?;
     let expires_ms = match ttl {
@@ -49,8 +49,8 @@ async fn add(to: &str, on: Option<&str>, perm: Perm, ttl: Option<Moment>, contex
         Some(moment) => moment.at_ms(vault.now_ms()).map_err(|why| Failure::usage(why.to_string()).on("--ttl"))?,
     };
     let bits = permission_bits(perm);
-    vault.grant(&member.id, &environment.ns_id, bits, expires_ms).await?;
-    let right = roster.right(&environment.ns_id, bits, expires_ms);
+    vault.grant(&member.id, &ns_id, bits, expires_ms).await?;
+    let right = roster.right(&ns_id, bits, expires_ms);
     let given = Given { id: member.id.to_string(), name: member.name, right };
     context.output.result(&given, || given.right.sentence(&given.name))
 }
@@ -67,8 +67,7 @@ async fn list(on: Option<&str>, to: Option<&str>, context: &mut Context) -> Outc
     let settings = context.settings()?;
     let vault = vault::open(context).await?;
     let roster = Roster::of(&vault)?;
-    let only_place =
-        on.map(|on| vault::environment(&vault, &settings, Some(on))).transpose()?.map(|environment| roster.place(&environment.ns_id));
+    let only_place = on.map(|on| vault::namespace(&vault, &settings, Some(on))).transpose()?.map(|ns_id| roster.place(&ns_id));
     let only_member = to.map(|to| roster.find(to, Among::All)).transpose()?;
     let mut rows = Vec::new();
     for member in roster.all().iter().filter(|member| only_member.as_ref().is_none_or(|only| only.id == member.id)) {
@@ -92,13 +91,13 @@ async fn list(on: Option<&str>, to: Option<&str>, context: &mut Context) -> Outc
 async fn remove(to: &str, on: Option<&str>, yes: bool, context: &mut Context) -> Outcome {
     let settings = context.settings()?;
     let mut vault = vault::open(context).await?;
-    let environment = vault::environment(&vault, &settings, on)?;
+    let ns_id = vault::namespace(&vault, &settings, on)?;
     let roster = Roster::of(&vault)?;
     let member = roster.find(to, Among::All)?;
-    let place = roster.place(&environment.ns_id);
-    require_access(&vault, &member.id, &environment.ns_id).map_err(|failure| failure.on(format!("{} in {place}", member.name)))?;
+    let place = roster.place(&ns_id);
+    require_access(&vault, &member.id, &ns_id).map_err(|failure| failure.on(format!("{} in {place}", member.name)))?;
     prompt::confirm(context.person.as_mut(), &format!("Take {}'s access to {place} away?", member.name), yes)?;
-    let removal = vault.revoke(&member.id, &environment.ns_id).await?;
+    let removal = vault.revoke(&member.id, &ns_id).await?;
     worklog::lost(&format!("{} has no access to {place} any more", member.name), &member.name, &removal, &vault, &roster, context)
 }
 

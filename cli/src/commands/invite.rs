@@ -86,11 +86,11 @@ pub async fn revoke(which: &str, yes: bool, context: &mut Context) -> Outcome {
 fn promised_access(vault: &Vault, settings: &Settings, grants: &[Access]) -> Outcome<Vec<(NsId, u8, u64)>> {
     let mut access: Vec<(NsId, u8, u64)> = Vec::with_capacity(grants.len());
     for grant in grants {
-        let environment = vault::environment(vault, settings, Some(&grant.on))?;
-        if access.iter().any(|(ns_id, ..)| *ns_id == environment.ns_id) {
-            return Err(Failure::usage("the environment is named twice").on(grant.on.clone()));
+        let place = vault::namespace(vault, settings, Some(&grant.on))?;
+        if access.iter().any(|(ns_id, ..)| *ns_id == place) {
+            return Err(Failure::usage("the same place is named twice").on(grant.on.clone()));
         }
-        access.push((environment.ns_id, permission_bits(grant.perm), 0));
+        access.push((place, permission_bits(grant.perm), 0));
     }
     Ok(access)
 }

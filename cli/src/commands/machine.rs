@@ -19,13 +19,21 @@ use crate::vault;
 /// `keyvawlt machine`
 pub async fn machine(command: Machine, context: &mut Context) -> Outcome {
     match command {
-        Machine::Create { name, perm, ttl, token_file } => create(&name, perm, ttl, token_file.as_deref(), context).await,
+        Machine::Create { name, on, perm, ttl, token_file } => {
+            create(&name, on.as_deref(), (perm, ttl), token_file.as_deref(), context).await
+        }
         Machine::List => list(context).await,
         Machine::Revoke { machine, yes } => revoke(&machine, yes, context).await,
     }
 }
 
-async fn create(name: &str, perm: MachinePerm, ttl: Moment, token_file: Option<&Path>, context: &mut Context) -> Outcome {
+async fn create(
+    name: &str,
+    on: Option<&str>,
+    (perm, ttl): (MachinePerm, Moment),
+    token_file: Option<&Path>,
+    context: &mut Context,
+) -> Outcome {
     #[derive(Serialize)]
     struct Created<'a> {
         name: &'a str,
@@ -36,7 +44,12 @@ async fn create(name: &str, perm: MachinePerm, ttl: Moment, token_file: Option<&
         token: Option<&'a str>,
         token_file: Option<&'a Path>,
     }
-    let (mut vault, environment) = vault::place(context).await?;
+    let settings = context.settings()?;
+    if on.is_none() {
+        settings.require_environment()?;
+    }
+    let mut vault = vault::open(context).await?;
+    let ns_id = vault::namespace(&vault, &settings, on)?;
     let roster = Roster::of(&vault)?;
     roster.require_admin()?;
     if roster.machines().any(|machine| machine.name == name) {
@@ -47,7 +60,7 @@ async fn create(name: &str, perm: MachinePerm, ttl: Moment, token_file: Option<&
         MachinePerm::Read => permission::READ,
         MachinePerm::Write => permission::READ | permission::WRITE,
     };
-    let new = NewMachine { name: name.to_owned(), access: vec![(environment.ns_id, bits)], ttl_ms: expires_ms - vault.now_ms() };
+    let new = NewMachine { name: name.to_owned(), access: vec![(ns_id, bits)], ttl_ms: expires_ms - vault.now_ms() };
     if let Some(path) = token_file {
         // Before anything is made: a token that cannot be kept would be lost.
         files::create(path, b"", Readers::Owner).map_err(|error| Failure::file(path, "create", &error))?;
@@ -60,7 +73,7 @@ async fn create(name: &str, perm: MachinePerm, ttl: Moment, token_file: Option<&
         }
     };
     let made = Roster::of(&vault)?.find(name, Among::Machines)?;
-    let place = format!("{}/{}", environment.project, environment.name);
+    let place = roster.place(&ns_id);
     let created = Created {
         name,
         id: made.id.to_string(),

@@ -46,6 +46,8 @@ pub(crate) struct Change<'v> {
     objects: Vec<v1::SecretObject>,
     /// Keys drawn for this change; they are held only once it is committed.
     made: BTreeMap<(NsId, u64), Key>,
+    /// A namespace whose head the links vouch for before others.
+    vouched: Option<NsId>,
 }
 
 /// What a finished change sends and becomes.
@@ -158,7 +160,13 @@ impl<'v> Change<'v> {
             records: vec![],
             objects: vec![],
             made: BTreeMap::new(),
+            vouched: None,
         }
+    }
+
+    /// Has the next links vouch for the head of this namespace, however many others there are.
+    pub(crate) fn vouch_for(&mut self, ns_id: &NsId) {
+        self.vouched = Some(*ns_id);
     }
 
     pub(crate) fn vault(&self) -> &'v Vault {
@@ -204,7 +212,7 @@ impl<'v> Change<'v> {
             tip.mseq.checked_sub(named).filter(|beyond| *beyond > 0)
         };
         let mut heads: Vec<(u64, Head)> = self.vault.spaces.tips().filter_map(|tip| Some((beyond(tip)?, head_of(tip)))).collect();
-        heads.sort_by_key(|(beyond, _)| Reverse(*beyond));
+        heads.sort_by_key(|(beyond, head)| (self.vouched != Some(head.ns_id), Reverse(*beyond)));
         heads.into_iter().map(|(_, head)| head).take(MAX_SEEN).collect()
     }
 
@@ -427,6 +435,8 @@ impl Staged {
 
 /// Why a key changes.
 pub(crate) const REASON_LOSS: u8 = 2;
+/// The last key of a namespace: its fence closes the manifest.
+pub(crate) const REASON_UNGUARDED: u8 = 3;
 
 fn wire_object(ns_id: NsId, object: NewObject) -> v1::SecretObject {
     let kind = match object.kind {

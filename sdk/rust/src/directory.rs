@@ -51,7 +51,7 @@ pub(crate) fn note(change: &mut Change, entries: &[(String, String)]) -> Result<
         return Ok(());
     }
     let writes: Vec<SecretWrite> = entries.iter().map(|(name, value)| SecretWrite::new(name.as_str(), value.as_bytes())).collect();
-    write_some(change, &directory, &writes).map(|_| ())
+    write_some(change, &directory, &writes, &BTreeMap::new()).map(|_| ())
 }
 
 impl Vault {

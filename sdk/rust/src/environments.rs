@@ -24,34 +24,50 @@ pub struct Environment {
     pub name: String,
     /// 1 development, 2 staging, 3 production.
     pub class: u8,
-    /// What this identity may do there.
+    /// What this identity may do there; in any of the folders, where it sees only those.
     pub permissions: u8,
     /// Its key must change before the next write.
     pub owed: bool,
+    /// The guarded folders this identity sees, where it does not read the whole environment.
+    pub only: Vec<String>,
 }
 
 impl Vault {
     /// The environments this identity reads, by project and name.
     pub fn environments(&self) -> Result<Vec<Environment>> {
         let state = self.replica.head();
-        let mut environments = Vec::new();
-        for ns_id in self.spaces.keys() {
-            let Some(ns) = state.ns(ns_id).filter(|ns| ns.class != class::DIRECTORY && !ns.archived) else { continue };
-            if ns.parent.is_none() {
-                // One that does not open is among the flaws, and in nobody's way.
-                let Ok(names) = self.names_of(ns_id) else { continue };
-                environments.push(Environment {
-                    ns_id: *ns_id,
-                    project: names.project,
-                    name: names.environment,
-                    class: ns.class,
-                    permissions: self.permissions(ns_id, &self.identity.id()),
-                    owed: state.is_owed(ns_id, self.now_ms()),
-                });
-            }
+        let open =
+            |ns: &NsId| state.lineage(ns).iter().filter_map(|ns| state.ns(ns)).all(|ns| !ns.archived && ns.class != class::DIRECTORY);
+        let mut by_root: BTreeMap<NsId, Vec<NsId>> = BTreeMap::new();
+        for ns_id in self.spaces.keys().filter(|ns_id| open(ns_id)) {
+            by_root.entry(state.lineage(ns_id).last().copied().unwrap_or(*ns_id)).or_default().push(*ns_id);
         }
+        let environments = by_root.into_iter().filter_map(|(root, read)| self.environment_of(&root, read));
+        let mut environments: Vec<Environment> = environments.collect();
         environments.sort_by(|a, b| (&a.project, a.class, &a.name).cmp(&(&b.project, b.class, &b.name)));
         Ok(environments)
+    }
+
+    /// One environment as this identity sees it, by the namespaces of it that it reads; none if no name of it opens: it is then among the flaws,
+    /// and in nobody's way.
+    fn environment_of(&self, root: &NsId, mut read: Vec<NsId>) -> Option<Environment> {
+        let state = self.replica.head();
+        let whole = read.contains(root);
+        let all = read.clone();
+        read.retain(|ns_id| !state.lineage(ns_id).iter().skip(1).any(|above| all.contains(above)));
+        let named: Vec<(NsId, NsNames)> = read.into_iter().filter_map(|ns_id| Some((ns_id, self.names_of(&ns_id).ok()?))).collect();
+        let NsNames { project, environment: name, .. } = named.first()?.1.clone();
+        let mut only: Vec<String> = named.iter().map(|(_, names)| names.prefix.clone()).filter(|_| !whole).collect();
+        only.sort();
+        Some(Environment {
+            ns_id: *root,
+            project,
+            name,
+            class: state.ns(root)?.class,
+            permissions: named.iter().fold(0, |bits, (ns_id, _)| bits | self.permissions(ns_id, &self.identity.id())),
+            owed: named.iter().any(|(ns_id, _)| state.is_owed(ns_id, self.now_ms())),
+            only,
+        })
     }
 
     /// One environment by name.
@@ -72,7 +88,7 @@ impl Vault {
         }
     }
 
-    /// What namespaces are called: `project/environment`, or with a guarded folder's prefix behind. Where this identity reads, by the names
+    /// What namespaces are called: `project/environment`, and a guarded folder of it `project/environment:stripe/`. Where this identity reads, by the names
     /// sealed under the namespace's own key; elsewhere as the directory has them.
     pub fn place_names(&self) -> Result<BTreeMap<NsId, String>> {
         let state = self.replica.head();
@@ -86,7 +102,7 @@ impl Vault {
             if state.ns(ns_id).is_some_and(|ns| ns.class != class::DIRECTORY && !ns.archived) {
                 let Ok(NsNames { project, environment, prefix }) = self.names_of(ns_id) else { continue };
                 let place =
-                    if prefix.is_empty() { format!("{project}/{environment}") } else { format!("{project}/{environment}/{prefix}") };
+                    if prefix.is_empty() { format!("{project}/{environment}") } else { format!("{project}/{environment}:{prefix}") };
                 places.insert(*ns_id, place);
             }
         }

@@ -5,15 +5,14 @@
 //! is not there while something is flawed, gets an error and never less than there is.
 
 use crate::error::{Error, Result};
-use crate::secrets::SecretInfo;
 use crate::space::{Objects, Space, unverified};
 use crate::vault::Vault;
 use keyvawlt_crypto::nk;
 use keyvawlt_crypto::secret::open_name;
 use keyvawlt_ledger::chain::{Questions as _, class};
 use keyvawlt_ledger::manifest::Leaf;
-use keyvawlt_ledger::{Code, Fault, IdentityId, NsId, SecretId, facts, names};
-use std::collections::BTreeMap;
+use keyvawlt_ledger::{Code, Fault, IdentityId, NsId, SecretId, names};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Something that a member signed and nobody can use.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +32,7 @@ pub struct Flaw {
 }
 
 impl Flaw {
-    fn concerns(&self, name: &str) -> bool {
+    pub(crate) fn concerns(&self, name: &str) -> bool {
         self.name.as_deref().map_or_else(|| name.starts_with(&self.prefix), |claimed| claimed == name)
     }
 
@@ -52,6 +51,10 @@ pub(crate) struct Found<'a> {
     pub(crate) leaf: &'a Leaf,
     pub(crate) objects: &'a Objects,
     pub(crate) space: &'a Space,
+    /// Parts of the environment were guarded here: this may have been written elsewhere before.
+    pub(crate) may_have_moved: bool,
+    /// A namespace above has a secret of the same name, which this one took over.
+    pub(crate) took_over: bool,
 }
 
 /// The names of an environment.
@@ -99,38 +102,25 @@ impl<'a> Index<'a> {
     }
 }
 
-impl Found<'_> {
-    /// What a listing shows.
-    pub(crate) fn info(&self) -> Result<SecretInfo> {
-        let newest = self.space.versions(&self.leaf.secret_id).last();
-        let newest = newest.ok_or_else(|| unverified(Fault::new(Code::Root, "a leaf without history")))?;
-        Ok(SecretInfo {
-            name: self.name.clone(),
-            ns_id: self.space.tip.ns_id,
-            secret_id: self.leaf.secret_id,
-            version: self.leaf.version,
-            updated_ms: newest.ts_ms,
-            author: newest.author,
-            facts: facts::read(&self.objects.facts).map_err(unverified)?,
-            deleted: self.leaf.is_deleted(),
-        })
-    }
-}
-
 /// A namespace of an environment, and the names that belong to it.
-struct Part<'a> {
-    ns_id: NsId,
-    prefix: String,
-    space: &'a Space,
+pub(crate) struct Part<'a> {
+    pub(crate) ns_id: NsId,
+    pub(crate) prefix: String,
+    pub(crate) space: &'a Space,
 }
 
 impl Vault {
     /// Everything that members signed and nobody can use, in all environments this identity reads.
     pub fn flaws(&self) -> Vec<Flaw> {
         let state = self.replica.head();
-        let roots =
-            self.spaces.keys().filter(|ns_id| state.ns(ns_id).is_some_and(|ns| ns.parent.is_none() && ns.class != class::DIRECTORY));
-        roots.filter_map(|ns_id| self.index(ns_id).ok()).flat_map(|index| index.flaws).collect()
+        let parts = self.spaces.keys().filter(|ns_id| state.ns(ns_id).is_some_and(|ns| ns.class != class::DIRECTORY));
+        let roots: BTreeSet<NsId> = parts.filter_map(|ns_id| state.lineage(ns_id).last().copied()).collect();
+        roots.iter().flat_map(|root| self.flaws_of(root)).collect()
+    }
+
+    /// The same of one environment and the guarded parts below it.
+    pub fn flaws_of(&self, environment: &NsId) -> Vec<Flaw> {
+        self.index(environment).map_or_else(|_| vec![], |index| index.flaws)
     }
 
     /// All secrets of an environment and its guarded parts by full name.
@@ -139,29 +129,42 @@ impl Vault {
         let mut parts = self.parts(environment, &mut index.flaws)?;
         // Under a guarded prefix the guarded part's leaf, live or deleted, takes the name: the longest prefix comes last.
         parts.sort_by_key(|part| part.prefix.len());
+        let guarded = self.ever_guarded(environment);
         for Part { ns_id, prefix, space } in parts {
             for (name, leaf, objects) in self.named(&ns_id, space, &prefix, &mut index.flaws) {
-                index.by_name.insert(name.clone(), Found { name, leaf, objects, space });
+                let may_have_moved = ns_id != *environment || guarded.iter().any(|prefix| fits(prefix, &name));
+                let took_over = index.by_name.contains_key(&name);
+                index.by_name.insert(name.clone(), Found { name, leaf, objects, space, may_have_moved, took_over });
             }
         }
         Ok(index)
     }
 
+    /// The prefixes that are or were guarded in an environment.
+    fn ever_guarded(&self, environment: &NsId) -> Vec<String> {
+        let family = self.replica.head().family(environment).into_iter();
+        let below = family.filter(|ns_id| ns_id != environment && self.spaces.contains_key(ns_id));
+        below.filter_map(|ns_id| Some(self.names_of(&ns_id).ok()?.prefix)).collect()
+    }
+
     /// The part of an environment that a name belongs to, with its prefix: the one with the longest fitting prefix.
     pub(crate) fn home_of(&self, environment: &NsId, name: &str) -> Result<(NsId, String)> {
-        let fits = |prefix: &str| if prefix.is_empty() || prefix.ends_with('/') { name.starts_with(prefix) } else { name == prefix };
         let mut flaws = Vec::new();
-        let parts = self.parts(environment, &mut flaws)?.into_iter().filter(|part| fits(&part.prefix));
+        let parts = self.parts(environment, &mut flaws)?;
         // A part that does not open may be the narrower home: what belongs there must not go to those who read more.
         if let Some(flaw) = flaws.iter().find(|flaw| flaw.concerns(name)) {
             return Err(flaw.error());
         }
-        let home = parts.max_by_key(|part| part.prefix.len()).ok_or(Error::Forbidden)?;
-        Ok((home.ns_id, home.prefix))
+        let homes = parts.iter().filter(|part| fits(&part.prefix, name));
+        let home = homes.max_by_key(|part| part.prefix.len()).ok_or_else(|| {
+            let yours: Vec<&str> = parts.iter().map(|part| part.prefix.as_str()).collect();
+            Error::Refused(Fault::new(Code::Authority, format!("{name} lies outside of what you see here: {}", yours.join(", "))))
+        })?;
+        Ok((home.ns_id, home.prefix.clone()))
     }
 
     /// The namespaces of an environment that this identity reads, but those that do not open or claim what is not theirs.
-    fn parts(&self, environment: &NsId, flaws: &mut Vec<Flaw>) -> Result<Vec<Part<'_>>> {
+    pub(crate) fn parts(&self, environment: &NsId, flaws: &mut Vec<Flaw>) -> Result<Vec<Part<'_>>> {
         let state = self.replica.head();
         let family: Vec<NsId> = state.family(environment).into_iter().filter(|ns| self.spaces.contains_key(ns)).collect();
         if family.is_empty() {
@@ -201,7 +204,13 @@ impl Vault {
     }
 
     /// One namespace's secrets by full name; a name that two live leaves claim is nobody's.
-    fn named<'a>(&self, ns_id: &NsId, space: &'a Space, prefix: &str, flaws: &mut Vec<Flaw>) -> Vec<(String, &'a Leaf, &'a Objects)> {
+    pub(crate) fn named<'a>(
+        &self,
+        ns_id: &NsId,
+        space: &'a Space,
+        prefix: &str,
+        flaws: &mut Vec<Flaw>,
+    ) -> Vec<(String, &'a Leaf, &'a Objects)> {
         let mut by_name: BTreeMap<String, Vec<(&Leaf, &Objects)>> = BTreeMap::new();
         let flaw = |leaf: &Leaf, name, fault| Flaw {
             ns_id: *ns_id,
@@ -235,15 +244,21 @@ impl Vault {
         named
     }
 
-    fn open_name(&self, ns_id: &NsId, prefix: &str, leaf: &Leaf, objects: &Objects) -> Result<String, Fault> {
+    /// The full name of a leaf of a namespace with this prefix.
+    pub(crate) fn open_name(&self, ns_id: &NsId, prefix: &str, leaf: &Leaf, objects: &Objects) -> Result<String, Fault> {
         let key = self.key_of(ns_id, nk::epoch_of(&objects.name)?)?;
         let relative = open_name(&key, &self.org_id, ns_id, &leaf.secret_id, &objects.name)?;
         names::join(prefix, &relative)
     }
 }
 
+/// Whether a name lies under a prefix: in the folder, or it is the one secret.
+pub(crate) fn fits(prefix: &str, name: &str) -> bool {
+    if prefix.is_empty() || prefix.ends_with('/') { name.starts_with(prefix) } else { name == prefix }
+}
+
 /// A guarded part lies strictly within its parent, which is the environment or a folder.
-fn is_below(prefix: &str, above: &str) -> bool {
+pub(crate) fn is_below(prefix: &str, above: &str) -> bool {
     (above.is_empty() || above.ends_with('/')) && prefix.len() > above.len() && prefix.starts_with(above)
 }
 

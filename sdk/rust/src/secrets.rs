@@ -4,18 +4,16 @@ use crate::change::{Change, NewObject};
 use crate::error::{Error, Result};
 use crate::facts::facts_object;
 use crate::index::{Flaw, Found};
+use crate::past::number;
 use crate::random::{self, rng};
-use crate::space::{VersionRow, unverified};
+use crate::space::unverified;
 use crate::vault::Vault;
-use crate::wire::rpc;
-use bytes::Bytes;
-use keyvawlt_crypto::secret::{Payload, open_version, seal_name, seal_version};
-use keyvawlt_ledger::chain::{Questions, permission};
+use keyvawlt_crypto::secret::{CopiedFrom, Payload, open_version, seal_name, seal_version};
+use keyvawlt_ledger::chain::Questions;
 use keyvawlt_ledger::facts;
 use keyvawlt_ledger::limits::MAX_OPS;
 use keyvawlt_ledger::manifest::{DELETED, Leaf, ObjectKind, object_hash};
 use keyvawlt_ledger::{Code, Fault, Hash, NsId, SecretId, names};
-use keyvawlt_proto::v1;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use record::{Secret, SecretInfo, SecretWrite, VersionInfo};
@@ -25,12 +23,12 @@ mod record;
 impl Vault {
     /// The live secrets of an environment, in order of their names.
     pub fn list(&self, environment: &NsId) -> Result<Vec<SecretInfo>> {
-        self.index(environment)?.all()?.filter(|found| !found.leaf.is_deleted()).map(Found::info).collect()
+        self.index(environment)?.all()?.filter(|found| !found.leaf.is_deleted()).map(|found| self.info(found)).collect()
     }
 
     /// The deleted secrets of an environment.
     pub fn list_deleted(&self, environment: &NsId) -> Result<Vec<SecretInfo>> {
-        self.index(environment)?.all()?.filter(|found| found.leaf.is_deleted()).map(Found::info).collect()
+        self.index(environment)?.all()?.filter(|found| found.leaf.is_deleted()).map(|found| self.info(found)).collect()
     }
 
     /// Opens one secret.
@@ -55,56 +53,6 @@ impl Vault {
         self.index(environment)?.all()?.filter(|found| !found.leaf.is_deleted()).map(|found| self.open_found(found)).collect()
     }
 
-    /// Opens an earlier version; its sealed value is fetched, and checked against the history this client has verified.
-    pub async fn read_version(&self, environment: &NsId, name: &str, version: u64) -> Result<Secret> {
-        let (ns_id, row) = self.version_row(environment, name, version)?;
-        let leaf = &row.leaf;
-        if leaf.is_deleted() {
-            return Err(Error::not_found("version", format!("{name}@{version}")));
-        }
-        let request = v1::ReadVersionRequest {
-            org_id: Bytes::copy_from_slice(&self.org_id.0),
-            ns_id: Bytes::copy_from_slice(&ns_id.0),
-            secret_id: Bytes::copy_from_slice(&leaf.secret_id.0),
-            version,
-        };
-        let answer = self.session.call(async |client, token| rpc::read_version(client, Some(token), request.clone()).await).await?;
-        let same = |kind, object: &[u8]| object_hash(kind, object) == leaf.hash_of(kind);
-        if !same(ObjectKind::Payload, &answer.payload) || !same(ObjectKind::Dek, &answer.dek) {
-            return Err(unverified(Fault::new(Code::Root, "the version is not the one its signed leaf names")));
-        }
-        let key = self.key_of(&ns_id, leaf.epoch).map_err(unverified)?;
-        let payload = open_version(&key, &self.org_id, &ns_id, &leaf.secret_id, version, leaf.epoch, &answer.payload, &answer.dek)
-            .map_err(unverified)?;
-        if names::join(&self.names_of(&ns_id)?.prefix, &payload.name).map_err(unverified)? != name {
-            return Err(unverified(Fault::new(Code::Name, "the version's name is not the secret's")));
-        }
-        let info = SecretInfo {
-            name: name.to_owned(),
-            ns_id,
-            secret_id: leaf.secret_id,
-            version,
-            updated_ms: row.ts_ms,
-            author: row.author,
-            facts: None,
-            deleted: false,
-        };
-        Ok(Secret { info, value: payload.value, note: payload.note, tags: payload.tags })
-    }
-
-    /// A secret's versions, newest first.
-    pub fn history(&self, environment: &NsId, name: &str) -> Result<Vec<VersionInfo>> {
-        let index = self.index(environment)?;
-        let found = index.get(name)?;
-        let version = |row: &VersionRow| VersionInfo {
-            version: row.leaf.version,
-            at_ms: row.ts_ms,
-            author: row.author,
-            deleted: row.leaf.is_deleted(),
-        };
-        Ok(found.space.versions(&found.leaf.secret_id).iter().rev().map(version).collect())
-    }
-
     /// Writes values, new or as new versions, in one change per thousand. Returns the versions written.
     pub async fn write(&mut self, environment: &NsId, writes: &[SecretWrite]) -> Result<Vec<u64>> {
         let distinct: BTreeSet<&str> = writes.iter().map(|write| write.name.as_str()).collect();
@@ -116,7 +64,14 @@ impl Vault {
         }
         let mut versions = Vec::new();
         for some in writes.chunks(MAX_OPS) {
-            versions.extend(self.change(|change| write_some(change, environment, some)).await?);
+            let mut written = self.change(|change| write_some(change, environment, some, &Pasts::new())).await;
+            if matches!(written, Err(Error::Conflict { .. })) {
+                // Perhaps only for what has to be known, or done, before secrets that are or were moved are written.
+                self.finish_moves(environment, some).await?;
+                let pasts = self.pasts_of_deleted(environment, some.iter().map(|write| write.name.as_str())).await?;
+                written = self.change(|change| write_some(change, environment, some, &pasts)).await;
+            }
+            versions.extend(written?);
         }
         Ok(versions)
     }
@@ -134,7 +89,7 @@ impl Vault {
     /// Brings a deleted secret back with its last value.
     pub async fn restore(&mut self, environment: &NsId, name: &str) -> Result<u64> {
         self.sync().await?;
-        let history = self.history(environment, name)?;
+        let history = self.history(environment, name).await?;
         if !history.first().is_some_and(|newest| newest.deleted) {
             return Err(Error::invalid("name", format!("{name} is not deleted")));
         }
@@ -145,7 +100,7 @@ impl Vault {
     /// Writes an earlier version's value as the newest version.
     pub async fn rollback(&mut self, environment: &NsId, name: &str, to: u64) -> Result<u64> {
         self.sync().await?;
-        let newest = self.history(environment, name)?.first().map_or(0, |newest| newest.version);
+        let newest = self.history(environment, name).await?.first().map_or(0, |newest| newest.version);
         let old = self.read_version(environment, name, to).await?;
         let write = SecretWrite {
             name: name.to_owned(),
@@ -160,6 +115,13 @@ impl Vault {
     }
 
     pub(crate) fn open_found(&self, found: &Found) -> Result<Secret> {
+        let payload = self.open_payload(found)?;
+        let mut info = self.info(found)?;
+        info.version = number(payload.from.as_ref(), found.leaf.version);
+        Ok(Secret { info, value: payload.value, note: payload.note, tags: payload.tags })
+    }
+
+    pub(crate) fn open_payload(&self, found: &Found) -> Result<Payload> {
         let (ns_id, leaf) = (found.space.tip.ns_id, found.leaf);
         let key = self.key_of(&ns_id, leaf.epoch).map_err(unverified)?;
         let (payload, dek) = (&found.objects.payload, &found.objects.dek);
@@ -169,18 +131,14 @@ impl Vault {
         if names::join(&prefix, &payload.name).map_err(unverified)? != found.name {
             return Err(unverified(Fault::new(Code::Name, "the value's name is not the listed one")));
         }
-        Ok(Secret { info: found.info()?, value: payload.value, note: payload.note, tags: payload.tags })
-    }
-
-    fn version_row(&self, environment: &NsId, name: &str, version: u64) -> Result<(NsId, VersionRow)> {
-        let index = self.index(environment)?;
-        let found = index.get(name)?;
-        let row = found.space.versions(&found.leaf.secret_id).iter().find(|row| row.leaf.version == version);
-        row.map(|row| (found.space.tip.ns_id, row.clone())).ok_or_else(|| Error::not_found("version", format!("{name}@{version}")))
+        Ok(payload)
     }
 }
 
-pub(crate) fn write_some(change: &mut Change, environment: &NsId, writes: &[SecretWrite]) -> Result<Vec<u64>> {
+/// Where deleted secrets that are written anew were copied from.
+pub(crate) type Pasts = BTreeMap<SecretId, Option<CopiedFrom>>;
+
+pub(crate) fn write_some(change: &mut Change, environment: &NsId, writes: &[SecretWrite], pasts: &Pasts) -> Result<Vec<u64>> {
     let vault = change.vault();
     let index = vault.index(environment)?;
     let mut by_home: BTreeMap<NsId, (Vec<Leaf>, Vec<NewObject>)> = BTreeMap::new();
@@ -190,22 +148,26 @@ pub(crate) fn write_some(change: &mut Change, environment: &NsId, writes: &[Secr
         homes.insert(vault.home_of(environment, &write.name)?.0);
     }
     for home in &homes {
-        if vault.permissions(home, &vault.identity.id()) & permission::WRITE == 0 {
-            return Err(Error::Forbidden);
-        }
+        vault.require_write(home)?;
         change.settle(home)?;
     }
     for write in writes {
         let (home, prefix) = vault.home_of(environment, &write.name)?;
-        let before = index.before(&write.name)?.filter(|found| found.space.tip.ns_id == home);
-        let version = before.map_or(0, |found| found.leaf.version);
-        let live = before.filter(|found| !found.leaf.is_deleted()).map_or(0, |found| found.leaf.version);
+        let known = index.before(&write.name)?;
+        let before = known.filter(|found| found.space.tip.ns_id == home);
+        if known.is_some_and(|found| before.is_none() && !found.leaf.is_deleted()) {
+            return Err(Error::Conflict { why: format!("{} is being moved into a guarded folder", write.name) });
+        }
+        let from = before.map(|found| past(vault, found, pasts)).transpose()?.flatten();
+        let version =
+            known.map_or(0, |found| if before.is_some() { number(from.as_ref(), found.leaf.version) } else { vault.number_of(found) });
+        let live = if known.is_some_and(|found| found.leaf.is_deleted()) { 0 } else { version };
         if write.if_version.is_some_and(|wanted| wanted != version && wanted != live) {
             return Err(Error::Conflict { why: format!("{} is at version {version}", write.name) });
         }
         let added = by_home.get(&home).map_or(0, |(leaves, _)| leaves.iter().filter(|leaf| leaf.version == 1).count() as u64);
-        let (leaf, objects) = seal_write(change, &home, &prefix, write, before, added)?;
-        versions.push(leaf.version);
+        let (leaf, objects) = seal_write(change, &home, &prefix, write, before, from.clone(), added)?;
+        versions.push(number(from.as_ref(), leaf.version));
         let entry = by_home.entry(home).or_default();
         entry.0.push(leaf);
         entry.1.extend(objects);
@@ -216,6 +178,15 @@ pub(crate) fn write_some(change: &mut Change, environment: &NsId, writes: &[Secr
     Ok(versions)
 }
 
+/// Where a secret that is written again was copied from.
+fn past(vault: &Vault, found: &Found, pasts: &Pasts) -> Result<Option<CopiedFrom>> {
+    if !found.may_have_moved || !found.leaf.is_deleted() {
+        return Ok(vault.past_of(found));
+    }
+    let moved = || Error::Conflict { why: format!("{} was deleted meanwhile", found.name) };
+    pasts.get(&found.leaf.secret_id).cloned().ok_or_else(moved)
+}
+
 /// Seals one value as the next version of its secret.
 fn seal_write(
     change: &mut Change,
@@ -223,6 +194,7 @@ fn seal_write(
     prefix: &str,
     write: &SecretWrite,
     before: Option<&Found>,
+    from: Option<CopiedFrom>,
     added: u64,
 ) -> Result<(Leaf, Vec<NewObject>)> {
     let org_id = change.vault().org_id;
@@ -238,6 +210,7 @@ fn seal_write(
     let mut payload = Payload::new(relative, write.value.to_vec());
     payload.note = write.note.clone().or_else(|| old.as_ref().map(|old| old.note.clone())).unwrap_or_default();
     payload.tags = write.tags.clone().or_else(|| old.as_ref().map(|old| old.tags.clone())).unwrap_or_default();
+    payload.from = from;
     let sealed = seal_version(&key, &org_id, home, &secret_id, version, epoch, &payload, &mut rng())
         .map_err(|fault| Error::invalid("value", fault.why))?;
     let facts = facts_object(write.facts.as_ref(), old.as_ref().and_then(|old| old.info.facts.as_ref()))?;
@@ -296,30 +269,32 @@ fn discard_some(change: &mut Change, flaws: &[Flaw]) -> Result<()> {
 }
 
 fn delete_leaves(change: &mut Change, by_home: BTreeMap<NsId, Vec<Leaf>>) -> Result<()> {
-    let vault = change.vault();
     for (home, leaves) in by_home {
-        if vault.permissions(&home, &vault.identity.id()) & permission::WRITE == 0 {
-            return Err(Error::Forbidden);
-        }
-        let ns = change.replica.head().known_ns(&home).map_err(Error::Refused)?;
-        let mseq = change.space(&home)?.tip.mseq + 1;
-        let mut objects = Vec::new();
-        let deleted = leaves.into_iter().map(|leaf| {
-            // A deleted key needs no reminder.
-            objects.push(NewObject { secret_id: leaf.secret_id, version: leaf.version + 1, kind: ObjectKind::Facts, data: facts::none() });
-            Leaf {
-                version: leaf.version + 1,
-                epoch: ns.epoch,
-                flags: DELETED,
-                mseq,
-                payload_hash: Hash::ZERO,
-                dek_hash: Hash::ZERO,
-                facts_hash: object_hash(ObjectKind::Facts, &facts::none()),
-                ..leaf
-            }
-        });
-        let deleted = deleted.collect();
+        change.vault().require_write(&home)?;
+        let (deleted, objects) = deletions(change, &home, leaves)?;
         change.write(home, deleted, objects, vec![])?;
     }
     Ok(())
+}
+
+/// The next versions of secrets of one namespace, which delete them.
+pub(crate) fn deletions(change: &mut Change, home: &NsId, leaves: Vec<Leaf>) -> Result<(Vec<Leaf>, Vec<NewObject>)> {
+    let epoch = change.replica.head().known_ns(home).map_err(Error::Refused)?.epoch;
+    let mseq = change.space(home)?.tip.mseq + 1;
+    let mut objects = Vec::new();
+    let deleted = leaves.into_iter().map(|leaf| {
+        // A deleted key needs no reminder.
+        objects.push(NewObject { secret_id: leaf.secret_id, version: leaf.version + 1, kind: ObjectKind::Facts, data: facts::none() });
+        Leaf {
+            version: leaf.version + 1,
+            epoch,
+            flags: leaf.flags | DELETED,
+            mseq,
+            payload_hash: Hash::ZERO,
+            dek_hash: Hash::ZERO,
+            facts_hash: object_hash(ObjectKind::Facts, &facts::none()),
+            ..leaf
+        }
+    });
+    Ok((deleted.collect(), objects))
 }

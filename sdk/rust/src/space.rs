@@ -189,6 +189,11 @@ impl Space {
         self.leaves.0.values().filter_map(|leaf| Some((leaf, self.objects.get(&leaf.secret_id)?)))
     }
 
+    /// One secret's leaf and objects.
+    pub(crate) fn entry(&self, id: &SecretId) -> Option<(&Leaf, &Objects)> {
+        Some((self.leaves.0.get(id)?, self.objects.get(id)?))
+    }
+
     /// A secret's versions, oldest first.
     pub(crate) fn versions(&self, id: &SecretId) -> &[VersionRow] {
         self.history.get(id).map_or(&[], Vec::as_slice)

@@ -111,21 +111,26 @@ impl Vault {
         let names = self.display_names()?;
         for environment in self.environments()? {
             let index = self.index(&environment.ns_id)?;
-            let named = index.usable().filter(|found| !found.leaf.is_deleted());
-            let named = named.map(|found| (found.space.tip.ns_id, found.leaf, found.name.clone()));
+            let (mut named, mut buried) = (Vec::new(), None);
+            for found in index.usable().filter(|found| !found.leaf.is_deleted()) {
+                let places = self.lies_under(found, &mut buried)?;
+                named.push((found.space.tip.ns_id, places, self.number_of(found), found.name.clone()));
+            }
             // What no name leads to was readable all the same.
             let flawed = index.flaws.iter().filter_map(|flaw| {
                 let leaf = self.spaces.get(&flaw.ns_id).ok()??.leaf(&flaw.secret_id?)?;
-                Some((flaw.ns_id, leaf, flaw.name.clone().unwrap_or_else(|| "(a name that does not open)".to_owned())))
+                let name = flaw.name.clone().unwrap_or_else(|| "(a name that does not open)".to_owned());
+                Some((flaw.ns_id, vec![(flaw.ns_id, leaf.epoch)], leaf.version, name))
             });
-            for (ns_id, leaf, name) in named.chain(flawed) {
-                for lost in lost.iter().filter(|lost| lost.read.get(&ns_id).is_some_and(|epoch| leaf.epoch <= *epoch)) {
+            for (ns_id, places, version, name) in named.into_iter().chain(flawed) {
+                let known_to = |lost: &&Lost| places.iter().any(|(ns_id, epoch)| lost.read.get(ns_id).is_some_and(|last| epoch <= last));
+                for lost in lost.iter().filter(known_to) {
                     items.push(RotateItem {
                         project: environment.project.clone(),
                         environment: environment.name.clone(),
                         name: name.clone(),
                         ns_id,
-                        version: leaf.version,
+                        version,
                         because_of: names.get(&lost.who).cloned().unwrap_or_else(|| lost.who.to_string()),
                     });
                 }

@@ -142,8 +142,8 @@ pub async fn discard(yes: bool, context: &mut Context) -> Outcome {
         deleted: Vec<String>,
     }
     let (mut vault, environment) = vault::place(context).await?;
-    let mut flaws = vault.flaws();
-    flaws.retain(|flaw| flaw.ns_id == environment.ns_id && flaw.secret_id.is_some());
+    let mut flaws = vault.flaws_of(&environment.ns_id);
+    flaws.retain(|flaw| flaw.secret_id.is_some());
     let deleted: Vec<String> = flaws.iter().filter_map(|flaw| flaw.secret_id).map(|id| id.to_string()).collect();
     if deleted.is_empty() {
         return context.output.result(&Discarded { deleted }, || "nothing is damaged".to_owned());

@@ -176,7 +176,7 @@ pub async fn history(name: &SecretName, context: &mut Context) -> Outcome {
     }
     let (vault, environment) = vault::place(context).await?;
     let people = People::of(&vault)?;
-    let versions = vault.history(&environment.ns_id, name.as_str())?.into_iter().map(|version| Version {
+    let versions = vault.history(&environment.ns_id, name.as_str()).await?.into_iter().map(|version| Version {
         version: version.version,
         at: display_ms(version.at_ms),
         by: people.name(&version.author),
