@@ -2,6 +2,7 @@
 
 mod access;
 mod evidence;
+mod histories;
 mod invites;
 mod logins;
 mod manifests;

@@ -6,11 +6,13 @@ use crate::writing::sign_manifest;
 use keyvawlt_ledger::bundle::Bundle;
 use keyvawlt_ledger::canon::{Blob, Canon};
 use keyvawlt_ledger::cbor::{self, Value};
-use keyvawlt_ledger::chain::{Body, Checkpoint, Entry, Key, Link, NamespaceCreate, Policy, Replica, Tip, View, apply, class, state_hash};
+use keyvawlt_ledger::chain::{
+    Applied, Body, Checkpoint, Entry, Key, Link, NamespaceCreate, Policy, Replica, Tip, View, apply, class, state_hash,
+};
 use keyvawlt_ledger::manifest::{Leaf, ManifestLink};
 use keyvawlt_ledger::merkle::Frontier;
 use keyvawlt_ledger::wrap::Wrap;
-use keyvawlt_ledger::{Domain, Hash, NsId, Signed, account, assertion, facts, names};
+use keyvawlt_ledger::{Domain, Fault, Hash, NsId, Signed, account, assertion, facts, names};
 use proptest::prelude::*;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -216,24 +218,27 @@ impl View for Rows {
     }
 }
 
+/// Judges a link as a server does: over the rows it names, which are loaded from `state` until nothing is missing.
+pub fn judged_by_rows<V: View>(state: &V, tip: &Tip, link: &Signed, now_ms: u64) -> Result<Applied, Fault> {
+    let mut rows = Rows { loaded: BTreeMap::new(), scanned: BTreeMap::new(), missed: RefCell::default(), state: state.state_hash() };
+    for _ in 0..30 {
+        let judged = apply(&rows, tip, link, now_ms);
+        let (keys, prefixes) = rows.missed.take();
+        if keys.is_empty() && prefixes.is_empty() {
+            return judged;
+        }
+        rows.loaded.extend(keys.into_iter().map(|key| (key.clone(), state.get(&key))));
+        rows.scanned.extend(prefixes.into_iter().map(|prefix| (prefix.clone(), state.scan(&prefix))));
+    }
+    panic!("a handful of rounds load everything");
+}
+
 #[test]
 fn a_server_that_loads_only_the_named_rows_judges_the_same() {
     for (seq, link) in story().links.iter().enumerate() {
         let replica = until(seq);
         let whole = apply(&replica.head(), replica.tip(), link, story().now).unwrap();
-        let state = replica.head().state_hash();
-        let mut rows = Rows { loaded: BTreeMap::new(), scanned: BTreeMap::new(), missed: RefCell::default(), state };
-        let judged = (0..30).find_map(|_| {
-            let judged = apply(&rows, replica.tip(), link, story().now);
-            let (keys, prefixes) = rows.missed.take();
-            if keys.is_empty() && prefixes.is_empty() {
-                return Some(judged);
-            }
-            rows.loaded.extend(keys.into_iter().map(|key| (key.clone(), replica.head().get(&key))));
-            rows.scanned.extend(prefixes.into_iter().map(|prefix| (prefix.clone(), replica.head().scan(&prefix))));
-            None
-        });
-        let judged = judged.expect("a handful of rounds load everything").unwrap();
+        let judged = judged_by_rows(&replica.head(), replica.tip(), link, story().now).unwrap();
         assert_eq!((judged.changes, judged.needs, judged.hash), (whole.changes, whole.needs, whole.hash), "link {seq}");
     }
 }

@@ -23,7 +23,9 @@ fn hashed(state: &impl View) -> Entries {
 
 fn history(links: &[Signed]) -> Frontier {
     let mut history = Frontier::default();
-    links.iter().for_each(|link| history.push(leaf_hash(&link.hash(hash::LINK).0)));
+    for link in links {
+        history.push(leaf_hash(&link.hash(hash::LINK).0));
+    }
     history
 }
 
@@ -151,7 +153,9 @@ fn production() -> (NsId, Vec<Signed>, Vec<Hash>, Vec<Leaf>) {
 
 fn frontier(hashes: &[Hash]) -> Frontier {
     let mut history = Frontier::default();
-    hashes.iter().for_each(|hash| history.push(leaf_hash(&hash.0)));
+    for hash in hashes {
+        history.push(leaf_hash(&hash.0));
+    }
     history
 }
 
