@@ -59,6 +59,17 @@ pub(crate) fn page_token<const N: usize>(token: &str) -> Result<Option<[u8; N]>>
     hex::decode(token).ok().and_then(|bytes| bytes.try_into().ok()).map(Some).ok_or_else(foreign)
 }
 
+/// The name of an actor in audit events: the longest is `invite:` and an id. Empty for everybody.
+const MAX_ACTOR: usize = 64;
+
+/// `actor`.
+pub(crate) fn actor(name: &str) -> Result<Option<String>> {
+    if name.len() > MAX_ACTOR {
+        return Err(Error::invalid("actor", format!("at most {MAX_ACTOR} bytes")));
+    }
+    Ok(Some(name.to_owned()).filter(|name| !name.is_empty()))
+}
+
 /// Which object, out.
 pub(crate) fn object_kind(kind: ObjectKind) -> v1::ObjectKind {
     match kind {

@@ -126,9 +126,10 @@ impl OrganizationService for Api {
                 let org = fields::id("org_id", &request.org_id, OrgId::from_slice)?;
                 let limit = fields::page_size(request.page_size, EVENTS.0, EVENTS.1)?;
                 let before = fields::page_token(&request.page_token)?;
+                let actor = fields::actor(&request.actor)?;
                 let tx = self.parts.store.read().await?;
                 let caller = Caller::find(&tx, subject).await?;
-                let permit = self.permit(&tx, caller, ListAuditEvents { org, limit, before }).await?;
+                let permit = self.permit(&tx, caller, ListAuditEvents { org, limit, before, actor }).await?;
                 let page = organizations::list_audit_events(&permit).await?;
                 tx.commit().await?;
                 Ok(v1::ListAuditEventsResponse {

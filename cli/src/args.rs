@@ -140,6 +140,8 @@ pub enum Command {
     Export(delivery::Export),
     /// Set secrets from a file
     Import(delivery::Import),
+    /// Remove somebody in one step, and list all that could be decrypted
+    Offboard(structure::Offboard),
     /// Secrets to rotate because somebody lost access
     #[command(subcommand)]
     Worklog(structure::Worklog),
@@ -267,7 +269,12 @@ mod tests {
             "export --format json -o out.json --only A,B",
             "import .env --dry-run --on-conflict skip",
             "import - --format json",
+            "offboard Bob --dry-run --with-machines --report bob.md",
+            "offboard Bob --report bob --report-format json --yes",
             "worklog list",
+            "worklog list --of Bob --fetched --report list.json",
+            "worklog assign stripe/key --to Ada --due 7d --note n --remind -e production",
+            "worklog resolve stripe/key --reason unused",
             "trust list",
             "keys show",
             "keys rotate --compromised --yes",
@@ -309,6 +316,9 @@ mod tests {
             "guard a//",
             "unguard",
             "member invite --role machine",
+            "offboard",
+            "offboard Bob --report-format json",
+            "worklog resolve stripe/key",
         ];
         for line in lines {
             assert!(parse(line).is_err(), "{line}");

@@ -3,7 +3,7 @@
 //! Invariant: this is the only place that joins arguments, settings, the vault and printing.
 
 use crate::args::account::Config;
-use crate::args::structure::{Trust, Worklog};
+use crate::args::structure::Trust;
 use crate::args::{Cli, Command, Evidence, Global};
 use crate::evidence;
 use crate::failure::{Failure, Outcome};
@@ -22,6 +22,7 @@ mod keys;
 mod local;
 mod machine;
 mod member;
+mod offboard;
 mod org;
 mod project;
 mod run;
@@ -79,7 +80,8 @@ async fn perform(command: Command, context: &mut Context) -> Outcome {
         Command::Join(arguments) => join::join(arguments, context).await,
         Command::Grant(command) => grant::grant(command, context).await,
         Command::Machine(command) => machine::machine(command, context).await,
-        Command::Worklog(Worklog::List) => worklog::list(context).await,
+        Command::Offboard(arguments) => offboard::offboard(arguments, context).await,
+        Command::Worklog(command) => worklog::worklog(command, context).await,
         Command::Trust(Trust::List) => trust::list(context).await,
         Command::Keys(command) => keys::keys(command, context).await,
         Command::Password(command) => ways::password(command, context).await,

@@ -44,12 +44,13 @@ pub(crate) async fn remove(
     }
     for item in &removal.worklist {
         let place = format!("{}/{}", item.project, item.environment);
-        stage.show("to be replaced", format!("{} in {place}, version {}, readable by {}", item.name, item.version, item.because_of))?;
+        let readers: Vec<&str> = item.lost_by.iter().map(|lost| lost.name.as_str()).collect();
+        stage.show("to be replaced", format!("{} in {place}, version {}, readable by {}", item.name, item.version, readers.join(", ")))?;
     }
     anyhow::ensure!(removal.rekeyed.contains(&places.production) && removal.worklist.len() == 2, "the removal is complete");
 
     adas.write(&places.production, &[SecretWrite::new("stripe/live_key", "sk_live_replaced")]).await?;
-    stage.show("Ada replaces", format!("stripe/live_key; still open on the list: {}", adas.worklist()?.len()))?;
+    stage.show("Ada replaces", format!("stripe/live_key; still open on the list: {}", adas.worklist().await?.len()))?;
     let (epoch, holders) = world.database.key_holders(&places.production).await?;
     anyhow::ensure!(epoch == 2 && !holders.contains(&cleo.id), "the new key is not for Cleo");
     stage.holds(format!(

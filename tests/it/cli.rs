@@ -5,6 +5,8 @@ mod guard;
 mod keys;
 mod lists;
 mod machines;
+mod offboarding;
+
 mod people;
 mod rollback;
 mod run;

@@ -203,19 +203,19 @@ async fn taking_the_folder_away_gives_it_a_new_key(world: World) {
     team.sets("stripe/key", "k2").await;
     team.bob.sync().await.unwrap();
     assert_eq!(seen(&team.bob, &production), [("stripe/key".to_owned(), 2, "k2".to_owned())]);
-    assert_eq!(team.ada.worklist().unwrap(), []);
+    assert_eq!(team.ada.worklist().await.unwrap(), []);
 
     // A loss of the whole environment is one of the folder too, and parents come first; what was lost stays on the list wherever it is moved.
     team.sets("aws/key", "a1").await;
     let removal = team.ada.remove_member(&bob).await.unwrap();
     assert_eq!(removal.rekeyed, [production, stripe]);
     team.ada.guard(&production, "aws/").await.unwrap();
-    let names = |vault: &Vault| vault.worklist().unwrap().into_iter().map(|item| item.name).collect::<Vec<_>>();
-    assert_eq!(names(&team.ada), ["aws/key", "stripe/key"]);
+    let names = async |vault: &Vault| vault.worklist().await.unwrap().into_iter().map(|item| item.name).collect::<Vec<_>>();
+    assert_eq!(names(&team.ada).await, ["aws/key", "stripe/key"]);
     team.ada.unguard(&production, "aws/").await.unwrap();
-    assert_eq!(names(&team.ada), ["aws/key", "stripe/key"]);
+    assert_eq!(names(&team.ada).await, ["aws/key", "stripe/key"]);
     team.sets("aws/key", "a2").await;
-    assert_eq!(names(&team.ada), ["stripe/key"]);
+    assert_eq!(names(&team.ada).await, ["stripe/key"]);
 
     // Access that ends by itself is settled by the next write, parents first.
     team.ada.grant(&carols, &production, 1, world.now_ms() + 3_600_000).await.unwrap();

@@ -142,7 +142,7 @@ async fn leaked_keys_open_nothing_new(world: World) {
     assert!(!mine.environment("web", "production").unwrap().owed);
     assert!(epoch(&mine) > before);
     mine.write(&production, &[SecretWrite::new("stripe/key", "sk_2")]).await.unwrap();
-    assert_eq!(mine.worklist().unwrap(), vec![], "a new version settles it");
+    assert_eq!(mine.worklist().await.unwrap(), vec![], "a new version settles it");
     drop(mine);
     let bobs = bob.account.open(bob.account.organizations()[0], &bob.state).await.unwrap();
     assert_eq!(read(&bobs), "sk_2");

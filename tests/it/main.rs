@@ -14,6 +14,7 @@ mod fences;
 mod guard;
 mod keys;
 mod layers;
+mod offboarding;
 mod story;
 mod together;
 mod tour;

@@ -51,10 +51,10 @@ async fn a_team_shares_secrets_an_agent_reads_one_and_a_leaver_reads_nothing_new
     let removal = vault.remove_member(&member.id).await.unwrap();
     assert!(removal.rekeyed.contains(&production));
     assert_eq!(removal.worklist.len(), 2);
-    assert_eq!(vault.worklist().unwrap().len(), 2);
+    assert_eq!(vault.worklist().await.unwrap().len(), 2);
     assert!(matches!(bobs.sync().await, Err(Error::Forbidden)));
     vault.write(&production, &[SecretWrite::new("stripe/key", "sk_2")]).await.unwrap();
-    assert_eq!(vault.worklist().unwrap().len(), 1, "a new version settles its item");
+    assert_eq!(vault.worklist().await.unwrap().len(), 1, "a new version settles its item");
     drop(vault);
     let again = ada.account.open(ada.account.organizations()[0], &ada.state).await.unwrap();
     assert_eq!(&*again.read(&production, "stripe/key").unwrap().value, b"sk_2");

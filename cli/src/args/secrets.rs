@@ -134,6 +134,9 @@ pub struct Facts {
     /// Whose key it is: openai, stripe
     #[arg(long, value_name = "NAME")]
     pub provider: Option<String>,
+    /// Who is responsible for it
+    #[arg(long, value_name = "NAME")]
+    pub owner: Option<String>,
 }
 
 impl Facts {

@@ -1,6 +1,6 @@
 //! The people of an organization: listing, showing, welcoming, removing.
 
-use keyvawlt_client::{MemberInfo, Vault};
+use keyvawlt_client::{Error, MemberInfo, Vault};
 use serde::Serialize;
 
 use super::Context;
@@ -172,21 +172,33 @@ async fn remove(who: &str, yes: bool, context: &mut Context) -> Outcome {
         format!("Remove {} ({}) from {}, with all access?", member.name, role_name(member.role), vault.name()?)
     };
     prompt::confirm(context.person.as_mut(), &question, yes)?;
+    if themselves {
+        let removal = vault.leave().await.map_err(|error| cannot_go(error, &member))?;
+        let left = format!("left {}", vault.name()?);
+        return worklog::lost(&left, &member.name, &removal, &vault, &roster, context);
+    }
     take_away(&mut vault, &roster, &member, context).await
 }
 
 /// Removes a person or a machine, and tells what that leaves to do.
 pub async fn take_away(vault: &mut Vault, roster: &Roster, member: &MemberInfo, context: &mut Context) -> Outcome {
-    let removal = vault.remove_member(&member.id).await.map_err(|error| {
-        let alone = error.fault().is_some_and(|fault| fault.why.contains("without a reader"));
-        let failure = Failure::from(error).on(member.name.clone());
-        let hint = format!(
-            "nobody else reads some environment: give somebody access first, see keyvawlt grant list --to {}",
-            quoted(&member.name)
-        );
-        if alone { failure.hint(hint) } else { failure }
-    })?;
+    let removal = vault.remove_member(&member.id).await.map_err(|error| cannot_go(error, member))?;
     worklog::lost(&format!("removed {}", member.name), &member.name, &removal, vault, roster, context)
+}
+
+/// Why somebody cannot go, with what to do about it.
+pub fn cannot_go(error: Error, member: &MemberInfo) -> Failure {
+    let why = error.fault().map(|fault| fault.why.to_string()).unwrap_or_default();
+    let failure = Failure::from(error).on(member.name.clone());
+    let name = quoted(&member.name);
+    if why.contains("without a reader") {
+        return failure
+            .hint(format!("nobody else reads some environment: give somebody access first, see keyvawlt grant list --to {name}"));
+    }
+    if why.contains("must remain") {
+        return failure.hint("make somebody else an owner first: keyvawlt member set NAME --role owner");
+    }
+    failure
 }
 
 /// A name as it is typed in a shell.

@@ -107,7 +107,7 @@ struct Ending {
 pub async fn status(context: &mut Context) -> Outcome {
     let vault = vault::open(context).await?;
     let roster = Roster::of(&vault)?;
-    let status = Status::of(&vault, &roster)?;
+    let status = Status::of(&vault, &roster, worklog::count(&vault).await?)?;
     context.output.result(&status, || status.text(&roster, vault.now_ms()))?;
     if vault.has_earlier_keys() {
         context.output.warn("your keys were rotated, but not here yet: keyvawlt keys rotate continues");
@@ -120,7 +120,7 @@ pub async fn status(context: &mut Context) -> Outcome {
 }
 
 impl Status {
-    fn of(vault: &Vault, roster: &Roster) -> Outcome<Self> {
+    fn of(vault: &Vault, roster: &Roster, to_rotate: usize) -> Outcome<Self> {
         let now = vault.now_ms();
         let own = vault.identity().id();
         let (mut environments, mut due) = (Vec::new(), Vec::new());
@@ -147,7 +147,7 @@ impl Status {
             machines: roster.machines().count(),
             environments,
             due,
-            to_rotate: worklog::items(vault)?.len(),
+            to_rotate,
             waiting: waiting.map(|member| Named { id: member.id.to_string(), name: member.name.clone() }).collect(),
             open_invites: invites.collect(),
             ending: endings(vault, roster, now),

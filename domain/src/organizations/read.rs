@@ -3,12 +3,14 @@
 use crate::authorize::{Action, Permit};
 use crate::error::{Error, Result};
 use crate::policy::Deed;
-use crate::store::{column, number};
+use crate::store::{Tx, column, number};
 use keyvawlt_ledger::{NsId, OrgId};
 use keyvawlt_schema::{audit_event, link, member};
 use sea_orm::sea_query::ExprTrait as _;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
+/// Events that are looked through for one actor's in one call: they have no index by actor, which every read would pay for.
+const EVENTS_PER_LOOK: u64 = 20_000;
 /// Links of one statement.
 const LINKS_PER_STATEMENT: u64 = 500;
 
@@ -33,7 +35,7 @@ pub struct ListOrganizations {
 }
 
 /// What happened in an organization.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ListAuditEvents {
     /// Which.
     pub org: OrgId,
@@ -41,6 +43,8 @@ pub struct ListAuditEvents {
     pub limit: u64,
     /// Before this event.
     pub before: Option<[u8; 16]>,
+    /// Only what this actor did.
+    pub actor: Option<String>,
 }
 
 /// Payloads and signatures, in order.
@@ -130,7 +134,7 @@ pub async fn read_chain(permit: &Permit<'_, ReadChain>) -> Result<Links> {
 }
 
 /// The links themselves, for those who are permitted another way.
-pub(crate) async fn links(tx: &crate::Tx, org: &OrgId, mut from_seq: u64, page_bytes: usize) -> Result<Links> {
+pub(crate) async fn links(tx: &Tx, org: &OrgId, mut from_seq: u64, page_bytes: usize) -> Result<Links> {
     let (mut page, mut bytes) = (Links::default(), 0);
     loop {
         let rows: Vec<(Vec<u8>, Vec<u8>)> = link::Entity::find()
@@ -182,24 +186,49 @@ pub async fn list_organizations(permit: &Permit<'_, ListOrganizations>) -> Resul
 
 /// Lists what happened, newest first.
 pub async fn list_audit_events(permit: &Permit<'_, ListAuditEvents>) -> Result<AuditPage> {
-    let ListAuditEvents { org, limit, before } = *permit.action();
+    let ListAuditEvents { org, limit, before, actor } = permit.action();
     let mut events = audit_event::Entity::find()
         .filter(audit_event::Column::OrgId.eq(org.0.to_vec()))
         .order_by_desc(audit_event::Column::Id)
-        .limit(limit + 1);
+        .limit(*limit + 1);
     if let Some(before) = before {
         events = events.filter(audit_event::Column::Id.lt(before.to_vec()));
     }
+    let mut stops_at = None;
+    if let Some(actor) = actor {
+        stops_at = look_end(permit.tx(), org, *before).await?;
+        events = events.filter(audit_event::Column::Actor.eq(actor.as_str()));
+    }
+    if let Some(end) = &stops_at {
+        events = events.filter(audit_event::Column::Id.gte(end.clone()));
+    }
     let rows = events.all(permit.tx().db()).await?;
-    let full = rows.len() as u64 > limit;
-    let mut next = None;
+    let full = rows.len() as u64 > *limit;
+    let mut next = stops_at.and_then(|end| end.try_into().ok());
     let mut page = Vec::with_capacity(rows.len());
-    for row in rows.into_iter().take(count(limit)) {
-        next = row.id.as_slice().try_into().ok().filter(|_| full);
+    for row in rows.into_iter().take(count(*limit)) {
+        if full {
+            next = row.id.as_slice().try_into().ok();
+        }
         let audit_event::Model { at, actor, action, subject, detail, hash, .. } = row;
         page.push(AuditRecord { at_ms: number(at), actor, action, subject, detail, hash });
     }
     Ok(AuditPage { events: page, next })
+}
+
+/// The last event that one call for one actor's looks at; `None` when it looks at all there are.
+async fn look_end(tx: &Tx, org: &OrgId, before: Option<[u8; 16]>) -> Result<Option<Vec<u8>>> {
+    let mut ids = audit_event::Entity::find()
+        .select_only()
+        .column(audit_event::Column::Id)
+        .filter(audit_event::Column::OrgId.eq(org.0.to_vec()))
+        .order_by_desc(audit_event::Column::Id)
+        .offset(EVENTS_PER_LOOK - 1)
+        .limit(1);
+    if let Some(before) = before {
+        ids = ids.filter(audit_event::Column::Id.lt(before.to_vec()));
+    }
+    Ok(ids.into_tuple().one(tx.db()).await?)
 }
 
 fn count(limit: u64) -> usize {

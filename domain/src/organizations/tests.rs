@@ -8,6 +8,7 @@ mod person;
 mod world;
 
 use super::{Commit, Create, ListAuditEvents, ReadChain, RequestKey, answered, list_audit_events, read_chain};
+use crate::audit::{Event, record_all};
 use crate::authorize::authorize;
 use crate::namespaces::{Changes, ReadChanges, ReadVersion, Unchanged, read_changes, read_version};
 use crate::scratch::on_each_engine;
@@ -264,11 +265,11 @@ async fn a_lower_role_may_neither_invite_nor_see_what_happened() {
     on_each_engine(async |store| {
         let (world, machine) = begin(store).await;
         let tx = store.read().await.unwrap();
-        let asked = ListAuditEvents { org: world.org(), limit: 2, before: None };
-        let denied = authorize(&tx, machine.caller(), asked).await.unwrap_err();
+        let asked = ListAuditEvents { org: world.org(), limit: 2, before: None, actor: None };
+        let denied = authorize(&tx, machine.caller(), asked.clone()).await.unwrap_err();
         assert!(matches!(denied.error, Error::Forbidden));
         assert_eq!(denied.event.unwrap().action, "denied");
-        let permit = authorize(&tx, world.owner.account(), asked).await.unwrap();
+        let permit = authorize(&tx, world.owner.account(), asked.clone()).await.unwrap();
         let page = list_audit_events(&permit).await.unwrap();
         let next = ListAuditEvents { before: page.next, limit: 100, ..asked };
         let rest = list_audit_events(&authorize(&tx, world.owner.account(), next).await.unwrap()).await.unwrap();
@@ -283,6 +284,43 @@ async fn a_lower_role_may_neither_invite_nor_see_what_happened() {
         machines.owner = machine.clone();
         machines.says_unchecked(&mut draft, &Body::InviteRevoke(InviteRevoke { invite_id: keyvawlt_ledger::InviteId([1; 16]) }));
         assert!(matches!(commit(store, &world, machine.caller(), draft, 9).await.unwrap_err(), Error::Forbidden));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_actors_events_are_found_behind_any_number_of_others() {
+    on_each_engine(async |store| {
+        let (world, _) = begin(store).await;
+        let event = |actor: &str, at_ms| Event {
+            org: world.org(),
+            at_ms,
+            actor: actor.to_owned(),
+            action: "namespace.read",
+            subject: String::new(),
+            detail: String::new(),
+        };
+        let now = store.clock().now_ms();
+        let tx = store.write().await.unwrap();
+        record_all(&tx, vec![event("bob", now), event("bob", now + 1)]).await.unwrap();
+        record_all(&tx, (0..20_000).map(|nth| event("ci", now + 2 + nth)).collect()).await.unwrap();
+        tx.commit().await.unwrap();
+        let (mut before, mut found, mut calls) = (None, Vec::new(), 0);
+        loop {
+            let asked = ListAuditEvents { org: world.org(), limit: 1, before, actor: Some("bob".to_owned()) };
+            let tx = store.read().await.unwrap();
+            let page = list_audit_events(&authorize(&tx, world.owner.account(), asked).await.unwrap()).await.unwrap();
+            tx.commit().await.unwrap();
+            assert!(page.events.len() <= 1);
+            found.extend(page.events.into_iter().map(|event| (event.actor, event.at_ms)));
+            calls += 1;
+            before = page.next;
+            if before.is_none() {
+                break;
+            }
+        }
+        assert_eq!(found, [("bob".to_owned(), now + 1), ("bob".to_owned(), now)]);
+        assert_eq!(calls, 3, "the first call looks only at the machine's");
     })
     .await;
 }

@@ -53,6 +53,10 @@ impl Key {
         Self::join(b"prewrap/", &[&ns.0, b"/", &invite.0])
     }
 
+    /// Prefix of all namespaces.
+    pub fn namespaces() -> Vec<u8> {
+        b"ns/".to_vec()
+    }
     /// Prefix of all explicit access in a namespace.
     pub fn accesses(ns: &NsId) -> Vec<u8> {
         Self::join(b"access/", &[&ns.0, b"/"]).0

@@ -3,6 +3,7 @@
 //! [`apply`] is the one judge: a pure function from a link and the entries it reads to the entries it changes. Client and server run the same
 //! code; the server merely loads the entries a link asks for. Absent: storage, transport, keys of namespaces.
 
+mod annals;
 mod apply;
 mod entry;
 mod heads;
@@ -16,6 +17,7 @@ mod rules;
 mod start;
 mod view;
 
+pub use annals::{Annals, KeyEnd, KeyPeriod, Loss, LossReason};
 pub use apply::{Applied, Tip, apply, org_id_of};
 pub use entry::{AccessEntry, ChainEntry, Entry, EpochEntry, Fence, Granted, InviteEntry, Key, Member, Ns, WrapsEntry, state_hash};
 pub use invites::{invite_key_id, join_statement};

@@ -1,6 +1,7 @@
 //! The ledger's rules as sentences: what is accepted, what is refused, and with which code.
 
 mod access;
+mod annals;
 mod evidence;
 mod histories;
 mod invites;

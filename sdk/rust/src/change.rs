@@ -14,7 +14,7 @@ use keyvawlt_crypto::{Identity, Key, nk, wraps};
 use keyvawlt_ledger::bundle::Bundle;
 use keyvawlt_ledger::canon::{Blob, Canon};
 use keyvawlt_ledger::chain::{Body, Checkpoint, Head, Link, NamespaceEpoch, Questions, Replica, Seal, View, WrapSet, permission};
-use keyvawlt_ledger::limits::{CHECKPOINT_INTERVAL, MAX_LINK, MAX_SEEN};
+use keyvawlt_ledger::limits::{CHECKPOINT_INTERVAL, MAX_BATCH, MAX_LINK, MAX_SEEN};
 use keyvawlt_ledger::manifest::{Anchor, Leaf, ManifestLink, ManifestTip, ObjectKind, object_hash};
 use keyvawlt_ledger::wrap::{self, Wrap};
 use keyvawlt_ledger::{Code, Domain, FORMAT, Fault, Hash, IdentityId, NsId, SecretId, Signed};
@@ -30,6 +30,11 @@ const REBASES: u32 = 32;
 const FIRST_PAUSE_MS: u64 = 100;
 /// Longer, and a change that never gets through would not be told within half a minute.
 const LONGEST_PAUSE_MS: u64 = 800;
+
+/// A wrap in a batch: X-Wing's ciphertext is 1,120 bytes, identifiers, hashes and framing under 300.
+const WRAP_BYTES: usize = 1_440;
+/// What a batch holds besides wraps of new keys: a removal's fences take up to 1 MiB, sealed keys and signatures the rest.
+const ROOM_BESIDE_WRAPS: usize = 3 * 1024 * 1024;
 
 /// A change in the making.
 pub(crate) struct Change<'v> {
@@ -75,10 +80,15 @@ impl Vault {
     }
 
     /// The same for a change that takes something from somebody: it knows the heads that its fences name.
-    pub(crate) async fn change_taking<T>(&mut self, loss: Option<Loss>, mut make: impl FnMut(&mut Change) -> Result<T>) -> Result<T> {
+    pub(crate) async fn change_taking<T>(
+        &mut self,
+        losses: impl IntoIterator<Item = Loss>,
+        mut make: impl FnMut(&mut Change) -> Result<T>,
+    ) -> Result<T> {
+        let losses: Vec<Loss> = losses.into_iter().collect();
         let mut tries = 0;
         loop {
-            match self.attempt(loss.as_ref(), &mut make).await {
+            match self.attempt(&losses, &mut make).await {
                 Err(Error::Conflict { why }) if tries < REBASES => {
                     let pause = LONGEST_PAUSE_MS.min(FIRST_PAUSE_MS << tries);
                     tries += 1;
@@ -92,15 +102,8 @@ impl Vault {
     }
 
     /// One try. The inner outcome is what making it says, which no repetition changes.
-    async fn attempt<T>(&mut self, loss: Option<&Loss>, make: &mut impl FnMut(&mut Change) -> Result<T>) -> Result<Result<T>> {
-        self.take_news().await?;
-        let foreign = match loss {
-            Some(loss) => self.foreign_heads(loss).await?,
-            None => ForeignHeads::new(),
-        };
-        let mut change = Change::on(self);
-        change.foreign = foreign;
-        change.checkpoint_when_due()?;
+    async fn attempt<T>(&mut self, losses: &[Loss], make: &mut impl FnMut(&mut Change) -> Result<T>) -> Result<Result<T>> {
+        let mut change = self.begin(losses).await?;
         let made = match make(&mut change) {
             Ok(made) => made,
             Err(refused) => return Ok(Err(refused)),
@@ -109,6 +112,24 @@ impl Vault {
         let staged = change.finish();
         self.commit(staged).await?;
         Ok(Ok(made))
+    }
+
+    /// Makes a change as it would be made now, and throws it away.
+    pub(crate) async fn rehearse<T>(&mut self, losses: Vec<Loss>, make: impl FnOnce(&mut Change) -> Result<T>) -> Result<T> {
+        let mut change = self.begin(&losses).await?;
+        make(&mut change)
+    }
+
+    async fn begin(&mut self, losses: &[Loss]) -> Result<Change<'_>> {
+        self.take_news().await?;
+        let mut foreign = ForeignHeads::new();
+        for loss in losses {
+            foreign.extend(self.foreign_heads(loss).await?);
+        }
+        let mut change = Change::on(self);
+        change.foreign = foreign;
+        change.checkpoint_when_due()?;
+        Ok(change)
     }
 
     async fn commit(&mut self, mut staged: Staged) -> Result<()> {
@@ -334,6 +355,13 @@ impl<'v> Change<'v> {
     /// Remembers a wrap this identity made for itself.
     pub(crate) fn hold(&mut self, wrap: &Wrap) {
         self.wraps.insert(wrap.ns_id, wrap.clone());
+    }
+
+    /// Whether the wraps of new keys for a namespace and its ancestors still fit into this change.
+    pub(crate) fn has_room_for_keys(&self, ns_id: &NsId) -> bool {
+        let lineage = self.replica.head().lineage(ns_id);
+        let wraps = lineage.iter().map(|ns| self.live_readers(ns).len()).sum::<usize>() + self.records.len();
+        wraps * WRAP_BYTES <= MAX_BATCH - ROOM_BESIDE_WRAPS
     }
 
     /// Makes the owed epochs of a namespace and its ancestors, parents first, as far as this identity may.

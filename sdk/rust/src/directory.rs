@@ -1,13 +1,14 @@
 //! The directory: display names of the organization, its people, machines and environments, sealed for all its people.
 //!
-//! Entries are secrets named `organization`, `people/<id>`, `invites/<id>`, `machines/<id>`, `environments/<id>`, `welcomes/<id>`, `worklists/<seq>`.
+//! Entries are secrets named `organization`, `people/<id>`, `invites/<id>`, `machines/<id>`, `environments/<id>`, `welcomes/<id>`, `worklog/<id>-<id>`.
 
 use crate::change::Change;
+use crate::duties::DUTIES;
 use crate::error::{Error, Result};
 use crate::secrets::{SecretWrite, write_some};
 use crate::vault::Vault;
 use keyvawlt_ledger::chain::{Questions, permission};
-use keyvawlt_ledger::{IdentityId, InviteId, NsId};
+use keyvawlt_ledger::{IdentityId, InviteId, NsId, SecretId};
 use std::collections::BTreeMap;
 
 /// The organization's own name.
@@ -37,8 +38,9 @@ pub(crate) fn welcome_key(id: &IdentityId) -> String {
     format!("welcomes/{id}")
 }
 
-pub(crate) fn worklist_key(seq: u64, part: usize) -> String {
-    format!("worklists/{seq:012}-{part:04}")
+/// What was agreed on about a secret that is to be rotated.
+pub(crate) fn duty_key(ns: &NsId, secret: &SecretId) -> String {
+    format!("{DUTIES}{ns}-{secret}")
 }
 
 /// Writes entries as part of a change, as far as the author may: a name that cannot be noted is no reason to fail.

@@ -1,13 +1,12 @@
-//! Members: who they are, what they may do, giving and taking access, and removal with its list of what must be rotated.
+//! Members: who they are, what they may do, and giving access.
 
 use crate::change::Change;
 use crate::directory;
 use crate::error::{Error, Result};
 use crate::fences::Loss;
 use crate::vault::Vault;
-use crate::worklist::{Lost, Removal};
 use keyvawlt_crypto::safety_words;
-use keyvawlt_ledger::chain::{Access, Body, Key, MemberRemove, MemberSet, Questions, View, is_live, permission, role};
+use keyvawlt_ledger::chain::{Access, Body, Key, MemberSet, Questions, View, is_live, permission, role};
 use keyvawlt_ledger::{IdentityId, KeyId, NsId};
 use std::collections::BTreeMap;
 
@@ -110,33 +109,6 @@ impl Vault {
         .await
     }
 
-    /// Takes an identity's access to one namespace, and gives that namespace a new key.
-    pub async fn revoke(&mut self, id: &IdentityId, ns_id: &NsId) -> Result<Removal> {
-        let loss = Loss::Access { ns_id: *ns_id, of: *id, permissions: 0, expires_ms: 0 };
-        let stored = self.change_taking(Some(loss), |change| {
-            let lost = Lost::of(change.vault(), id, Some(ns_id));
-            change.replica.head().access(ns_id, id).ok_or_else(|| Error::not_found("access", id.to_string()))?;
-            let fences = change.fences(&loss)?;
-            let body = Access { ns_id: *ns_id, identity_id: *id, permissions: 0, expires_ms: 0, wrap: None, fences, abandon: false };
-            change.link(&Body::Access(body), vec![])?;
-            finish_loss(change, lost)
-        });
-        stored.await
-    }
-
-    /// Removes a member: access, keys, and the list of what must be rotated, in one change.
-    pub async fn remove_member(&mut self, id: &IdentityId) -> Result<Removal> {
-        let loss = Loss::Membership(*id);
-        self.change_taking(Some(loss), |change| {
-            let lost = Lost::of(change.vault(), id, None);
-            let fences = change.fences(&loss)?;
-            let body = MemberRemove { identity_id: *id, fences, abandon: false };
-            change.link(&Body::MemberRemove(body), vec![])?;
-            finish_loss(change, lost)
-        })
-        .await
-    }
-
     /// Display names of identities, former members included: noted for people and machines, or given by the invite they came with.
     pub fn display_names(&self) -> Result<BTreeMap<IdentityId, String>> {
         let entries = self.directory()?;
@@ -190,28 +162,4 @@ pub(crate) fn give(change: &mut Change, id: &IdentityId, ns_id: &NsId, permissio
     let wrap = record.as_ref().map(keyvawlt_ledger::wrap::Wrap::hash);
     let body = Access { ns_id: *ns_id, identity_id: *id, permissions, expires_ms, wrap, fences, abandon: false };
     change.link(&Body::Access(body), record.into_iter().collect()).map(|_| ())
-}
-
-/// After a loss of access: new keys where this identity can make them, and a note of what was lost for all readers.
-fn finish_loss(change: &mut Change, mut lost: Lost) -> Result<Removal> {
-    let seq = change.replica.tip().next_seq() - 1;
-    let vault = change.vault();
-    lost.keep_what_is_gone(&change.replica.head(), change.ts_ms());
-    let rekeyed = settle_all(change)?;
-    directory::note(change, &lost.notes(seq)?)?;
-    Ok(Removal { rekeyed, worklist: vault.to_rotate(std::slice::from_ref(&lost))?, unseen: vault.unseen(&lost) })
-}
-
-/// Makes the owed keys that this identity can make.
-pub(crate) fn settle_all(change: &mut Change) -> Result<Vec<NsId>> {
-    let mut rekeyed = Vec::new();
-    for ns_id in change.vault().spaces.keys() {
-        match change.settle(ns_id) {
-            Ok(made) => rekeyed.extend(made),
-            // A key that does not open here stays owed: the next writer who has it makes the new one.
-            Err(Error::Verification(_)) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(rekeyed)
 }

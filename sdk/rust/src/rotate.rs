@@ -5,18 +5,17 @@
 
 use crate::account::Account;
 use crate::change::Change;
-use crate::directory;
 use crate::error::{Error, Result};
 use crate::fences::Loss;
-use crate::members::settle_all;
+use crate::offboarding::settle_loss;
 use crate::random::rng;
 use crate::state::StateDir;
 use crate::vault::Vault;
-use crate::worklist::{Lost, Removal};
+use crate::worklist::Removal;
 use keyvawlt_crypto::account::claim;
 use keyvawlt_crypto::wraps::Recipient;
 use keyvawlt_crypto::{Identity, Key};
-use keyvawlt_ledger::chain::{Body, KeyRotate, Questions, WrapRef, is_live, permission};
+use keyvawlt_ledger::chain::{self, Body, KeyRotate, LossReason, Questions, WrapRef, is_live, permission};
 use keyvawlt_ledger::wrap::Wrap;
 use keyvawlt_ledger::{NsId, OrgId};
 use std::sync::Arc;
@@ -102,7 +101,7 @@ impl Vault {
         let own = self.identity.id();
         let loss = Loss::Membership(own);
         self.change_taking(Some(loss), |change| {
-            let lost = Lost::of(change.vault(), &own, None);
+            let lost = change.vault().about_to_lose(&own, None);
             let records = wrap_own(change, next)?;
             let wraps = records.iter().map(|wrap| WrapRef { ns_id: wrap.ns_id, epoch: wrap.epoch, wrap_hash: wrap.hash() }).collect();
             let fences = change.fences(&loss)?;
@@ -110,7 +109,7 @@ impl Vault {
             change.link(&Body::KeyRotate(body), records.clone())?;
             change.sign_as(Arc::clone(next));
             records.iter().for_each(|wrap| change.hold(wrap));
-            if compromised { after_leak(change, &lost).map(Some) } else { Ok(None) }
+            if compromised { settle_loss(change, &leaked(lost)).map(Some) } else { Ok(None) }
         })
         .await
     }
@@ -136,11 +135,8 @@ fn wrap_own(change: &mut Change, next: &Arc<Identity>) -> Result<Vec<Wrap>> {
     records
 }
 
-/// What leaked keys opened gets new keys, and is noted to be rotated at its providers.
-fn after_leak(change: &mut Change, lost: &Lost) -> Result<Removal> {
-    let seq = change.replica.tip().next_seq() - 1;
-    let rekeyed = settle_all(change)?;
-    directory::note(change, &lost.notes(seq)?)?;
-    let vault = change.vault();
-    Ok(Removal { rekeyed, worklist: vault.to_rotate(std::slice::from_ref(lost))?, unseen: vault.unseen(lost) })
+/// What leaked keys opened: they still read, and so does whoever has them.
+fn leaked(mut lost: Vec<chain::Loss>) -> Vec<chain::Loss> {
+    lost.iter_mut().for_each(|loss| loss.reason = LossReason::KeysLeaked);
+    lost
 }

@@ -194,6 +194,11 @@ impl Space {
         Some((self.leaves.0.get(id)?, self.objects.get(id)?))
     }
 
+    /// The facts of a secret.
+    pub(crate) fn facts(&self, id: &SecretId) -> Option<&[u8]> {
+        self.objects.get(id).map(|objects| objects.facts.as_slice())
+    }
+
     /// A secret's versions, oldest first.
     pub(crate) fn versions(&self, id: &SecretId) -> &[VersionRow] {
         self.history.get(id).map_or(&[], Vec::as_slice)

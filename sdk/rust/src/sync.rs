@@ -9,7 +9,7 @@ use crate::spaces::Spaces;
 use crate::vault::Vault;
 use crate::wire::rpc;
 use bytes::Bytes;
-use keyvawlt_ledger::chain::{Head, Questions, Replica, permission};
+use keyvawlt_ledger::chain::{Applied, Head, Questions, Replica, permission};
 use keyvawlt_ledger::manifest::ObjectKind;
 use keyvawlt_ledger::wrap::Wrap;
 use keyvawlt_ledger::{Code, Fault, Hash, NsId, SecretId, Signed};
@@ -246,6 +246,11 @@ impl Vault {
 
     /// The chain from its genesis, which must contain what was accepted.
     pub(crate) async fn replay(&self, accepted: &Replica) -> Result<Replica> {
+        self.replay_with(accepted, |_, _| ()).await
+    }
+
+    /// The same, telling of each link what it did, and the replica after it.
+    pub(crate) async fn replay_with(&self, accepted: &Replica, mut tell: impl FnMut(&Applied, &Replica)) -> Result<Replica> {
         let mut replica = Replica::new(self.org_id);
         for _ in 0..MAX_PAGES {
             let request = v1::ReadChainRequest { org_id: Bytes::copy_from_slice(&self.org_id.0), from_seq: replica.tip().next_seq() };
@@ -254,12 +259,13 @@ impl Vault {
                 let signed = Signed::from_parts(&link.payload, &link.signature).map_err(unverified)?;
                 let outcome = replica.append(&signed, self.now_ms()).and_then(|applied| {
                     let other = applied.link.seq + 1 == accepted.tip().next_seq() && applied.hash != accepted.tip().link_hash;
-                    if other { Err(not_contained()) } else { Ok(()) }
+                    if other { Err(not_contained()) } else { Ok(applied) }
                 });
-                outcome.map_err(|fault| {
+                let applied = outcome.map_err(|fault| {
                     let met = Met::link(&signed);
                     unverified(fault).shown_by(|fault| self.evidence(fault, Some(&met), &replica, &self.spaces))
                 })?;
+                tell(&applied, &replica);
             }
             if !answer.more || answer.links.is_empty() {
                 break;

@@ -190,8 +190,8 @@ impl Vault {
     pub async fn audit_events(&self, page_token: &str) -> Result<(Vec<keyvawlt_proto::v1::AuditEvent>, String)> {
         let request = keyvawlt_proto::v1::ListAuditEventsRequest {
             org_id: self.org_id.0.to_vec().into(),
-            page_size: 0,
             page_token: page_token.to_owned(),
+            ..Default::default()
         };
         let answer = self.session.call(async |client, token| rpc::list_audit_events(client, Some(token), request.clone()).await).await?;
         Ok((answer.events, answer.next_page_token))

@@ -1,18 +1,18 @@
 //! Work lists: what somebody could read who no longer may, to be rotated at its provider.
 //!
-//! The directory notes only who could read which namespaces, up to which key; each reader of a namespace makes the list from its own verified
-//! state. So no name of a secret reaches people who do not read it, and a list covers what its author could not see.
+//! The list is never stored: each reader of a namespace makes it from the verified chain and manifest. So no name of a secret reaches people
+//! who do not read it, a list covers what nobody noted, and a server cannot take anything off it.
 
-use crate::directory::worklist_key;
-use crate::error::{Error, Result};
+use crate::deliveries::{Deliveries, Delivery};
+use crate::duties::Duty;
+use crate::error::Result;
+use crate::space::Space;
 use crate::vault::Vault;
-use keyvawlt_ledger::chain::{Key, Questions, View, class, permission};
-use keyvawlt_ledger::{IdentityId, NsId};
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
-
-/// Namespaces in one note: each takes under 60 bytes, and a value at most 64 KiB.
-const NAMESPACES_PER_NOTE: usize = 1_000;
+use keyvawlt_ledger::chain::{Loss, LossReason, Questions, View, class, permission};
+use keyvawlt_ledger::facts::{self, Facts};
+use keyvawlt_ledger::manifest::Leaf;
+use keyvawlt_ledger::{IdentityId, NsId, SecretId};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A secret to rotate at its provider, since somebody who could read it has gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,144 +25,171 @@ pub struct RotateItem {
     pub name: String,
     /// The namespace.
     pub ns_id: NsId,
-    /// The newest version that was readable.
+    /// The secret's id there.
+    pub secret_id: SecretId,
+    /// The newest version, which was readable.
     pub version: u64,
-    /// Who could read it.
-    pub because_of: String,
+    /// When it was written, epoch milliseconds.
+    pub written_ms: u64,
+    /// By whom.
+    pub author: IdentityId,
+    /// What the server was told of it: owner, provider, dates.
+    pub facts: Option<Facts>,
+    /// Other namespaces where the same value lay before it was moved.
+    pub lay_in: Vec<NsId>,
+    /// Who could read it, in order of when they lost access.
+    pub lost_by: Vec<LostBy>,
+    /// What was agreed on about it.
+    pub duty: Duty,
 }
 
-/// What a removal did.
+/// Somebody who could read a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LostBy {
+    /// Who.
+    pub who: IdentityId,
+    /// The directory's name for them, or the id.
+    pub name: String,
+    /// When access was lost, epoch milliseconds.
+    pub at_ms: u64,
+    /// Why.
+    pub reason: LossReason,
+    /// What is on record of the server's deliveries, where that was asked for.
+    pub delivery: Option<Delivery>,
+}
+
+/// What a removal did, or would do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Removal {
-    /// Namespaces that got a new key in the same change.
+    /// Namespaces that got a new key.
     pub rekeyed: Vec<NsId>,
-    /// What the removed member could decrypt: to be rotated.
+    /// Namespaces whose next writer makes the new key.
+    pub owed: Vec<NsId>,
+    /// What those who lost access could decrypt: to be rotated.
     pub worklist: Vec<RotateItem>,
-    /// Where the member could read and this identity cannot: its readers have the list.
+    /// Where they could read and this identity cannot: its readers have the list.
     pub unseen: Vec<NsId>,
 }
 
-/// What one identity could read: namespaces, and the newest key it had of each.
-pub(crate) struct Lost {
-    who: IdentityId,
-    read: BTreeMap<NsId, u64>,
-}
-
-/// The same as the directory keeps it, identifiers in hexadecimal.
-#[derive(Serialize, Deserialize)]
-struct Note {
-    who: String,
-    read: Vec<(String, u64)>,
-}
-
-impl Lost {
-    /// What an identity holds keys of now, everywhere or in one namespace and below. Access that has lapsed counts while its key is current.
-    pub(crate) fn of(vault: &Vault, who: &IdentityId, below: Option<&NsId>) -> Self {
-        let state = vault.chain().head();
-        let current = |id: NsId| {
-            let ns = state.ns(&id).filter(|ns| ns.class != class::DIRECTORY)?;
-            let lineage = state.lineage(&id);
-            let given = lineage.iter().filter_map(|ns| state.access(ns, who)).any(|access| access.permissions & permission::READ != 0);
-            (given && below.is_none_or(|top| lineage.contains(top))).then_some((id, ns.epoch))
-        };
-        let read = state.scan(b"ns/").iter().filter_map(Key::last_id).map(NsId).filter_map(current).collect();
-        Self { who: *who, read }
-    }
-
-    /// Leaves out what can still be read: access to a guarded folder may have gone, and access above it not.
-    pub(crate) fn keep_what_is_gone(&mut self, state: &impl Questions, now_ms: u64) {
-        self.read.retain(|ns_id, _| state.permissions(ns_id, &self.who, now_ms) & permission::READ == 0);
-    }
-
-    /// The entries that note it, for the loss at link `seq`.
-    pub(crate) fn notes(&self, seq: u64) -> Result<Vec<(String, String)>> {
-        let read: Vec<(String, u64)> = self.read.iter().map(|(ns_id, epoch)| (ns_id.to_string(), *epoch)).collect();
-        let note = |(part, read): (usize, &[(String, u64)])| {
-            let note = Note { who: self.who.to_string(), read: read.to_vec() };
-            serde_json::to_string(&note).map(|text| (worklist_key(seq, part), text)).map_err(|error| malformed(&error))
-        };
-        read.chunks(NAMESPACES_PER_NOTE).enumerate().map(note).collect()
-    }
-
-    fn from_note(text: &str) -> Result<Self> {
-        let note: Note = serde_json::from_str(text).map_err(|error| malformed(&error))?;
-        let read = note.read.into_iter().map(|(ns_id, epoch)| ns_id.parse().map(|ns_id| (ns_id, epoch)));
-        let read = read.collect::<Result<_, _>>().map_err(|fault| malformed(&fault))?;
-        Ok(Self { who: note.who.parse().map_err(|fault| malformed(&fault))?, read })
-    }
-}
-
 impl Vault {
-    /// What still has to be rotated because somebody lost access, as far as this identity reads it. A version sealed under a later key, or a
-    /// deletion, settles an item.
-    pub fn worklist(&self) -> Result<Vec<RotateItem>> {
-        let notes = self.directory()?.into_iter().filter(|(key, _)| key.starts_with("worklists/"));
-        // Admins write these: one that wrote garbage does not keep the others from their work.
-        let lost: Vec<Lost> = notes.filter_map(|(_, text)| Lost::from_note(&text).ok()).collect();
-        self.to_rotate(&lost)
+    /// What still has to be rotated because somebody lost access, as far as this identity reads it. A later version or a deletion settles an
+    /// item, and so does a decision that it need not be replaced.
+    pub async fn worklist(&self) -> Result<Vec<RotateItem>> {
+        self.to_rotate(&self.losses().await?)
+    }
+
+    /// Adds to a work list what is on record of deliveries. For owners, admins and auditors.
+    pub async fn trace(&self, items: &mut [RotateItem]) -> Result<()> {
+        let mut told: BTreeMap<IdentityId, Deliveries> = BTreeMap::new();
+        for who in items.iter().flat_map(|item| &item.lost_by).map(|lost| lost.who).collect::<BTreeSet<_>>() {
+            told.insert(who, self.deliveries(&who).await?);
+        }
+        for item in items {
+            let Some(space) = self.spaces.get(&item.ns_id)? else { continue };
+            let Some(leaf) = space.leaf(&item.secret_id) else { continue };
+            for lost in &mut item.lost_by {
+                let Some(deliveries) = told.get(&lost.who) else { continue };
+                lost.delivery = Some(match deliveries.of(space, leaf) {
+                    Delivery::NotOnRecord => deliveries.of_any(&item.lay_in),
+                    known => known,
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Every live secret whose value is still one that was lost.
-    pub(crate) fn to_rotate(&self, lost: &[Lost]) -> Result<Vec<RotateItem>> {
+    pub(crate) fn to_rotate(&self, losses: &[Loss]) -> Result<Vec<RotateItem>> {
         let mut items = Vec::new();
-        if lost.is_empty() {
+        if losses.is_empty() {
             return Ok(items);
         }
-        let names = self.display_names()?;
+        let mut by_namespace: BTreeMap<NsId, Vec<&Loss>> = BTreeMap::new();
+        for loss in losses {
+            by_namespace.entry(loss.ns_id).or_default().push(loss);
+        }
+        let (names, duties) = (self.display_names()?, self.duties()?);
         for environment in self.environments()? {
             let index = self.index(&environment.ns_id)?;
             let (mut named, mut buried) = (Vec::new(), None);
             for found in index.usable().filter(|found| !found.leaf.is_deleted()) {
                 let places = self.lies_under(found, &mut buried)?;
-                named.push((found.space.tip.ns_id, places, self.number_of(found), found.name.clone()));
+                named.push((found.space, found.leaf, places, self.number_of(found), found.name.clone()));
             }
             // What no name leads to was readable all the same.
             let flawed = index.flaws.iter().filter_map(|flaw| {
-                let leaf = self.spaces.get(&flaw.ns_id).ok()??.leaf(&flaw.secret_id?)?;
+                let space = self.spaces.get(&flaw.ns_id).ok()??.as_ref();
+                let leaf = space.leaf(&flaw.secret_id?)?;
                 let name = flaw.name.clone().unwrap_or_else(|| "(a name that does not open)".to_owned());
-                Some((flaw.ns_id, vec![(flaw.ns_id, leaf.epoch)], leaf.version, name))
+                Some((space, leaf, vec![(flaw.ns_id, leaf.epoch)], leaf.version, name))
             });
-            for (ns_id, places, version, name) in named.into_iter().chain(flawed) {
-                let known_to = |lost: &&Lost| places.iter().any(|(ns_id, epoch)| lost.read.get(ns_id).is_some_and(|last| epoch <= last));
-                for lost in lost.iter().filter(known_to) {
-                    items.push(RotateItem {
-                        project: environment.project.clone(),
-                        environment: environment.name.clone(),
-                        name: name.clone(),
-                        ns_id,
-                        version,
-                        because_of: names.get(&lost.who).cloned().unwrap_or_else(|| lost.who.to_string()),
-                    });
+            for (space, leaf, places, version, name) in named.into_iter().chain(flawed) {
+                let duty = duties.get(&(space.tip.ns_id, leaf.secret_id)).cloned().unwrap_or_default();
+                let settled_ms = duty.settled.as_ref().map_or(0, |settled| settled.at_ms);
+                let known = |(ns_id, epoch): &(NsId, u64)| {
+                    let lost = by_namespace.get(ns_id).into_iter().flatten();
+                    lost.filter(|loss| *epoch <= loss.epoch && loss.at_ms > settled_ms)
+                        .map(|loss| lost_by(loss, &names))
+                        .collect::<Vec<_>>()
+                };
+                let mut lost_by: Vec<LostBy> = places.iter().flat_map(known).collect();
+                if lost_by.is_empty() {
+                    continue;
                 }
+                lost_by.sort_by_key(|lost| (lost.who, lost.reason, lost.at_ms));
+                lost_by.dedup_by_key(|lost| (lost.who, lost.reason));
+                lost_by.sort_by_key(|lost| (lost.at_ms, lost.who));
+                let lay_in = places.iter().map(|(ns_id, _)| *ns_id).filter(|ns_id| *ns_id != space.tip.ns_id).collect();
+                items.push(RotateItem { version, lay_in, duty, ..item(&environment, name, (space, leaf), lost_by) });
             }
         }
         Ok(items)
     }
 
     /// Lost namespaces that this identity does not read.
-    pub(crate) fn unseen(&self, lost: &Lost) -> Vec<NsId> {
-        lost.read.keys().filter(|ns_id| !self.spaces.contains_key(ns_id)).copied().collect()
+    pub(crate) fn unseen(&self, losses: &[Loss]) -> Vec<NsId> {
+        let lost: BTreeSet<NsId> = losses.iter().map(|loss| loss.ns_id).collect();
+        lost.into_iter().filter(|ns_id| !self.spaces.contains_key(ns_id)).collect()
+    }
+
+    /// The keys an identity holds now, everywhere or in one namespace and below, as if they were lost now. Access that has lapsed counts while
+    /// its key is current.
+    pub(crate) fn about_to_lose(&self, who: &IdentityId, below: Option<&NsId>) -> Vec<Loss> {
+        let state = self.replica.head();
+        let (by, at_ms) = (self.identity.id(), self.now_ms());
+        let reason = if by == *who { LossReason::Left } else { LossReason::Removed };
+        let current = |ns_id: NsId| {
+            let ns = state.ns(&ns_id).filter(|ns| ns.class != class::DIRECTORY)?;
+            let lineage = state.lineage(&ns_id);
+            let given = lineage.iter().filter_map(|ns| state.access(ns, who)).any(|access| access.permissions & permission::READ != 0);
+            let loss = Loss { who: *who, ns_id, epoch: ns.epoch, at_ms, by: Some(by), reason };
+            (given && below.is_none_or(|top| lineage.contains(top))).then_some(loss)
+        };
+        let namespaces = state.scan(&keyvawlt_ledger::chain::Key::namespaces());
+        namespaces.iter().filter_map(keyvawlt_ledger::chain::Key::last_id).map(NsId).filter_map(current).collect()
     }
 }
 
-fn malformed(error: &impl std::fmt::Display) -> Error {
-    Error::invalid("work list", error.to_string())
+fn lost_by(loss: &Loss, names: &BTreeMap<IdentityId, String>) -> LostBy {
+    let name = names.get(&loss.who).cloned().unwrap_or_else(|| loss.who.to_string());
+    LostBy { who: loss.who, name, at_ms: loss.at_ms, reason: loss.reason, delivery: None }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use keyvawlt_ledger::limits::{MAX_NAMESPACES, MAX_VALUE};
-
-    #[test]
-    fn whoever_could_read_everything_is_noted_in_values_that_fit() {
-        let ids = (0..MAX_NAMESPACES).map(|nth| NsId((u128::from(nth)).to_be_bytes()));
-        let lost = Lost { who: IdentityId([7; 16]), read: ids.map(|ns_id| (ns_id, u64::from(u32::MAX))).collect() };
-        let notes = lost.notes(5).unwrap();
-        assert!(notes.iter().all(|(_, text)| text.len() <= MAX_VALUE));
-        let read: Vec<Lost> = notes.iter().map(|(_, text)| Lost::from_note(text).unwrap()).collect();
-        assert!(read.iter().all(|note| note.who == lost.who));
-        assert_eq!(read.into_iter().flat_map(|note| note.read).collect::<BTreeMap<_, _>>(), lost.read);
-        assert!(Lost { who: lost.who, read: BTreeMap::new() }.notes(5).unwrap().is_empty());
+fn item(environment: &crate::Environment, name: String, (space, leaf): (&Space, &Leaf), lost_by: Vec<LostBy>) -> RotateItem {
+    let newest = space.versions(&leaf.secret_id).last();
+    let facts = space.facts(&leaf.secret_id).and_then(|object| facts::read(object).ok()).flatten();
+    RotateItem {
+        project: environment.project.clone(),
+        environment: environment.name.clone(),
+        name,
+        ns_id: space.tip.ns_id,
+        secret_id: leaf.secret_id,
+        version: leaf.version,
+        written_ms: newest.map_or(0, |row| row.ts_ms),
+        author: newest.map_or(IdentityId([0; 16]), |row| row.author),
+        facts,
+        lay_in: vec![],
+        lost_by,
+        duty: Duty::default(),
     }
 }

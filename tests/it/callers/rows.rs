@@ -112,7 +112,7 @@ pub fn read_chain(org: &[u8; 32]) -> Ask {
 }
 
 pub fn list_audit_events(org: &[u8; 32]) -> Ask {
-    Ask::ListAuditEvents(v1::ListAuditEventsRequest { org_id: org.to_vec().into(), page_size: 0, page_token: String::new() })
+    Ask::ListAuditEvents(v1::ListAuditEventsRequest { org_id: org.to_vec().into(), ..Default::default() })
 }
 
 pub fn read_changes(org: &[u8; 32], namespaces: &[&[u8; 16]]) -> Ask {

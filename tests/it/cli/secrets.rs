@@ -84,7 +84,7 @@ async fn programs_read_every_answer_as_json() {
     assert_eq!(run("secrets rollback db --to 1").json().await, written(3));
     let row = json!({
         "name": "db", "version": 3, "updated": "TIME", "by": "ada", "expires": null, "rotate_every": null, "label": "Database",
-        "provider": null, "deleted": false,
+        "provider": null, "owner": null, "deleted": false,
     });
     let timeless = |mut value: Value| {
         value["updated"] = "TIME".into();

@@ -65,6 +65,7 @@ fn in_clear(facts: &FactsInput) -> String {
         facts.rotate_every_ms.map(|every| format!("rotate every {}", display_length(every))),
         facts.label.as_ref().map(|label| format!("label {label}")),
         facts.provider.as_ref().map(|provider| format!("provider {provider}")),
+        facts.owner.as_ref().map(|owner| format!("owner {owner}")),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
@@ -79,7 +80,13 @@ fn facts(said: &Facts, now_ms: u64) -> Outcome<Option<FactsInput>> {
         .map(|moment| moment.at_ms(now_ms).map_err(|malformed| Failure::usage(malformed.to_string()).on("--expires")))
         .transpose()?;
     let rotate_every_ms = said.rotate_every.map(|every| u64::try_from(every.0.as_millis()).unwrap_or(u64::MAX));
-    Ok(Some(FactsInput { expires_ms, rotate_every_ms, label: said.label.clone(), provider: said.provider.clone(), owner: None }))
+    Ok(Some(FactsInput {
+        expires_ms,
+        rotate_every_ms,
+        label: said.label.clone(),
+        provider: said.provider.clone(),
+        owner: said.owner.clone(),
+    }))
 }
 
 /// `keyvawlt secrets edit`

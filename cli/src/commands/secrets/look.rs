@@ -27,6 +27,7 @@ struct Row {
     rotate_every: Option<String>,
     label: Option<String>,
     provider: Option<String>,
+    owner: Option<String>,
     deleted: bool,
 }
 
@@ -42,6 +43,7 @@ impl Row {
             rotate_every: facts.and_then(|facts| facts.rotate_every_ms).map(display_length),
             label: facts.and_then(|facts| facts.label.clone()),
             provider: facts.and_then(|facts| facts.provider.clone()),
+            owner: facts.and_then(|facts| facts.owner.clone()),
             deleted: info.deleted,
         }
     }
@@ -137,6 +139,7 @@ impl<'a> Shown<'a> {
             ("rotate", self.row.rotate_every.as_ref().map(|every| format!("every {every}"))),
             ("label", self.row.label.clone()),
             ("provider", self.row.provider.clone()),
+            ("owner", self.row.owner.clone()),
             ("tags", Some(self.tags.join(", ")).filter(|tags| !tags.is_empty())),
             ("note", self.note.clone()),
         ];
