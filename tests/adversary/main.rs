@@ -9,6 +9,7 @@ mod black_box;
 mod broken_off;
 mod contract;
 mod files;
+mod folder;
 mod forge;
 mod insider;
 mod moves;

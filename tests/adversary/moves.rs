@@ -128,8 +128,14 @@ pub fn show_link(server: &LyingServer, audience: Audience, seq: u64, link: v1::S
 
 /// A change of a write that Ada made out of the real server's sight.
 pub trait ForgedWrite: Sized + 'static {
+    /// The secret that Ada writes.
+    const NAME: &'static str = "unseen/secret";
+
     /// Who is there.
     async fn prepare(scene: &mut Scene) -> Self;
+
+    /// What happens after Ada's write, for everybody to see.
+    async fn afterwards(&mut self, _scene: &mut Scene) {}
 
     /// Changes the link, and says who signs it then.
     fn forge(&self, scene: &Scene, link: &mut ManifestLink) -> Arc<Identity>;
@@ -168,7 +174,7 @@ impl<F: ForgedWrite> Written<F> {
 
 impl<F: ForgedWrite> Attack for Written<F> {
     async fn prepare(scene: &mut Scene) -> Self {
-        let forgery = F::prepare(scene).await;
+        let mut forgery = F::prepare(scene).await;
         let production = scene.production;
         scene.bob.read_all(&production).await.expect("Bob has seen everything");
         let state = scene.empty_state();
@@ -176,10 +182,11 @@ impl<F: ForgedWrite> Attack for Written<F> {
         scene.divert(Audience::Only(scene.ada.who()), &backup).await;
         let org = scene.ada.account.organizations()[0];
         let mut vault = scene.ada.account.open(org, &state).await.expect("Ada's other machine");
-        let write = [SecretWrite::new("unseen/secret", CANARY)];
+        let write = [SecretWrite::new(F::NAME, CANARY)];
         vault.write(&production, &write).await.expect("a write out of sight");
         scene.server.repent();
         let write = forge::batches(&scene.server.calls()[calls..]).next().expect("the write");
+        forgery.afterwards(scene).await;
         Self { forgery, write }
     }
 

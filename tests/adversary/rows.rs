@@ -71,10 +71,13 @@ rows! {
     tv27
     tv30
     tv32
+    tv33
     tv36
     tv37
     tv38
     tv39
+    tv40
+    tv41
     tv42
     tv43
     tv44
@@ -83,7 +86,10 @@ rows! {
     tv50
     tv51
     tv52
+    tv53
     tv54
+    tv55
+    tv56
 }
 
 const OUT_OF_SCOPE: &str = "OUT OF SCOPE";
@@ -116,12 +122,6 @@ pub const UNTRIED: &[Untried] = &[
         result: OUT_OF_SCOPE,
         why: "availability against the server itself is not promised; a client says that it was not served, and shows nothing older instead",
     },
-    Untried {
-        id: "TV33",
-        title: "Hides the end of access to a guarded folder, or gives another wrap there",
-        result: TO_COME,
-        why: "guarded folders in clients",
-    },
     Untried { id: "TV34", title: "Forges a health report", result: TO_COME, why: "health reports" },
     Untried {
         id: "TV35",
@@ -130,35 +130,10 @@ pub const UNTRIED: &[Untried] = &[
         why: "cold starts from a checkpoint's snapshot",
     },
     Untried {
-        id: "TV40",
-        title: "Lets a writer of a guarded folder sign a state of something else",
-        result: TO_COME,
-        why: "guarded folders in clients",
-    },
-    Untried {
-        id: "TV41",
-        title: "Lets a writer of a guarded folder plant a name that others use",
-        result: TO_COME,
-        why: "guarded folders in clients",
-    },
-    Untried {
         id: "TV47",
         title: "Records the traffic of linking a device, for a later quantum computer",
         result: TO_COME,
         why: "linking a device over a channel",
     },
     Untried { id: "TV49", title: "Replays an old health report", result: TO_COME, why: "health reports" },
-    Untried {
-        id: "TV53",
-        title: "Lets somebody who was removed read on in guarded folders",
-        result: TO_COME,
-        why: "guarded folders in clients",
-    },
-    Untried {
-        id: "TV55",
-        title: "Shows half of a change that moves secrets between namespaces",
-        result: TO_COME,
-        why: "guarded folders in clients",
-    },
-    Untried { id: "TV56", title: "Lets a guarded folder's manager rename its prefix", result: TO_COME, why: "guarded folders in clients" },
 ];

@@ -131,7 +131,13 @@ impl Vault {
         parts.sort_by_key(|part| part.prefix.len());
         let guarded = self.ever_guarded(environment);
         for Part { ns_id, prefix, space } in parts {
-            for (name, leaf, objects) in self.named(&ns_id, space, &prefix, &mut index.flaws) {
+            let earlier = index.flaws.len();
+            let named = self.named(&ns_id, space, &prefix, &mut index.flaws);
+            // What is damaged here may be what took a name from above.
+            for flaw in index.flaws.iter().skip(earlier) {
+                index.by_name.retain(|name, _| !flaw.concerns(name));
+            }
+            for (name, leaf, objects) in named {
                 let may_have_moved = ns_id != *environment || guarded.iter().any(|prefix| fits(prefix, &name));
                 let took_over = index.by_name.contains_key(&name);
                 index.by_name.insert(name.clone(), Found { name, leaf, objects, space, may_have_moved, took_over });
