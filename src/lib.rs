@@ -9,6 +9,7 @@ pub mod telemetry;
 
 use config::{Config, ConfigError, canonical_origin};
 use keyvawlt_domain::audit::AuditWriter;
+use keyvawlt_domain::namespaces::Revisions;
 use keyvawlt_domain::store::OpenError;
 use keyvawlt_domain::tokens::{KeyFileError, Tokens};
 use keyvawlt_domain::{Clock, Random, Store};
@@ -148,6 +149,7 @@ impl Running {
             store: self.store.clone(),
             tokens,
             audit: AuditWriter::start(self.store.clone(), &self.tasks),
+            revisions: Revisions::start(self.store.clone(), &self.tasks),
             origins: self.origins.clone().into(),
         };
         let stop = self.stop.clone();

@@ -28,7 +28,7 @@ pub(crate) fn signed(field: &'static str, statement: &v1::SignedStatement) -> Re
 }
 
 /// A signed statement, out.
-pub(crate) fn statement((payload, sig): (Vec<u8>, Vec<u8>)) -> v1::SignedStatement {
+pub(crate) fn statement((payload, sig): (impl Into<Bytes>, impl Into<Bytes>)) -> v1::SignedStatement {
     v1::SignedStatement { payload: payload.into(), signature: sig.into() }
 }
 

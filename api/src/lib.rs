@@ -17,7 +17,7 @@ mod tests;
 
 use keyvawlt_domain::Store;
 use keyvawlt_domain::audit::AuditWriter;
-use keyvawlt_domain::namespaces::Unchanged;
+use keyvawlt_domain::namespaces::{Revisions, Spans, Unchanged};
 use keyvawlt_domain::tokens::Tokens;
 use std::sync::Arc;
 
@@ -32,6 +32,8 @@ pub struct ApiParts {
     pub tokens: Arc<Tokens>,
     /// The writer of audit events.
     pub audit: AuditWriter,
+    /// Who looks organizations' revisions up.
+    pub revisions: Revisions,
     /// The origins this server answers for.
     pub origins: Arc<[String]>,
 }
@@ -41,11 +43,12 @@ pub struct ApiParts {
 pub(crate) struct Api {
     pub(crate) parts: ApiParts,
     pub(crate) unchanged: Arc<Unchanged>,
+    pub(crate) spans: Arc<Spans>,
     pub(crate) limits: Arc<limits::Limits>,
 }
 
 impl Api {
     fn new(parts: ApiParts) -> Self {
-        Self { parts, unchanged: Arc::default(), limits: Arc::default() }
+        Self { parts, unchanged: Arc::default(), spans: Arc::default(), limits: Arc::default() }
     }
 }

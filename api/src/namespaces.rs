@@ -2,7 +2,6 @@
 
 use crate::call::{Call, READ_DEADLINE};
 use crate::{Api, fields};
-use futures::future::try_join_all;
 use keyvawlt_domain::audit::Event;
 use keyvawlt_domain::namespaces::{self, Changes, ListManifestHeads, NamespaceChanges, ReadChanges, ReadVersion};
 use keyvawlt_domain::{Caller, Error, Result};
@@ -22,21 +21,21 @@ impl NamespaceService for Api {
         call.answer(READ_DEADLINE, async {
             let (subject, store) = (call.subject()?, &self.parts.store);
             let asked = asked(&request)?;
-            if let Some(verdict) = self.unchanged.look(store, subject, &asked).await? {
+            if let Some(verdict) = self.unchanged.look(store.clock(), &self.parts.revisions, subject, &asked).await? {
                 self.parts.audit.note_unchanged(nothing(&asked, verdict.actor, store.clock().now_ms()));
                 return Ok(v1::ReadChangesResponse { next_seq: verdict.next_seq, ..Default::default() });
             }
             let tx = store.read().await?;
             let caller = Caller::find(&tx, subject).await?;
             let permit = self.permit(&tx, caller, asked.clone()).await?;
-            let mut changes = namespaces::read_changes(permit).await?;
+            let mut changes = namespaces::read_changes(permit, &self.spans).await?;
             let now_ms = tx.now_ms();
             tx.commit().await?;
-            self.unchanged.remember(store, subject, &asked, caller.actor(), &changes);
+            self.unchanged.remember(store.clock(), subject, &asked, caller.actor(), &changes);
             if changes.events.is_empty() {
                 self.parts.audit.note_unchanged(nothing(&asked, caller.actor(), now_ms));
             }
-            self.record(std::mem::take(&mut changes.events)).await?;
+            self.parts.audit.record(std::mem::take(&mut changes.events)).await?;
             Ok(answer(changes))
         })
         .await
@@ -57,7 +56,7 @@ impl NamespaceService for Api {
             let permit = self.permit(&tx, caller, asked).await?;
             let sealed = namespaces::read_version(&permit).await?;
             tx.commit().await?;
-            self.record(vec![sealed.event]).await?;
+            self.parts.audit.record(vec![sealed.event]).await?;
             Ok(v1::ReadVersionResponse { payload: sealed.payload.into(), dek: sealed.dek.into() })
         })
         .await
@@ -88,13 +87,6 @@ impl NamespaceService for Api {
             }),
         )
         .await
-    }
-}
-
-impl Api {
-    /// Waits until the events are durable; they share one commit.
-    async fn record(&self, events: Vec<Event>) -> Result<()> {
-        try_join_all(events.into_iter().map(|event| self.parts.audit.record(event))).await.map(drop)
     }
 }
 
@@ -142,7 +134,7 @@ fn nothing(asked: &ReadChanges, actor: String, at_ms: u64) -> Event {
 
 fn answer(changes: Changes) -> v1::ReadChangesResponse {
     let wraps = changes.wraps.into_iter().map(|wrap| v1::DeliveredWrap {
-        record: wrap.record.into(),
+        record: wrap.record,
         index: wrap.index,
         count: wrap.count,
         path: wrap.path.iter().map(|hash| hash.0.to_vec().into()).collect(),
@@ -156,15 +148,15 @@ fn answer(changes: Changes) -> v1::ReadChangesResponse {
     }
 }
 
-fn namespace(news: NamespaceChanges) -> v1::NamespaceChanges {
-    let ns_id: bytes::Bytes = news.ns.0.to_vec().into();
-    let objects = news.objects.into_iter().map(|object| v1::SecretObject {
+fn namespace(NamespaceChanges { ns, news, mseq }: NamespaceChanges) -> v1::NamespaceChanges {
+    let ns_id: bytes::Bytes = ns.0.to_vec().into();
+    let objects = news.objects.iter().map(|object| v1::SecretObject {
         ns_id: ns_id.clone(),
         secret_id: object.secret.0.to_vec().into(),
         version: object.version,
         kind: fields::object_kind(object.kind).into(),
-        data: object.data.into(),
+        data: object.data.clone(),
     });
     let objects = objects.collect();
-    v1::NamespaceChanges { ns_id, manifest_links: news.links.into_iter().map(fields::statement).collect(), objects, mseq: news.mseq }
+    v1::NamespaceChanges { ns_id, manifest_links: news.links.iter().cloned().map(fields::statement).collect(), objects, mseq }
 }

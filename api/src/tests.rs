@@ -2,6 +2,7 @@
 
 use crate::{ApiParts, serve};
 use keyvawlt_domain::audit::AuditWriter;
+use keyvawlt_domain::namespaces::Revisions;
 use keyvawlt_domain::policy::{Deed, OPEN_RPCS};
 use keyvawlt_domain::tokens::Tokens;
 use keyvawlt_domain::{Clock, Random, Store};
@@ -36,9 +37,10 @@ impl Running {
         let tokens = Tokens::load(&folder.path().join("token.key"), Random::System).unwrap();
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let audit = AuditWriter::start(store.clone(), &tasks);
+        let revisions = Revisions::start(store.clone(), &tasks);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let parts = ApiParts { store, tokens: Arc::new(tokens), audit, origins: Arc::from([ORIGIN.to_owned()]) };
+        let parts = ApiParts { store, tokens: Arc::new(tokens), audit, revisions, origins: Arc::from([ORIGIN.to_owned()]) };
         let ended = stop.clone().cancelled_owned();
         tasks.spawn(async move { serve(parts, listener, ended).await.unwrap() });
         let channel = Channel::from_shared(address.clone()).unwrap().connect().await.unwrap();

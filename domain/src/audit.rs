@@ -4,11 +4,13 @@
 //! and wait for it; an event that cannot be stored fails the call. Each event has a hash, the leaf of the log that clients will check.
 
 use crate::error::{Error, Result};
+use crate::random::Random;
 use crate::store::{Store, Tx, column};
 use keyvawlt_ledger::cbor::{self, Value};
 use keyvawlt_ledger::{Hash, OrgId};
-use keyvawlt_schema::audit_event::{ActiveModel, Entity};
-use sea_orm::{ActiveValue::Set, EntityTrait};
+use keyvawlt_schema::audit_event::{ActiveModel, Column, Entity};
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{ActiveValue::Set, EntityTrait, QueryTrait as _};
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,7 +19,7 @@ use tokio_util::task::TaskTracker;
 
 /// Calls that may wait for the writer at once; the next one is told to come back.
 const QUEUE: usize = 1024;
-/// Events of one commit.
+/// Events of one statement, and calls whose events are stored together.
 const MAX_GROUP: usize = 256;
 /// "Nothing changed" is noted once per caller, namespace and minute.
 const COALESCE_MS: u64 = 60_000;
@@ -43,14 +45,14 @@ pub struct Event {
 
 /// Writes a change's event, in the change's transaction. The hash goes into the answer.
 pub async fn record(tx: &Tx, event: Event) -> Result<Hash> {
-    let (row, hash) = row(tx, event);
+    let (row, hash) = row(tx.random(), event);
     Entity::insert(row).exec_without_returning(tx.db()).await?;
     Ok(hash)
 }
 
 /// Writes the events of one change, in the change's transaction.
 pub async fn record_all(tx: &Tx, events: Vec<Event>) -> Result<()> {
-    let mut rows = events.into_iter().map(|event| row(tx, event).0).peekable();
+    let mut rows = events.into_iter().map(|event| row(tx.random(), event).0).peekable();
     while rows.peek().is_some() {
         let group: Vec<ActiveModel> = rows.by_ref().take(MAX_GROUP).collect();
         Entity::insert_many(group).exec_without_returning(tx.db()).await?;
@@ -58,8 +60,8 @@ pub async fn record_all(tx: &Tx, events: Vec<Event>) -> Result<()> {
     Ok(())
 }
 
-fn row(tx: &Tx, event: Event) -> (ActiveModel, Hash) {
-    let id = tx.random().ordered_id(event.at_ms);
+fn row(random: &Random, event: Event) -> (ActiveModel, Hash) {
+    let id = random.ordered_id(event.at_ms);
     let hash = hash(&id, &event);
     let row = ActiveModel {
         org_id: Set(event.org.0.to_vec()),
@@ -98,9 +100,9 @@ pub struct AuditWriter {
 }
 
 struct Waiting {
-    event: Event,
+    events: Vec<Event>,
     /// Nobody waits for a coalesced note.
-    stored: Option<oneshot::Sender<Option<Hash>>>,
+    stored: Option<oneshot::Sender<()>>,
 }
 
 #[derive(Debug, Default)]
@@ -117,11 +119,14 @@ impl AuditWriter {
         Self { queue, noted: Arc::default() }
     }
 
-    /// Stores an event; returns when it is durable. Its hash goes into the answer.
-    pub async fn record(&self, event: Event) -> Result<Hash> {
+    /// Stores the events of one call; returns when they are durable.
+    pub async fn record(&self, events: Vec<Event>) -> Result<()> {
+        if events.is_empty() {
+            return Ok(());
+        }
         let (stored, outcome) = oneshot::channel();
-        self.queue.try_send(Waiting { event, stored: Some(stored) }).map_err(|_| Error::Unavailable)?;
-        outcome.await.ok().flatten().ok_or(Error::Unavailable)
+        self.queue.try_send(Waiting { events, stored: Some(stored) }).map_err(|_| Error::Unavailable)?;
+        outcome.await.map_err(|_| Error::Unavailable)
     }
 
     /// Notes that a caller was told "nothing changed": no secret left, so nobody waits, and once a minute is enough.
@@ -136,7 +141,7 @@ impl AuditWriter {
             return;
         }
         // A full queue: the next such call within the minute tries again.
-        if self.queue.try_send(Waiting { event, stored: None }).is_ok() {
+        if self.queue.try_send(Waiting { events: vec![event], stored: None }).is_ok() {
             noted.keys.insert(key);
         }
     }
@@ -145,29 +150,28 @@ impl AuditWriter {
 async fn write_groups(store: Store, mut waiting: mpsc::Receiver<Waiting>) {
     let mut group = Vec::with_capacity(MAX_GROUP);
     while waiting.recv_many(&mut group, MAX_GROUP).await > 0 {
-        let (events, answers): (Vec<Event>, Vec<_>) = group.drain(..).map(|waiting| (waiting.event, waiting.stored)).unzip();
-        let hashes = match write_group(&store, events).await {
-            Ok(hashes) => hashes.into_iter().map(Some).collect(),
-            Err(error) => {
-                tracing::error!(%error, events = answers.len(), "audit events could not be stored: their calls fail");
-                vec![None; answers.len()]
+        let (events, answers): (Vec<_>, Vec<_>) = group.drain(..).map(|waiting| (waiting.events, waiting.stored)).unzip();
+        match write(&store, events.into_iter().flatten()).await {
+            Ok(()) => {
+                for stored in answers.into_iter().flatten() {
+                    // The caller may have gone; its events are stored all the same.
+                    let _ = stored.send(());
+                }
             }
-        };
-        for (answer, hash) in answers.into_iter().zip(hashes) {
-            if let Some(answer) = answer {
-                // The caller may have gone; its event is stored all the same.
-                let _ = answer.send(hash);
-            }
+            Err(error) => tracing::error!(%error, calls = answers.len(), "audit events could not be stored: their calls fail"),
         }
     }
 }
 
-async fn write_group(store: &Store, events: Vec<Event>) -> Result<Vec<Hash>> {
-    let tx = store.write().await?;
-    let (rows, hashes): (Vec<ActiveModel>, Vec<Hash>) = events.into_iter().map(|event| row(&tx, event)).unzip();
-    Entity::insert_many(rows).exec_without_returning(tx.db()).await?;
-    tx.commit().await?;
-    Ok(hashes)
+async fn write(store: &Store, events: impl Iterator<Item = Event>) -> Result<()> {
+    let mut rows = events.map(|event| row(store.random(), event).0).peekable();
+    while rows.peek().is_some() {
+        let group: Vec<ActiveModel> = rows.by_ref().take(MAX_GROUP).collect();
+        // What is already there was stored by the first try.
+        let once = OnConflict::columns([Column::OrgId, Column::Id]).do_nothing().to_owned();
+        store.write_once(&Entity::insert_many(group).on_conflict(once).into_query()).await?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use keyvawlt_schema::{account, org};
 use sea_orm::sea_query::SelectStatement;
 use sea_orm::{
     AccessMode, ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait, IsolationLevel, QueryResult,
-    QuerySelect, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    QuerySelect, SqliteTransactionMode, StatementBuilder, TransactionOptions, TransactionTrait,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -40,7 +40,7 @@ impl Store {
         Ok(Self { reader, writer, clock, random, jobs: Arc::new(Notify::new()) })
     }
 
-    /// A transaction that reads one snapshot. It never takes the writer.
+    /// A transaction that reads one snapshot. It never takes the writer, and nobody waits for its end.
     pub async fn read(&self) -> Result<Tx> {
         let options = || match self.backend() {
             DbBackend::Postgres => TransactionOptions {
@@ -50,7 +50,7 @@ impl Store {
             },
             _ => TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Deferred), ..Default::default() },
         };
-        self.begin(&self.reader, options).await
+        Ok(Tx { reads: true, ..self.begin(&self.reader, options).await? })
     }
 
     /// A transaction that may change things. Nothing of it stays unless it is committed.
@@ -62,13 +62,25 @@ impl Store {
         self.begin(&self.writer, options).await
     }
 
-    /// One row by one statement: without a transaction around it, it costs a third.
-    pub(crate) async fn read_row(&self, select: &SelectStatement) -> Result<Option<QueryResult>> {
+    /// What one statement reads: without a transaction around it, it costs a third.
+    pub(crate) async fn read_rows(&self, select: &SelectStatement) -> Result<Vec<QueryResult>> {
         let mut dead = Dead::default();
         loop {
-            match self.reader.query_one(select).await {
+            match self.reader.query_all(select).await {
                 Err(error) if dead.another(&error) => {}
-                row => return Ok(row?),
+                rows => return Ok(rows?),
+            }
+        }
+    }
+
+    /// Changes something by one statement, durable when this returns: without a transaction around it, it costs a third. It must be one that
+    /// may be repeated, for nobody knows what became of it when the store hangs up.
+    pub(crate) async fn write_once(&self, statement: &impl StatementBuilder) -> Result<()> {
+        let mut dead = Dead::default();
+        loop {
+            match self.writer.execute(statement).await {
+                Err(error) if dead.another(&error) => {}
+                done => return Ok(done.map(drop)?),
             }
         }
     }
@@ -111,7 +123,14 @@ impl Store {
     }
 
     fn tx(&self, db: DatabaseTransaction) -> Tx {
-        Tx { db, now_ms: self.clock.now_ms(), random: self.random.clone(), jobs: Arc::clone(&self.jobs), wakes: AtomicBool::new(false) }
+        Tx {
+            db,
+            now_ms: self.clock.now_ms(),
+            random: self.random.clone(),
+            jobs: Arc::clone(&self.jobs),
+            wakes: AtomicBool::new(false),
+            reads: false,
+        }
     }
 }
 
@@ -135,11 +154,16 @@ pub struct Tx {
     random: Random,
     jobs: Arc<Notify>,
     wakes: AtomicBool,
+    reads: bool,
 }
 
 impl Tx {
     /// Makes everything done in it durable.
     pub async fn commit(self) -> Result<()> {
+        if self.reads {
+            // Its end is on its way before the connection serves anybody else.
+            return Ok(());
+        }
         self.db.commit().await?;
         if self.wakes.into_inner() {
             self.jobs.notify_one();

@@ -29,6 +29,7 @@ use tempfile::TempDir;
 /// Where the story plays: one server, the machines of the people beside it.
 struct World {
     folder: TempDir,
+    config: Config,
     server: Running,
     database: Database,
 }
@@ -64,7 +65,7 @@ async fn tour() -> anyhow::Result<()> {
     proofs::show_audit(&mut stage, &vault).await?;
     leaving::remove(&mut stage, &world, (&mut vault, &mut bobs, cleos), places).await?;
     proofs::show_chains(&mut stage, (&mut vault, &mut bobs))?;
-    proofs::catch_a_liar(&mut stage, &world, (&ada, &vault), places).await?;
+    let world = proofs::catch_a_liar(&mut stage, world, (&ada, &vault), places).await?;
 
     anyhow::ensure!(world.server.stop().await, "the server did not stop in time");
     stage.end(began.elapsed())
@@ -82,12 +83,20 @@ impl World {
         let began = Instant::now();
         let server = Server::start(&config, Clock::System).await?;
         let took = began.elapsed();
+        // Started again, it is found where it was.
+        config.api.listen = server.addr().context("an address")?;
         let file = config.data.join("vault.db");
         stage.show("listens on", format!("http://{}", server.addr().context("an address")?))?;
         stage.show("keeps data in", file.display())?;
         stage.show("ready in", format!("{} ms", took.as_millis()))?;
         let database = Database::open(&file).await?;
-        Ok(Self { folder, server, database })
+        Ok(Self { folder, config, server, database })
+    }
+
+    /// Stops the server and starts it again.
+    async fn restart(self) -> anyhow::Result<Self> {
+        anyhow::ensure!(self.server.stop().await, "the server did not stop in time");
+        Ok(Self { server: Server::start(&self.config, Clock::System).await?, ..self })
     }
 
     /// A client of this server, as any machine would have one.

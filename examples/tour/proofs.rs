@@ -50,18 +50,24 @@ pub(crate) async fn show_audit(stage: &mut Stage, vault: &Vault) -> anyhow::Resu
     stage.show("in all", format!("{} events", events.len()))
 }
 
-pub(crate) async fn catch_a_liar(stage: &mut Stage, world: &World, (ada, vault): (&Person, &Vault), places: Places) -> anyhow::Result<()> {
+pub(crate) async fn catch_a_liar(
+    stage: &mut Stage,
+    world: World,
+    (ada, vault): (&Person, &Vault),
+    places: Places,
+) -> anyhow::Result<World> {
     stage.step(
         "The server lies",
-        "Ada logs in on a new laptop with password and Secret Key. Somebody with full power over the server then changes one bit of what it stores, \
-         and she logs in on another one.",
+        "Ada logs in on a new laptop with password and Secret Key. Somebody with full power over the server then changes one bit of what it stores \
+         and starts it again, and she logs in on another one.",
     )?;
-    let honest = on_a_new_laptop(world, ada, "laptop", vault).await?.read(&places.production, NAME)?;
+    let honest = on_a_new_laptop(&world, ada, "laptop", vault).await?.read(&places.production, NAME)?;
     stage.show("honest server", format!("{NAME} = {}", String::from_utf8_lossy(&honest.value)))?;
 
     let (before, after) = world.database.flip_a_bit(&honest.info.secret_id).await?;
     stage.show("in the database", format!("one byte of the sealed value: {before:02x} becomes {after:02x}"))?;
-    let refused = match on_a_new_laptop(world, ada, "another-laptop", vault).await {
+    let world = world.restart().await?;
+    let refused = match on_a_new_laptop(&world, ada, "another-laptop", vault).await {
         Ok(_) => anyhow::bail!("the lie was not noticed"),
         Err(error) => error.downcast::<Error>()?,
     };
@@ -71,7 +77,8 @@ pub(crate) async fn catch_a_liar(stage: &mut Stage, world: &World, (ada, vault):
 
     let warm = vault.read(&places.production, NAME)?;
     anyhow::ensure!(*warm.value == *honest.value, "what was verified before stays");
-    stage.holds("what Ada's first machine has verified stays readable there")
+    stage.holds("what Ada's first machine has verified stays readable there")?;
+    Ok(world)
 }
 
 async fn on_a_new_laptop(world: &World, ada: &Person, laptop: &str, vault: &Vault) -> anyhow::Result<Vault> {

@@ -110,12 +110,14 @@ impl Scene {
         self.honest.as_ref().and_then(Running::addr).expect("a running server")
     }
 
-    /// Writes into the server's database, as whoever runs it can; the server goes on with what is then there.
-    pub async fn write_database(&self, sql: &str) -> u64 {
+    /// Writes into the server's database, as whoever runs it can; the server is started again, and goes on with what is then there.
+    pub async fn write_database(&mut self, sql: &str) -> u64 {
+        self.stop().await;
         let url = format!("sqlite://{}", self.data().join("vault.db").display());
         let database = Database::connect(url).await.expect("the database");
         let done = database.execute_unprepared(sql).await.expect("a statement");
         database.close().await.expect("an end");
+        self.boot().await;
         done.rows_affected()
     }
 
@@ -123,9 +125,7 @@ impl Scene {
     pub async fn backup(&mut self) -> Backup {
         self.stop().await;
         let backup = Backup(Files::read(&self.data()));
-        let honest = boot(&self.data(), &self.server).await;
-        self.server.pass_to(honest.addr().expect("an address"));
-        self.honest = Some(honest);
+        self.boot().await;
         backup
     }
 
@@ -174,6 +174,12 @@ impl Scene {
         for twin in self.twins {
             twin.stop().await;
         }
+    }
+
+    async fn boot(&mut self) {
+        let honest = boot(&self.data(), &self.server).await;
+        self.server.pass_to(honest.addr().expect("an address"));
+        self.honest = Some(honest);
     }
 
     async fn stop(&mut self) {

@@ -15,6 +15,7 @@ mod guard;
 mod keys;
 mod layers;
 mod offboarding;
+mod replicas;
 mod story;
 mod together;
 mod tour;

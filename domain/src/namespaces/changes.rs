@@ -4,24 +4,27 @@
 //! link that wrote it: value and key with the link that wrote the version, name and facts with the newest link of the leaf.
 
 use super::objects::{self, Sealed};
+use super::spans::{Span, Spans};
 use super::wraps::{self, Delivered};
 use crate::audit::Event;
 use crate::authorize::{Action, Permit};
 use crate::caller::Caller;
 use crate::error::{Error, Result};
-use crate::organizations::read_links;
+use crate::organizations::{Links, read_links};
 use crate::policy::Deed;
 use crate::store::{Tx, column, number};
+use bytes::Bytes;
 use keyvawlt_ledger::{Hash, NsId, OrgId};
 use keyvawlt_schema::{manifest_link, namespace, org};
-use sea_orm::sea_query::ExprTrait as _;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::sea_query::{Expr, ExprTrait as _, Query};
+use sea_orm::{ColumnTrait, ConnectionTrait as _, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Manifest links of one statement.
 const LINKS_PER_STATEMENT: u64 = 500;
-/// Identifiers of one statement.
-const IDS_PER_STATEMENT: usize = 500;
+/// What an object or a link takes in memory besides its bytes.
+const OVERHEAD: usize = 128;
 
 /// Asks what changed.
 #[derive(Clone, Debug)]
@@ -56,7 +59,7 @@ pub struct Changes {
     /// The organization's revision this was read at.
     pub change: u64,
     /// Payloads and signatures, in order.
-    pub links: Vec<(Vec<u8>, Vec<u8>)>,
+    pub links: Vec<(Bytes, Bytes)>,
     /// The position after the chain's newest link.
     pub next_seq: u64,
     /// Where something changed.
@@ -74,12 +77,34 @@ pub struct Changes {
 pub struct NamespaceChanges {
     /// Which.
     pub ns: NsId,
-    /// Payloads and signatures, in order.
-    pub links: Vec<(Vec<u8>, Vec<u8>)>,
-    /// The objects they brought.
-    pub objects: Vec<Sealed>,
+    /// What its links brought.
+    pub news: Arc<News>,
     /// The manifest's newest link.
     pub mseq: u64,
+}
+
+/// Links, and what they brought.
+#[derive(Debug, Default)]
+pub struct News {
+    /// Payloads and signatures, in order.
+    pub links: Vec<(Bytes, Bytes)>,
+    /// The objects they brought.
+    pub objects: Vec<Sealed>,
+    /// The keys they brought.
+    pub(super) wraps: Vec<Delivered>,
+}
+
+impl News {
+    fn bytes(&self) -> usize {
+        let links: usize = self.links.iter().map(|(payload, sig)| payload.len() + sig.len()).sum();
+        let wraps: usize = self.wraps.iter().map(|wrap| wrap.record.len() + wrap.path.len() * size_of::<Hash>()).sum();
+        links + wraps + self.objects.iter().map(|object| object.data.len()).sum::<usize>()
+    }
+
+    /// What it takes in memory, about.
+    pub(super) fn resident(&self) -> usize {
+        self.bytes() + (1 + self.links.len() + self.objects.len() + self.wraps.len()) * OVERHEAD
+    }
 }
 
 impl Changes {
@@ -89,31 +114,32 @@ impl Changes {
     }
 }
 
-/// Reads what changed.
-pub async fn read_changes(permit: Permit<'_, ReadChanges>) -> Result<Changes> {
+/// Reads what changed, and remembers in `spans` what others will ask for.
+pub async fn read_changes(permit: Permit<'_, ReadChanges>, spans: &Spans) -> Result<Changes> {
     let (tx, caller, mut rows, asked) = permit.into_parts();
-    let (head_seq, change): (i64, i64) = org::Entity::find_by_id(asked.org.0.to_vec())
-        .select_only()
-        .column(org::Column::HeadSeq)
-        .column(org::Column::Change)
-        .into_tuple()
-        .one(tx.db())
-        .await?
-        .ok_or(Error::Forbidden)?;
-    let next_seq = number(head_seq) + 1;
-    let mut changes =
-        Changes { change: number(change), links: vec![], next_seq, namespaces: vec![], wraps: vec![], more: false, events: vec![] };
+    let heads = heads(tx, &asked).await?;
+    let (change, next_seq) = (heads.change, heads.next_seq);
+    let mut changes = Changes { change, links: vec![], next_seq, namespaces: vec![], wraps: vec![], more: false, events: vec![] };
     let mut room = Room { left: asked.page_bytes, used: false };
     if asked.from_seq < next_seq {
-        let links = read_links(tx, &asked.org, asked.from_seq, asked.page_bytes).await?;
-        room.take(links.statements.iter().map(size).sum());
-        (changes.links, changes.more) = (links.statements, links.more);
+        (changes.links, changes.more) = chain_links(tx, &asked, &heads, spans).await?;
+        room.take(changes.links.iter().map(size).sum());
     }
     if !changes.more {
         if !matches!(caller, Caller::Invite { .. }) {
-            read_namespaces(tx, &asked, &mut room, &mut changes).await?;
+            read_namespaces(tx, &asked, (&heads.namespaces, spans), &mut room, &mut changes).await?;
         }
-        changes.wraps = wraps::read(tx, &mut rows, &caller, &asked).await?;
+        let span = Span::Wraps { actor: caller.actor(), question: asked.fingerprint(), newest: heads.chain };
+        changes.wraps = match spans.find(&span) {
+            Some(known) => known.wraps.clone(),
+            None => {
+                let wraps = wraps::read(tx, &mut rows, &caller, &asked, next_seq).await?;
+                if !wraps.is_empty() {
+                    spans.keep(span, &Arc::new(News { wraps: wraps.clone(), ..News::default() }));
+                }
+                wraps
+            }
+        };
     }
     changes.events = events(tx, &caller, &asked, &changes);
     Ok(changes)
@@ -137,19 +163,43 @@ impl Room {
     }
 }
 
-async fn read_namespaces(tx: &Tx, asked: &ReadChanges, room: &mut Room, changes: &mut Changes) -> Result<()> {
-    let heads = heads(tx, asked).await?;
+/// The organization's links, and whether there are more.
+async fn chain_links(tx: &Tx, asked: &ReadChanges, heads: &Heads, spans: &Spans) -> Result<(Vec<(Bytes, Bytes)>, bool)> {
+    let span = Span::Chain { org: asked.org, from_seq: asked.from_seq, newest: heads.chain };
+    if let Some(known) = spans.find(&span).filter(|known| known.bytes() <= asked.page_bytes) {
+        return Ok((known.links.clone(), false));
+    }
+    let Links { statements: links, more } = read_links(tx, &asked.org, asked.from_seq, asked.page_bytes).await?;
+    if !more {
+        spans.keep(span, &Arc::new(News { links: links.clone(), ..News::default() }));
+    }
+    Ok((links, more))
+}
+
+async fn read_namespaces(
+    tx: &Tx,
+    asked: &ReadChanges,
+    (heads, spans): (&BTreeMap<NsId, (u64, Hash)>, &Spans),
+    room: &mut Room,
+    changes: &mut Changes,
+) -> Result<()> {
     for (ns, held) in &asked.held {
-        let mseq = *heads.get(ns).ok_or(Error::Forbidden)?;
+        let (mseq, newest) = *heads.get(ns).ok_or(Error::Forbidden)?;
         if mseq == *held {
             continue;
         }
         if changes.more {
             break;
         }
+        let span = Span::Manifest { org: asked.org, ns: *ns, held: *held, newest };
+        if let Some(news) = spans.find(&span).filter(|news| room.fits(news.bytes())) {
+            room.take(news.bytes());
+            changes.namespaces.push(NamespaceChanges { ns: *ns, news, mseq });
+            continue;
+        }
         let place = Place { org: asked.org, ns: *ns };
         // One link with what came in its batch fits an empty answer: it is weighed when it is there.
-        let fits_anyway = mseq == held + 1 && !room.used;
+        let fits_anyway = mseq.checked_sub(1) == Some(*held) && !room.used;
         let links = manifest_links(tx, &place, (*held, mseq), fits_anyway, room, &mut changes.more).await?;
         let upto = held + links.len() as u64;
         let objects = if links.is_empty() { vec![] } else { objects::read(tx, &place, *held, upto).await? };
@@ -157,7 +207,11 @@ async fn read_namespaces(tx: &Tx, asked: &ReadChanges, room: &mut Room, changes:
             room.take(objects.iter().map(|object| object.data.len()).sum());
         }
         if !links.is_empty() || mseq < *held {
-            changes.namespaces.push(NamespaceChanges { ns: *ns, links, objects, mseq });
+            let news = Arc::new(News { links, objects, wraps: vec![] });
+            if upto == mseq {
+                spans.keep(span, &news);
+            }
+            changes.namespaces.push(NamespaceChanges { ns: *ns, news, mseq });
         }
     }
     Ok(())
@@ -170,23 +224,43 @@ pub(super) struct Place {
     pub(super) ns: NsId,
 }
 
-async fn heads(tx: &Tx, asked: &ReadChanges) -> Result<BTreeMap<NsId, u64>> {
-    let mut heads = BTreeMap::new();
-    for chunk in asked.held.chunks(IDS_PER_STATEMENT) {
-        let ids = namespace::Column::NsId.is_in(chunk.iter().map(|(ns, _)| ns.0.to_vec()));
-        let rows: Vec<(Vec<u8>, i64)> = namespace::Entity::find()
-            .select_only()
-            .column(namespace::Column::NsId)
-            .column(namespace::Column::Mseq)
-            .filter(namespace::Column::OrgId.eq(asked.org.0.to_vec()).and(ids))
-            .into_tuple()
-            .all(tx.db())
-            .await?;
-        for (ns, mseq) in rows {
-            heads.insert(NsId::from_slice(&ns)?, number(mseq));
+/// Where everything stands.
+struct Heads {
+    change: u64,
+    next_seq: u64,
+    /// The hash of the organization's newest link.
+    chain: Hash,
+    /// The newest manifest link of each namespace asked for, with its hash.
+    namespaces: BTreeMap<NsId, (u64, Hash)>,
+}
+
+/// One statement for all of them.
+async fn heads(tx: &Tx, asked: &ReadChanges) -> Result<Heads> {
+    let of_ns = |column| Expr::col((namespace::Entity, column));
+    let wanted = of_ns(namespace::Column::OrgId)
+        .equals((org::Entity, org::Column::Id))
+        .and(of_ns(namespace::Column::NsId).is_in(asked.held.iter().map(|(ns, _)| ns.0.to_vec())));
+    let find = Query::select()
+        .columns([org::Column::Change, org::Column::HeadSeq, org::Column::HeadHash].map(|column| (org::Entity, column)))
+        .columns([namespace::Column::NsId, namespace::Column::Mseq, namespace::Column::Mhash].map(|column| (namespace::Entity, column)))
+        .from(org::Entity)
+        .left_join(namespace::Entity, wanted)
+        .and_where(Expr::col((org::Entity, org::Column::Id)).eq(asked.org.0.to_vec()))
+        .to_owned();
+    let rows = tx.db().query_all(&find).await?;
+    let first = rows.first().ok_or(Error::Forbidden)?;
+    let (change, head_seq): (i64, i64) = (first.try_get_by_index(0)?, first.try_get_by_index(1)?);
+    let chain = Hash::from_slice(&first.try_get_by_index::<Vec<u8>>(2)?)?;
+    let mut namespaces = BTreeMap::new();
+    for row in &rows {
+        let (id, mseq, mhash): (Option<Vec<u8>>, Option<i64>, Option<Vec<u8>>) =
+            (row.try_get_by_index(3)?, row.try_get_by_index(4)?, row.try_get_by_index(5)?);
+        // An organization alone has one row with nothing beside it.
+        if let (Some(id), Some(mseq), Some(mhash)) = (id, mseq, mhash) {
+            namespaces.insert(NsId::from_slice(&id)?, (number(mseq), Hash::from_slice(&mhash)?));
         }
     }
-    Ok(heads)
+    Ok(Heads { change: number(change), next_seq: number(head_seq) + 1, chain, namespaces })
 }
 
 /// The links after `held`, as far as they fit with the objects they brought.
@@ -197,7 +271,7 @@ async fn manifest_links(
     fits_anyway: bool,
     room: &mut Room,
     more: &mut bool,
-) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+) -> Result<Vec<(Bytes, Bytes)>> {
     let mut links = Vec::new();
     if newest <= held {
         return Ok(links);
@@ -210,9 +284,9 @@ async fn manifest_links(
             .column(manifest_link::Column::Payload)
             .column(manifest_link::Column::Sig)
             .filter(manifest_link::Column::OrgId.eq(place.org.0.to_vec()).and(manifest_link::Column::NsId.eq(place.ns.0.to_vec())))
-            .filter(manifest_link::Column::Mseq.gte(column(next)))
+            // Not a LIMIT: SQLite would plan the statement anew each time.
+            .filter(manifest_link::Column::Mseq.gte(column(next)).and(manifest_link::Column::Mseq.lt(column(next + LINKS_PER_STATEMENT))))
             .order_by_asc(manifest_link::Column::Mseq)
-            .limit(LINKS_PER_STATEMENT)
             .into_tuple()
             .all(tx.db())
             .await?;
@@ -220,6 +294,7 @@ async fn manifest_links(
             return Err(Error::internal("a manifest has a hole"));
         }
         for link in rows {
+            let link = (Bytes::from(link.0), Bytes::from(link.1));
             let bytes = size(&link) + sizes.get(&next).copied().unwrap_or(0);
             if !room.fits(bytes) {
                 *more = true;
@@ -233,7 +308,7 @@ async fn manifest_links(
     Ok(links)
 }
 
-fn size((payload, sig): &(Vec<u8>, Vec<u8>)) -> usize {
+fn size((payload, sig): &(Bytes, Bytes)) -> usize {
     payload.len() + sig.len()
 }
 
@@ -241,10 +316,11 @@ fn size((payload, sig): &(Vec<u8>, Vec<u8>)) -> usize {
 fn events(tx: &Tx, caller: &Caller, asked: &ReadChanges, changes: &Changes) -> Vec<Event> {
     let event =
         |action, subject: String, detail| Event { org: asked.org, at_ms: tx.now_ms(), actor: caller.actor(), action, subject, detail };
-    let read = changes.namespaces.iter().filter(|news| !news.objects.is_empty());
-    let read = read.map(|news| {
-        let held = asked.held.iter().find(|(ns, _)| *ns == news.ns).map_or(0, |(_, held)| *held);
-        event("namespace.read", news.ns.to_string(), format!("manifest links {} to {}", held + 1, held + news.links.len() as u64))
+    let read = changes.namespaces.iter().filter(|changed| !changed.news.objects.is_empty());
+    let read = read.map(|changed| {
+        let held = asked.held.iter().find(|(ns, _)| *ns == changed.ns).map_or(0, |(_, held)| *held);
+        let upto = held + changed.news.links.len() as u64;
+        event("namespace.read", changed.ns.to_string(), format!("manifest links {} to {upto}", held + 1))
     });
     let mut events: Vec<Event> = read.collect();
     if !changes.wraps.is_empty() {

@@ -3,6 +3,7 @@
 use super::changes::Place;
 use crate::error::Result;
 use crate::store::{Tx, column, number};
+use bytes::Bytes;
 use keyvawlt_ledger::SecretId;
 use keyvawlt_ledger::manifest::ObjectKind;
 use keyvawlt_schema::{secret, version};
@@ -23,7 +24,7 @@ pub struct Sealed {
     /// Which of the four.
     pub kind: ObjectKind,
     /// The object.
-    pub data: Vec<u8>,
+    pub data: Bytes,
 }
 
 /// The current objects written by the links after `held` up to `upto`: name and facts with the newest link of their leaf, value and key with
@@ -52,7 +53,7 @@ pub(super) async fn read(tx: &Tx, place: &Place, held: u64, upto: u64) -> Result
     for row in rows {
         let id: Vec<u8> = row.try_get_by_index(0)?;
         let (secret, version) = (SecretId::from_slice(&id)?, number(row.try_get_by_index(1)?));
-        let mut push = |kind, data| objects.push(Sealed { secret, version, kind, data });
+        let mut push = |kind, data: Vec<u8>| objects.push(Sealed { secret, version, kind, data: data.into() });
         if number(row.try_get_by_index(2)?) <= upto {
             push(ObjectKind::Name, row.try_get_by_index(3)?);
             push(ObjectKind::Facts, row.try_get_by_index(4)?);

@@ -1,14 +1,13 @@
-//! "Nothing changed", remembered: the commonest answer of all costs one small statement.
+//! "Nothing changed", remembered: the commonest answer of all costs one small look-up.
 //!
 //! A verdict holds for one caller, question and revision of the organization. Every change moves the revision, so removal bites at once; what
-//! only time changes (an access that lapses) bites within a minute. A removed slot is noticed by the statement itself.
+//! only time changes (an access that lapses) bites within a minute. A removed slot is noticed by the look-up itself.
 
 use super::changes::{Changes, ReadChanges};
+use super::revisions::Revisions;
+use crate::clock::Clock;
 use crate::error::Result;
-use crate::store::{Store, number};
 use keyvawlt_ledger::assertion::Subject;
-use keyvawlt_schema::{org, slot};
-use sea_orm::sea_query::{Expr, ExprTrait as _, Query};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -49,22 +48,22 @@ struct Held {
 
 impl Unchanged {
     /// Whether nothing changed since this caller last asked this.
-    pub async fn look(&self, store: &Store, subject: Subject, asked: &ReadChanges) -> Result<Option<Verdict>> {
+    pub async fn look(&self, clock: &Clock, revisions: &Revisions, subject: Subject, asked: &ReadChanges) -> Result<Option<Verdict>> {
         let Some(held) = self.find(&(subject, asked.fingerprint().0)) else { return Ok(None) };
-        if held.until_ms <= store.clock().now_ms() {
+        if held.until_ms <= clock.now_ms() {
             return Ok(None);
         }
-        let same = revision(store, subject, asked).await? == Some(held.change);
+        let same = revisions.find(asked.org, subject).await? == Some(held.change);
         Ok(same.then_some(held.verdict))
     }
 
     /// Remembers an answer, if it was "nothing".
-    pub fn remember(&self, store: &Store, subject: Subject, asked: &ReadChanges, actor: String, changes: &Changes) {
+    pub fn remember(&self, clock: &Clock, subject: Subject, asked: &ReadChanges, actor: String, changes: &Changes) {
         if !changes.is_nothing() {
             return;
         }
         let verdict = Verdict { next_seq: changes.next_seq, actor };
-        let held = Held { change: changes.change, until_ms: store.clock().now_ms() + HOLDS_MS, verdict };
+        let held = Held { change: changes.change, until_ms: clock.now_ms() + HOLDS_MS, verdict };
         let mut verdicts = self.verdicts.lock().unwrap_or_else(PoisonError::into_inner);
         if verdicts.young.len() >= GENERATION {
             verdicts.old = std::mem::take(&mut verdicts.young);
@@ -76,22 +75,4 @@ impl Unchanged {
         let verdicts = self.verdicts.lock().unwrap_or_else(PoisonError::into_inner);
         verdicts.young.get(question).or_else(|| verdicts.old.get(question)).cloned()
     }
-}
-
-/// The organization's revision, unless the caller's way in was removed. It takes no permit: nobody sees it, and it is held against the revision
-/// of a verdict that a permit gave to this very caller.
-async fn revision(store: &Store, subject: Subject, asked: &ReadChanges) -> Result<Option<u64>> {
-    let mut find = Query::select();
-    find.column(org::Column::Change).from(org::Entity).and_where(Expr::col((org::Entity, org::Column::Id)).eq(asked.org.0.to_vec()));
-    if let Subject::Slot(account, slot) = subject {
-        let way_in = Query::select()
-            .expr(Expr::value(1))
-            .from(slot::Entity)
-            .and_where(Expr::col((slot::Entity, slot::Column::AccountId)).eq(account.0.to_vec()))
-            .and_where(Expr::col((slot::Entity, slot::Column::SlotId)).eq(slot.0.to_vec()))
-            .to_owned();
-        find.and_where(Expr::exists(way_in));
-    }
-    let row = store.read_row(&find).await?;
-    Ok(row.map(|row| row.try_get_by_index::<i64>(0)).transpose()?.map(number))
 }

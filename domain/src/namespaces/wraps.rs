@@ -5,6 +5,7 @@ use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::organizations::rows::Rows;
 use crate::store::{Tx, column, number};
+use bytes::Bytes;
 use keyvawlt_ledger::chain::{Key, Questions as _, permission};
 use keyvawlt_ledger::{Hash, NsId, merkle};
 use keyvawlt_schema::wrap;
@@ -16,10 +17,10 @@ use std::collections::BTreeMap;
 const IDS_PER_STATEMENT: usize = 500;
 
 /// A wrap, and its place in what its link signs.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Delivered {
     /// The record.
-    pub record: Vec<u8>,
+    pub record: Bytes,
     /// Its place.
     pub index: u64,
     /// How many its link carried.
@@ -28,8 +29,12 @@ pub struct Delivered {
     pub path: Vec<Hash>,
 }
 
-/// The wraps in force that the caller asks for.
-pub(super) async fn read(tx: &Tx, rows: &mut Rows, caller: &Caller, asked: &ReadChanges) -> Result<Vec<Delivered>> {
+/// The wraps in force that the caller asks for, at the organization's head.
+pub(super) async fn read(tx: &Tx, rows: &mut Rows, caller: &Caller, asked: &ReadChanges, next_seq: u64) -> Result<Vec<Delivered>> {
+    let from_seq = if asked.all_wraps { 0 } else { asked.from_seq };
+    if from_seq >= next_seq {
+        return Ok(vec![]);
+    }
     let wanted = match caller {
         Caller::Account { identity_id, .. } | Caller::Identity { identity_id, .. } => {
             let namespaces: Vec<NsId> = asked.held.iter().map(|(ns, _)| *ns).collect();
@@ -41,7 +46,6 @@ pub(super) async fn read(tx: &Tx, rows: &mut Rows, caller: &Caller, asked: &Read
     };
     let (recipient, wanted) = wanted;
     let wanted: BTreeMap<(NsId, u64), Option<Hash>> = wanted.into_iter().collect();
-    let from_seq = if asked.all_wraps { 0 } else { asked.from_seq };
     find(tx, asked, recipient, &wanted, from_seq).await
 }
 
@@ -89,7 +93,7 @@ async fn find(
             if given {
                 let path = if row.in_root { prove(tx, &row).await? } else { vec![] };
                 let (index, count) = (number(row.position), number(row.count));
-                delivered.push(Delivered { record: row.record, index, count, path });
+                delivered.push(Delivered { record: row.record.into(), index, count, path });
             }
         }
     }

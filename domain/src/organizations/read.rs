@@ -4,6 +4,7 @@ use crate::authorize::{Action, Permit};
 use crate::error::{Error, Result};
 use crate::policy::Deed;
 use crate::store::{Tx, column, number};
+use bytes::Bytes;
 use keyvawlt_ledger::{NsId, OrgId};
 use keyvawlt_schema::{audit_event, link, member};
 use sea_orm::sea_query::ExprTrait as _;
@@ -51,7 +52,7 @@ pub struct ListAuditEvents {
 #[derive(Clone, Debug, Default)]
 pub struct Links {
     /// As received from their authors.
-    pub statements: Vec<(Vec<u8>, Vec<u8>)>,
+    pub statements: Vec<(Bytes, Bytes)>,
     /// There are more.
     pub more: bool,
 }
@@ -141,9 +142,10 @@ pub(crate) async fn links(tx: &Tx, org: &OrgId, mut from_seq: u64, page_bytes: u
             .select_only()
             .column(link::Column::Payload)
             .column(link::Column::Sig)
-            .filter(link::Column::OrgId.eq(org.0.to_vec()).and(link::Column::Seq.gte(column(from_seq))))
+            .filter(link::Column::OrgId.eq(org.0.to_vec()))
+            // Not a LIMIT: SQLite would plan the statement anew each time.
+            .filter(link::Column::Seq.gte(column(from_seq)).and(link::Column::Seq.lt(column(from_seq.saturating_add(LINKS_PER_STATEMENT)))))
             .order_by_asc(link::Column::Seq)
-            .limit(LINKS_PER_STATEMENT)
             .into_tuple()
             .all(tx.db())
             .await?;
@@ -155,7 +157,7 @@ pub(crate) async fn links(tx: &Tx, org: &OrgId, mut from_seq: u64, page_bytes: u
                 page.more = true;
                 return Ok(page);
             }
-            page.statements.push((payload, sig));
+            page.statements.push((payload.into(), sig.into()));
         }
         if last {
             return Ok(page);

@@ -5,15 +5,15 @@ mod keys;
 mod newest;
 mod people;
 mod person;
+mod remembered;
 mod world;
 
 use super::{Commit, Create, ListAuditEvents, ReadChain, RequestKey, answered, list_audit_events, read_chain};
 use crate::audit::{Event, record_all};
 use crate::authorize::authorize;
-use crate::namespaces::{Changes, ReadChanges, ReadVersion, Unchanged, read_changes, read_version};
+use crate::namespaces::{Changes, ReadChanges, ReadVersion, Spans, read_changes, read_version};
 use crate::scratch::on_each_engine;
 use crate::{Caller, Error, Result, Store};
-use keyvawlt_ledger::assertion::Subject;
 use keyvawlt_ledger::chain::{Body, Checkpoint, InviteRevoke, View as _, permission};
 use keyvawlt_ledger::manifest::ObjectKind;
 use keyvawlt_ledger::{Code, OrgId};
@@ -40,9 +40,13 @@ async fn commit(store: &Store, world: &World, caller: Caller, draft: Draft, requ
 }
 
 async fn read(store: &Store, caller: Caller, asked: ReadChanges) -> Result<Changes> {
+    read_with(store, &Spans::default(), caller, asked).await
+}
+
+async fn read_with(store: &Store, spans: &Spans, caller: Caller, asked: ReadChanges) -> Result<Changes> {
     let tx = store.read().await?;
     let permit = authorize(&tx, caller, asked).await?;
-    let changes = read_changes(permit).await?;
+    let changes = read_changes(permit, spans).await?;
     tx.commit().await?;
     Ok(changes)
 }
@@ -76,7 +80,7 @@ async fn what_was_written_is_read_and_verified_by_another_replica() {
         reader.takes(&changes);
         assert_eq!(reader.replica.tip(), world.replica.tip());
         assert_eq!(reader.head("production"), world.head("production"));
-        assert_eq!(changes.namespaces[0].objects.len(), 12);
+        assert_eq!(changes.namespaces[0].news.objects.len(), 12);
         assert_eq!((changes.wraps.len(), changes.wraps[0].count, changes.wraps[0].path.len()), (1, 1, 0));
         assert_eq!(changes.events.len(), 2);
         let warm = read(store, machine.caller(), reader.warm("production")).await.unwrap();
@@ -103,7 +107,8 @@ async fn a_cold_reader_gets_pages_and_ends_at_the_head() {
             let changes = read(store, machine.caller(), asked).await.unwrap();
             reader.takes(&changes);
             pages += 1;
-            objects += changes.namespaces.iter().flat_map(|news| &news.objects).filter(|o| o.kind == ObjectKind::Payload).count();
+            objects +=
+                changes.namespaces.iter().flat_map(|changed| &changed.news.objects).filter(|o| o.kind == ObjectKind::Payload).count();
             if !changes.more {
                 break;
             }
@@ -321,36 +326,6 @@ async fn one_actors_events_are_found_behind_any_number_of_others() {
         }
         assert_eq!(found, [("bob".to_owned(), now + 1), ("bob".to_owned(), now)]);
         assert_eq!(calls, 3, "the first call looks only at the machine's");
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn nothing_is_remembered_until_something_changes_or_a_minute_has_passed() {
-    on_each_engine(async |store| {
-        let (mut world, machine) = begin(store).await;
-        let remembered = Unchanged::default();
-        let (subject, asked) = (Subject::Identity(machine.id, machine.key_id), world.warm("production"));
-        assert_eq!(remembered.look(store, subject, &asked).await.unwrap(), None);
-        let changes = read(store, machine.caller(), asked.clone()).await.unwrap();
-        remembered.remember(store, subject, &asked, "ci".to_owned(), &changes);
-        assert_eq!(remembered.look(store, subject, &asked).await.unwrap().unwrap().next_seq, world.replica.tip().next_seq());
-        // Others, and other questions, are not answered by it.
-        let other = Subject::Identity(world.owner.id, world.owner.key_id);
-        assert_eq!(remembered.look(store, other, &asked).await.unwrap(), None);
-        assert_eq!(remembered.look(store, subject, &world.cold("production")).await.unwrap(), None);
-
-        let mut draft = Draft::default();
-        world.writes(&mut draft, "production", &["d"]);
-        commit(store, &world, world.owner.account(), draft, 3).await.unwrap();
-        assert_eq!(remembered.look(store, subject, &asked).await.unwrap(), None);
-
-        let asked = world.warm("production");
-        let changes = read(store, machine.caller(), asked.clone()).await.unwrap();
-        remembered.remember(store, subject, &asked, "ci".to_owned(), &changes);
-        assert!(remembered.look(store, subject, &asked).await.unwrap().is_some());
-        store.clock().advance_ms(60_000);
-        assert_eq!(remembered.look(store, subject, &asked).await.unwrap(), None);
     })
     .await;
 }

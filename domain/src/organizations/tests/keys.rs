@@ -66,7 +66,7 @@ async fn caller(store: &Store, person: &Person) -> Caller {
 }
 
 /// Another organization of Olga's.
-async fn founds_another(store: &Store) -> World {
+pub(super) async fn founds_another(store: &Store) -> World {
     let mut world = World::begins_with(9);
     let mut draft = world.genesis();
     world.environment(&mut draft, "production");

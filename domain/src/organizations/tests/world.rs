@@ -322,12 +322,12 @@ impl World {
         for (payload, sig) in &changes.links {
             self.append(&Signed::from_parts(payload, sig).unwrap());
         }
-        for news in &changes.namespaces {
-            for (payload, sig) in &news.links {
+        for changed in &changes.namespaces {
+            for (payload, sig) in &changed.news.links {
                 self.verify(&Signed::from_parts(payload, sig).unwrap());
             }
-            for object in &news.objects {
-                let leaf = &self.manifests[&news.ns].leaves[&object.secret];
+            for object in &changed.news.objects {
+                let leaf = &self.manifests[&changed.ns].leaves[&object.secret];
                 assert_eq!(object_hash(object.kind, &object.data), leaf.hash_of(object.kind));
             }
         }
