@@ -50,9 +50,10 @@ fn main() -> Result<()> {
 }
 
 async fn measure(builds: bool) -> Result<()> {
+    // What others do is seen before anything here works.
+    let mut report = Report::begin()?;
     let programs = Programs::build()?;
     let folder = tempfile::tempdir()?;
-    let mut report = Report::begin()?;
 
     println!("start and memory");
     let data = folder.path().join("data");

@@ -82,8 +82,8 @@ impl Report {
         )?;
         writeln!(
             page,
-            "Waiting processes (1 and 5 minutes): {} before, {} after: above {cores}, others were using the machine, and times of the wall clock are \
-             longer than they need be.\n",
+            "Waiting processes (1 and 5 minutes) before the first measurement: {}. Above {cores}, others were using the machine, and times of the \
+             wall clock are longer than they need be. (After the last one: {}, most of which is this program's own load.)\n",
             self.load_before,
             load()?
         )?;
