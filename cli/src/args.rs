@@ -260,6 +260,7 @@ mod tests {
             "machine create ci --on payments/production:stripe/",
             "grant remove --to Bob --on payments/production --yes",
             "machine create ci --env production --perm read --ttl 90d",
+            "machine replace ci --overlap 24h --ttl 90d --token-file ci.token",
             "machine list",
             "machine revoke ci --yes",
             "run --env production --env-file .env -- ./agent --flag",
@@ -275,6 +276,13 @@ mod tests {
             "worklog list --of Bob --fetched --report list.json",
             "worklog assign stripe/key --to Ada --due 7d --note n --remind -e production",
             "worklog resolve stripe/key --reason unused",
+            "worklog resolve --of ci --reason replaced",
+            "org leave --yes",
+            "member set Bob --role admin --ends 90d",
+            "member set Bob --ends never",
+            "trust verify Bob --words ability",
+            "trust verify Bob --yes",
+            "trust pin Bob",
             "trust list",
             "keys show",
             "keys rotate --compromised --yes",
@@ -319,6 +327,8 @@ mod tests {
             "offboard",
             "offboard Bob --report-format json",
             "worklog resolve stripe/key",
+            "worklog resolve --reason unused",
+            "member set Bob",
         ];
         for line in lines {
             assert!(parse(line).is_err(), "{line}");

@@ -3,7 +3,6 @@
 //! Invariant: this is the only place that joins arguments, settings, the vault and printing.
 
 use crate::args::account::Config;
-use crate::args::structure::Trust;
 use crate::args::{Cli, Command, Evidence, Global};
 use crate::evidence;
 use crate::failure::{Failure, Outcome};
@@ -82,7 +81,7 @@ async fn perform(command: Command, context: &mut Context) -> Outcome {
         Command::Machine(command) => machine::machine(command, context).await,
         Command::Offboard(arguments) => offboard::offboard(arguments, context).await,
         Command::Worklog(command) => worklog::worklog(command, context).await,
-        Command::Trust(Trust::List) => trust::list(context).await,
+        Command::Trust(command) => trust::trust(command, context).await,
         Command::Keys(command) => keys::keys(command, context).await,
         Command::Password(command) => ways::password(command, context).await,
         Command::Recovery(command) => ways::recovery(command, context).await,

@@ -5,6 +5,7 @@ mod guard;
 mod keys;
 mod lists;
 mod machines;
+mod membership;
 mod offboarding;
 
 mod people;

@@ -35,6 +35,12 @@ pub enum Org {
         /// Its name
         name: String,
     },
+    /// Leave the chosen one, with all your access
+    Leave {
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
 }
 
 /// `keyvawlt project`
@@ -172,6 +178,15 @@ pub enum Member {
         /// How long the code can be used
         #[arg(long, value_name = "DURATION", default_value = "72h")]
         ttl: Length,
+        /// When the membership ends: a duration or a date; never when absent
+        #[arg(long, value_name = "WHEN")]
+        ends: Option<Moment>,
+        /// Let the code itself carry the keys of what is granted below production, for at most 72h: whoever has it reads at once
+        #[arg(long)]
+        carry_keys: bool,
+        /// The code goes by a way this server may see: the newcomer is marked as not verified. The policy must allow it
+        #[arg(long)]
+        unverified: bool,
         /// How colleagues will see the newcomer; asked for when absent
         #[arg(long, value_name = "NAME")]
         name: Option<String>,
@@ -190,6 +205,17 @@ pub enum Member {
         /// Do not ask whether the words were compared
         #[arg(long, short)]
         yes: bool,
+    },
+    /// Change the role, or when the membership ends
+    Set {
+        /// Name, or the beginning of the id
+        member: String,
+        /// The role from now on
+        #[arg(long, value_enum, required_unless_present = "ends")]
+        role: Option<Role>,
+        /// When it ends: a duration, a date, or never
+        #[arg(long, value_name = "WHEN")]
+        ends: Option<Ends>,
     },
     /// Remove one; new keys are made, and the secrets to rotate are listed
     Remove {
@@ -284,8 +310,22 @@ pub enum Machine {
         #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
         token_file: Option<std::path::PathBuf>,
     },
-    /// List machines
+    /// List machines: what they may do, when they end, who let them in
     List,
+    /// Print a new token for a machine, once; the old one works on for a while, then ends
+    Replace {
+        /// Name, or the beginning of the id
+        machine: String,
+        /// How long the old token works on, at most 30d
+        #[arg(long, value_name = "DURATION", default_value = "24h")]
+        overlap: Length,
+        /// When the new one ends: a duration or a date
+        #[arg(long, value_name = "WHEN", default_value = "90d")]
+        ttl: Moment,
+        /// Write the token to a new file that only you can read, instead of printing it
+        #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+        token_file: Option<std::path::PathBuf>,
+    },
     /// Remove one; new keys are made, and the secrets to rotate are listed
     Revoke {
         /// Name, or the beginning of the id
@@ -359,7 +399,11 @@ pub struct Assign {
 #[derive(Debug, Args)]
 pub struct Resolve {
     /// The secret, in the chosen environment
-    pub secret: String,
+    #[arg(required_unless_present = "of")]
+    pub secret: Option<String>,
+    /// Instead: everything that is on the list only because of this former reader
+    #[arg(long, value_name = "WHO", conflicts_with = "secret")]
+    pub of: Option<String>,
     /// Why, which all people of the organization can read
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
@@ -368,6 +412,39 @@ pub struct Resolve {
 /// `keyvawlt trust`
 #[derive(Debug, Subcommand)]
 pub enum Trust {
-    /// List members with the ten words of their keys
+    /// List whose keys are known, how they were verified, and whether you compared them
     List,
+    /// Compare somebody's ten words, and remember that
+    Verify {
+        /// Name, or the beginning of the id
+        member: String,
+        /// The words as you got them from that person, instead of being asked
+        #[arg(long, value_name = "WORDS")]
+        words: Option<String>,
+        /// Do not ask whether the words were compared
+        #[arg(long, short, conflicts_with = "words")]
+        yes: bool,
+    },
+    /// Remember somebody's present keys without having compared them
+    Pin {
+        /// Name, or the beginning of the id
+        member: String,
+    },
+}
+
+/// When a membership ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ends {
+    /// It does not.
+    Never,
+    /// Then.
+    At(Moment),
+}
+
+impl std::str::FromStr for Ends {
+    type Err = crate::duration::Malformed;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "never" { Ok(Self::Never) } else { text.parse().map(Self::At) }
+    }
 }

@@ -4,7 +4,7 @@ use keyvawlt_client::ledger::NsId;
 use keyvawlt_client::ledger::chain::{Questions, permission};
 use serde::Serialize;
 
-use super::{Context, worklog};
+use super::{Context, trust, worklog};
 use crate::args::structure::{Grant, Perm};
 use crate::duration::Moment;
 use crate::exit::Exit;
@@ -44,6 +44,7 @@ async fn add(to: &str, on: Option<&str>, perm: Perm, ttl: Option<Moment>, contex
     let ns_id = vault::namespace(&vault, &settings, on)?;
     let roster = Roster::of(&vault)?;
     let member = roster.find(to, Among::All)?;
+    trust::require_known(&vault, &member, &roster).await?;
     let expires_ms = match ttl {
         None => 0,
         Some(moment) => moment.at_ms(vault.now_ms()).map_err(|why| Failure::usage(why.to_string()).on("--ttl"))?,

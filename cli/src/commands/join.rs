@@ -38,7 +38,11 @@ pub async fn join(arguments: Join, context: &mut Context) -> Outcome {
     );
     prompt::confirm(context.person.as_mut(), &question, arguments.yes)?;
     let state = vault::state_of(&settings, &account.id())?;
-    let vault = account.join(&code, &state).await?;
+    let vault = account.join(&code, &state).await.map_err(|error| {
+        let back = error.fault().is_some_and(|fault| fault.why.contains("a member here before"));
+        let failure = Failure::from(error);
+        if back { failure.hint("keyvawlt keys rotate, then the same keyvawlt join") } else { failure }
+    })?;
     account.pin(&state)?;
     if account.organizations().len() == 1 {
         org::remember(&settings, &vault)?;

@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use keyvawlt_client::ledger::chain::permission;
-use keyvawlt_client::{NewMachine, Vault};
+use keyvawlt_client::{Error, MAX_OVERLAP_MS, MachineToken, NewMachine, Vault};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::{Context, member};
 use crate::args::structure::{Machine, MachinePerm};
-use crate::duration::{Moment, display_ms, distance};
+use crate::duration::{Length, Moment, display_ms, distance};
 use crate::failure::{Failure, Outcome};
 use crate::files::{self, Readers};
 use crate::prompt;
@@ -22,6 +22,7 @@ pub async fn machine(command: Machine, context: &mut Context) -> Outcome {
         Machine::Create { name, on, perm, ttl, token_file } => {
             create(&name, on.as_deref(), (perm, ttl), token_file.as_deref(), context).await
         }
+        Machine::Replace { machine, overlap, ttl, token_file } => replace(&machine, (overlap, ttl), token_file.as_deref(), context).await,
         Machine::List => list(context).await,
         Machine::Revoke { machine, yes } => revoke(&machine, yes, context).await,
     }
@@ -61,17 +62,9 @@ async fn create(
         MachinePerm::Write => permission::READ | permission::WRITE,
     };
     let new = NewMachine { name: name.to_owned(), access: vec![(ns_id, bits)], ttl_ms: expires_ms - vault.now_ms() };
-    if let Some(path) = token_file {
-        // Before anything is made: a token that cannot be kept would be lost.
-        files::create(path, b"", Readers::Owner).map_err(|error| Failure::file(path, "create", &error))?;
-    }
-    let token = match admit(&mut vault, &new, token_file).await {
-        Ok(token) => token,
-        Err(failure) => {
-            token_file.map(std::fs::remove_file);
-            return Err(failure);
-        }
-    };
+    keep_room(token_file)?;
+    let token = vault.create_machine(&new).await;
+    let token = keep(&mut vault, token, token_file).await?;
     let made = Roster::of(&vault)?.find(name, Among::Machines)?;
     let place = roster.place(&ns_id);
     let created = Created {
@@ -92,9 +85,21 @@ async fn create(
     Ok(())
 }
 
-/// Admits the machine. One whose token nobody has must not stay.
-async fn admit(vault: &mut Vault, new: &NewMachine, token_file: Option<&Path>) -> Outcome<Zeroizing<String>> {
-    let token = vault.create_machine(new).await?;
+/// Before anything is made: a token that cannot be kept would be lost.
+fn keep_room(token_file: Option<&Path>) -> Outcome {
+    let Some(path) = token_file else { return Ok(()) };
+    files::create(path, b"", Readers::Owner).map_err(|error| Failure::file(path, "create", &error))
+}
+
+/// Keeps the token of a machine that was let in. One whose token nobody has must not stay.
+async fn keep(vault: &mut Vault, token: Result<MachineToken, Error>, token_file: Option<&Path>) -> Outcome<Zeroizing<String>> {
+    let token = match token {
+        Ok(token) => token,
+        Err(error) => {
+            token_file.map(std::fs::remove_file);
+            return Err(error.into());
+        }
+    };
     let text = token.encode()?;
     if let Some(path) = token_file
         && let Err(error) = files::replace(path, text.as_bytes(), Readers::Owner)
@@ -105,6 +110,56 @@ async fn admit(vault: &mut Vault, new: &NewMachine, token_file: Option<&Path>) -
     Ok(text)
 }
 
+async fn replace(which: &str, (overlap, ttl): (Length, Moment), token_file: Option<&Path>, context: &mut Context) -> Outcome {
+    #[derive(Serialize)]
+    struct Replaced<'a> {
+        name: String,
+        id: String,
+        expires: String,
+        replaced: String,
+        replaced_expires: String,
+        token: Option<&'a str>,
+        token_file: Option<&'a Path>,
+    }
+    let mut vault = vault::open(context).await?;
+    let roster = Roster::of(&vault)?;
+    roster.require_admin()?;
+    let old = roster.find(which, Among::Machines)?;
+    let expires_ms = ttl.at_ms(vault.now_ms()).map_err(|why| Failure::usage(why.to_string()).on("--ttl"))?;
+    let overlap_ms = u64::try_from(overlap.0.as_millis()).unwrap_or(u64::MAX);
+    if overlap_ms > MAX_OVERLAP_MS {
+        return Err(Failure::usage("the old token works on for at most 30 days").on("--overlap"));
+    }
+    keep_room(token_file)?;
+    let ttl_ms = expires_ms - vault.now_ms();
+    let token = vault.replace_machine(&old.id, ttl_ms, overlap_ms).await;
+    let text = keep(&mut vault, token, token_file).await?;
+    let roster = Roster::of(&vault)?;
+    let made = roster.find(&old.name, Among::Machines)?;
+    let ended_ms = roster.machines().find(|machine| machine.id == old.id).map_or(0, |machine| machine.expires_ms);
+    let replaced = Replaced {
+        name: made.name,
+        id: made.id.to_string(),
+        expires: display_ms(made.expires_ms),
+        replaced: old.id.to_string(),
+        replaced_expires: display_ms(ended_ms),
+        token: token_file.is_none().then_some(text.as_str()),
+        token_file,
+    };
+    context
+        .output
+        .result(&replaced, || token_file.map_or_else(|| text.to_string(), |path| format!("the token is in {}", path.display())))?;
+    context.output.note(&format!(
+        "{} has a new token until {}; the old one works until {}",
+        replaced.name, replaced.expires, replaced.replaced_expires
+    ));
+    context.output.note(&format!(
+        "when it has ended, what it could read is on the work list: if only the token was replaced, keyvawlt worklog resolve --of {} --reason replaced",
+        short(&replaced.replaced)
+    ));
+    Ok(())
+}
+
 async fn list(context: &mut Context) -> Outcome {
     #[derive(Serialize)]
     struct Row {
@@ -113,17 +168,23 @@ async fn list(context: &mut Context) -> Outcome {
         expires: Option<String>,
         ended: bool,
         access: Vec<Right>,
+        admitted_by: Option<String>,
+        admitted: Option<String>,
         #[serde(skip)]
         ends: String,
     }
     let vault = vault::open(context).await?;
     let roster = Roster::of(&vault)?;
     let now = vault.now_ms();
+    let (names, annals) = (vault.display_names()?, vault.annals().await?);
     let row = |machine: &keyvawlt_client::MemberInfo| {
         let ended = machine.expires_ms <= now;
         let ends_text = format!("{}{}", if ended { "ended " } else { "" }, distance(machine.expires_ms, now));
         let (id, name, access) = (machine.id.to_string(), machine.name.clone(), roster.rights(machine));
-        Row { id, name, expires: ends(machine.expires_ms), ended, access, ends: ends_text }
+        let entry = annals.keys_of(&machine.id).first();
+        let admitted_by = entry.map(|entry| names.get(&entry.by).cloned().unwrap_or_else(|| short(&entry.by.to_string())));
+        let admitted = entry.map(|entry| display_ms(entry.since_ms));
+        Row { id, name, expires: ends(machine.expires_ms), ended, access, admitted_by, admitted, ends: ends_text }
     };
     let mut rows: Vec<Row> = roster.machines().map(row).collect();
     rows.sort_by(|a, b| a.name.cmp(&b.name));
@@ -131,10 +192,11 @@ async fn list(context: &mut Context) -> Outcome {
         let places = row.access.iter().map(|right| format!("{}: {}", right.environment, crate::roster::permission_text(right.bits)));
         places.collect::<Vec<_>>().join(", ")
     };
-    let cells: Vec<_> = rows.iter().map(|row| vec![row.name.clone(), access(row), row.ends.clone(), short(&row.id)]).collect();
+    let by = |row: &Row| row.admitted_by.clone().unwrap_or_default();
+    let cells: Vec<_> = rows.iter().map(|row| vec![row.name.clone(), access(row), row.ends.clone(), by(row), short(&row.id)]).collect();
     context.output.table(
         &rows,
-        &["name", "may", "ends", "id"],
+        &["name", "may", "ends", "let in by", "id"],
         &cells,
         "there are no machines: keyvawlt machine create NAME --env ENVIRONMENT",
     )

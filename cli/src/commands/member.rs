@@ -4,8 +4,8 @@ use keyvawlt_client::{Error, MemberInfo, Vault};
 use serde::Serialize;
 
 use super::Context;
-use super::{invite, worklog};
-use crate::args::structure::Member;
+use super::{invite, org, worklog};
+use crate::args::structure::{Ends, Member, Role};
 use crate::duration::distance;
 use crate::failure::{Failure, Outcome};
 use crate::output::fields;
@@ -16,10 +16,13 @@ use crate::vault;
 /// `keyvawlt member`
 pub async fn member(command: Member, context: &mut Context) -> Outcome {
     match command {
-        Member::Invite { role, grants, ttl, name } => invite::make(invite::Wanted { role, grants, ttl, name }, context).await,
+        Member::Invite { role, grants, ttl, name, ends, carry_keys, unverified } => {
+            invite::make(invite::Wanted { role, grants, ttl, name, ends, carry_keys, unverified }, context).await
+        }
         Member::List => list(context).await,
         Member::Show { member } => show(&member, context).await,
         Member::Confirm { member, yes } => confirm(&member, yes, context).await,
+        Member::Set { member, role, ends } => set(&member, role, ends, context).await,
         Member::Remove { member, yes } => remove(&member, yes, context).await,
         Member::RevokeInvite { invite, yes } => invite::revoke(&invite, yes, context).await,
     }
@@ -135,6 +138,7 @@ async fn confirm(who: &str, yes: bool, context: &mut Context) -> Outcome {
             vault.confirm_member(&member.id).await?;
         }
         vault.grant_intended(&member.id).await?;
+        vault.remember_keys(&member.id, true)?;
     } else {
         context.output.note(&format!("{} has all the invite promised; keyvawlt grant add gives more", member.name));
     }
@@ -158,25 +162,45 @@ fn same_words(member: &MemberInfo, given: &[Right], yes: bool, context: &mut Con
     prompt::confirm(context.person.as_mut(), &question, yes)
 }
 
+async fn set(who: &str, role: Option<Role>, ends_at: Option<Ends>, context: &mut Context) -> Outcome {
+    #[derive(Serialize)]
+    struct Changed {
+        id: String,
+        name: String,
+        role: &'static str,
+        expires: Option<String>,
+    }
+    let mut vault = vault::open(context).await?;
+    let roster = Roster::of(&vault)?;
+    let member = roster.find(who, Among::People)?;
+    if !roster.is_own(&member) {
+        roster.require_admin()?;
+    }
+    let expires_ms = match ends_at {
+        None => member.expires_ms,
+        Some(Ends::Never) => 0,
+        Some(Ends::At(moment)) => moment.at_ms(vault.now_ms()).map_err(|why| Failure::usage(why.to_string()).on("--ends"))?,
+    };
+    let to = role.map_or(member.role, invite::role_number);
+    vault.set_member(&member.id, to, expires_ms).await.map_err(|error| cannot_go(error, &member))?;
+    let changed = Changed { id: member.id.to_string(), name: member.name, role: role_name(to), expires: ends(expires_ms) };
+    context.output.result(&changed, || {
+        let until = changed.expires.as_ref().map(|at| format!(" until {at}")).unwrap_or_default();
+        format!("{} is {} now{until}", changed.name, changed.role)
+    })
+}
+
 async fn remove(who: &str, yes: bool, context: &mut Context) -> Outcome {
     let mut vault = vault::open(context).await?;
     let roster = Roster::of(&vault)?;
     let member = roster.find(who, Among::People)?;
-    let themselves = roster.is_own(&member);
-    if !themselves {
-        roster.require_admin()?;
+    if roster.is_own(&member) {
+        drop(vault);
+        return org::leave(yes, context).await;
     }
-    let question = if themselves {
-        "Leave the organization, with all your access?".to_owned()
-    } else {
-        format!("Remove {} ({}) from {}, with all access?", member.name, role_name(member.role), vault.name()?)
-    };
+    roster.require_admin()?;
+    let question = format!("Remove {} ({}) from {}, with all access?", member.name, role_name(member.role), vault.name()?);
     prompt::confirm(context.person.as_mut(), &question, yes)?;
-    if themselves {
-        let removal = vault.leave().await.map_err(|error| cannot_go(error, &member))?;
-        let left = format!("left {}", vault.name()?);
-        return worklog::lost(&left, &member.name, &removal, &vault, &roster, context);
-    }
     take_away(&mut vault, &roster, &member, context).await
 }
 

@@ -5,11 +5,13 @@ use serde::Serialize;
 
 use super::Context;
 use super::environment::{self, EnvironmentRow};
+use super::{member, worklog};
 use crate::args::structure::Org;
 use crate::failure::Outcome;
 use crate::login::Files;
 use crate::output::fields;
-use crate::roster::{Roster, role_name, short};
+use crate::prompt;
+use crate::roster::{Among, Roster, role_name, short};
 use crate::settings::{FileSettings, Settings, USER_FILE};
 use crate::vault;
 
@@ -20,6 +22,7 @@ pub async fn org(command: Org, context: &mut Context) -> Outcome {
         Org::List => list(context).await,
         Org::Show { name } => show(name, context).await,
         Org::Use { name } => choose(&name, context).await,
+        Org::Leave { yes } => leave(yes, context).await,
     }
 }
 
@@ -152,6 +155,27 @@ async fn choose(name: &str, context: &mut Context) -> Outcome {
     remember(&settings, &vault)?;
     let chosen = Chosen { id: vault.org_id().to_string(), name: vault.name()? };
     context.output.result(&chosen, || format!("{} is the organization that commands mean on this device", chosen.name))
+}
+
+/// `keyvawlt org leave`
+pub async fn leave(yes: bool, context: &mut Context) -> Outcome {
+    let settings = context.settings()?;
+    let mut account = vault::account(context).await?;
+    let mut vault = vault::organization(&account, &settings).await?;
+    let roster = Roster::of(&vault)?;
+    let own = roster.find(&vault.identity().id().to_string(), Among::People)?;
+    let (name, org_id) = (vault.name()?, vault.org_id());
+    prompt::confirm(context.person.as_mut(), &format!("Leave {name}, with all your access?"), yes)?;
+    let removal = vault.leave().await.map_err(|error| member::cannot_go(error, &own))?;
+    worklog::lost(&format!("left {name}"), &own.name, &removal, &vault, &roster, context)?;
+    drop(vault);
+    let state = vault::state_of(&settings, &account.id())?;
+    account.forget(org_id).await?;
+    account.pin(&state)?;
+    let path = settings.config_dir.value.join(USER_FILE);
+    FileSettings::update(&path, |file| {
+        file.top.org = file.top.org.take().filter(|chosen| *chosen != org_id.to_string());
+    })
 }
 
 /// Makes an organization this device's default, by its id: another of the same name never takes its place.

@@ -2,6 +2,9 @@
 //!
 //! Invariant: the list follows from the verified chain; only who does what until when, and why something need not be done, is kept.
 
+use std::collections::BTreeMap;
+
+use keyvawlt_client::ledger::IdentityId;
 use keyvawlt_client::ledger::chain::Questions;
 use keyvawlt_client::{FactsInput, Removal, RotateItem, Vault};
 use serde::Serialize;
@@ -39,11 +42,7 @@ async fn list(of: Option<String>, fetched: bool, report: Option<Report>, context
     let vault = vault::open(context).await?;
     let mut list = vault.worklist().await?;
     if let Some(of) = &of {
-        let lost = |item: &mut RotateItem| {
-            item.lost_by.retain(|lost| lost.name == *of || (of.len() >= LEAST_ID && lost.who.to_string().starts_with(of.as_str())));
-            !item.lost_by.is_empty()
-        };
-        list.retain_mut(lost);
+        list.retain_mut(|item| because_of(item, of));
     }
     if fetched {
         vault.trace(&mut list).await?;
@@ -130,7 +129,8 @@ async fn resolve(arguments: Resolve, context: &mut Context) -> Outcome {
         reason: String,
         because_of: Vec<String>,
     }
-    let (mut vault, item) = listed(&arguments.secret, context).await?;
+    let Some(secret) = &arguments.secret else { return resolve_all(&arguments, context).await };
+    let (mut vault, item) = listed(secret, context).await?;
     Roster::of(&vault)?.require_admin()?;
     vault.settle((item.ns_id, item.secret_id), &arguments.reason).await?;
     let resolved = Resolved {
@@ -144,6 +144,41 @@ async fn resolve(arguments: Resolve, context: &mut Context) -> Outcome {
     })?;
     context.output.note("all people of the organization can see the reason; whoever loses access later puts it on the list again");
     Ok(())
+}
+
+/// Everything that is on the list because of one former reader.
+async fn resolve_all(arguments: &Resolve, context: &mut Context) -> Outcome {
+    #[derive(Serialize)]
+    struct Resolved {
+        of: String,
+        id: String,
+        secrets: usize,
+        reason: String,
+    }
+    let of = arguments.of.clone().unwrap_or_default();
+    let mut vault = vault::open(context).await?;
+    Roster::of(&vault)?.require_admin()?;
+    let mut list = vault.worklist().await?;
+    list.retain_mut(|item| because_of(item, &of));
+    let lost: BTreeMap<IdentityId, String> = list.iter().flat_map(|item| &item.lost_by).map(|lost| (lost.who, lost.name.clone())).collect();
+    let (who, name) = match lost.into_iter().collect::<Vec<_>>().as_slice() {
+        [one] => one.clone(),
+        [] => return Err(Failure::new(Exit::NotFound, "nothing is on the list because of them").on(of).hint("see keyvawlt worklog list")),
+        _ => {
+            return Err(Failure::usage("several former readers are called so")
+                .on(of)
+                .hint("give the beginning of the id that --json shows"));
+        }
+    };
+    vault.settle_losses_of(who, &arguments.reason).await?;
+    let resolved = Resolved { of: name, id: who.to_string(), secrets: list.len(), reason: arguments.reason.clone() };
+    context.output.result(&resolved, || format!("{} secrets keep their values, though {} could read them", resolved.secrets, resolved.of))
+}
+
+/// Whether an item is on the list because of somebody; leaves only them.
+fn because_of(item: &mut RotateItem, of: &str) -> bool {
+    item.lost_by.retain(|lost| lost.name == of || (of.len() >= LEAST_ID && lost.who.to_string().starts_with(of)));
+    !item.lost_by.is_empty()
 }
 
 /// An item of the list, by the name of its secret in the chosen environment.

@@ -6,12 +6,12 @@ use crate::space::unverified;
 use crate::state::StateDir;
 use crate::vault::Vault;
 use keyvawlt_ledger::canon::Canon;
-use keyvawlt_ledger::chain::{Annals, KeyPeriod, Loss};
-use keyvawlt_ledger::{Code, Fault, IdentityId};
+use keyvawlt_ledger::chain::{Annals, Loss};
+use keyvawlt_ledger::{Code, Fault};
 
 impl Vault {
     /// The annals of the chain as far as it is verified here.
-    pub(crate) async fn annals(&self) -> Result<Annals> {
+    pub async fn annals(&self) -> Result<Annals> {
         let tip = self.replica.tip();
         let present = (tip.next_seq(), tip.link_hash);
         let name = format!("{}.annals", self.org_id);
@@ -42,10 +42,5 @@ impl Vault {
     /// All keys of namespaces in the hands of somebody who may not use them any more.
     pub async fn losses(&self) -> Result<Vec<Loss>> {
         Ok(self.annals().await?.losses(&self.replica.head(), self.now_ms()))
-    }
-
-    /// The keys somebody ever had here, oldest first.
-    pub async fn key_history(&self, who: &IdentityId) -> Result<Vec<KeyPeriod>> {
-        Ok(self.annals().await?.keys_of(who).to_vec())
     }
 }

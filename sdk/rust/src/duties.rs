@@ -77,6 +77,34 @@ impl Vault {
         self.agree(place, move |duty, by, at_ms| duty.settled = Some(Settlement { at_ms, by, reason: reason.clone() })).await
     }
 
+    /// Decides the same for all secrets that one identity could read, and no other: a machine whose token was merely replaced.
+    pub async fn settle_losses_of(&mut self, who: IdentityId, reason: &str) -> Result<()> {
+        if reason.trim().is_empty() {
+            return Err(Error::invalid("reason", "say why the secrets need not be replaced"));
+        }
+        self.change(|change| {
+            let vault = change.vault();
+            let (directory, own) = (vault.directory_id()?, vault.identity.id());
+            if vault.permissions(&directory, &own) & permission::WRITE == 0 {
+                return Err(Error::Forbidden);
+            }
+            let note = SettledNote { at_ms: change.ts_ms(), by: own.to_string(), reason: reason.to_owned() };
+            let note = serde_json::to_vec(&note).map_err(|error| Error::invalid("work list", error.to_string()))?;
+            write_some(change, &directory, &[SecretWrite::new(format!("{SETTLED}{who}"), note)], &BTreeMap::new()).map(|_| ())
+        })
+        .await
+    }
+
+    /// Until when the losses of identities were settled as a whole.
+    pub(crate) fn settled_identities(&self) -> Result<BTreeMap<IdentityId, u64>> {
+        let entries = self.directory()?;
+        let settled = |(key, text): (&String, &String)| {
+            let note: SettledNote = serde_json::from_str(text).ok()?;
+            Some((key.strip_prefix(SETTLED)?.parse().ok()?, note.at_ms))
+        };
+        Ok(entries.iter().filter_map(settled).collect())
+    }
+
     /// All that was agreed on.
     pub(crate) fn duties(&self) -> Result<BTreeMap<(NsId, SecretId), Duty>> {
         let entries = self.directory()?;
@@ -105,6 +133,9 @@ impl Vault {
 
 /// Before namespace and secret.
 pub(crate) const DUTIES: &str = "worklog/";
+
+/// Before an identity.
+pub(crate) const SETTLED: &str = "settled/";
 
 fn write(duty: &Duty) -> Result<Vec<u8>> {
     let settled = duty.settled.as_ref().map(|settled| SettledNote {

@@ -5,6 +5,7 @@ use crate::directory;
 use crate::error::{Error, Result};
 use crate::keyring::read_wrap;
 use crate::machines::end_of;
+use crate::membership::directory_bits;
 use crate::organization::check_name;
 use crate::random::{self, rng};
 use crate::session::Session;
@@ -61,13 +62,23 @@ pub struct InviteInfo {
     pub revoked: bool,
     /// Access that is intended and not given yet.
     pub intended: Vec<(NsId, u8, u64)>,
+    /// Namespaces whose keys the code carried when it was made, the directory left out.
+    pub carries: Vec<NsId>,
+    /// Who joins by it is marked as not verified.
+    pub unverified: bool,
 }
 
 impl Vault {
     /// Makes an invite. The code goes to the newcomer by a way the server does not see.
     pub async fn invite(&mut self, new: &NewInvite) -> Result<InviteCode> {
         check_name(&new.name)?;
-        self.change(|change| make_invite(change, new)).await
+        self.change(|change| make_invite(change, new, false)).await
+    }
+
+    /// The same for a code that goes by a way the server may see, where the policy allows that: who joins by it is marked as not verified.
+    pub async fn invite_unverified(&mut self, new: &NewInvite) -> Result<InviteCode> {
+        check_name(&new.name)?;
+        self.change(|change| make_invite(change, new, true)).await
     }
 
     /// Ends an open invite.
@@ -80,6 +91,7 @@ impl Vault {
         use keyvawlt_ledger::chain::{Key, View};
         let names = self.directory()?;
         let state = self.replica.head();
+        let directory = state.chain().and_then(|chain| chain.directory);
         let ids = state.scan(b"invite/").iter().filter_map(Key::last_id).map(InviteId).collect::<Vec<_>>();
         let info = |id: InviteId| {
             let entry = state.invite(&id)?;
@@ -93,13 +105,15 @@ impl Vault {
                 used_by: entry.used_by,
                 revoked: entry.state == 2,
                 intended,
+                carries: entry.prewraps.iter().map(|wrap| wrap.ns_id).filter(|ns_id| Some(*ns_id) != directory).collect(),
+                unverified: entry.mailed,
             })
         };
         Ok(ids.into_iter().filter_map(info).collect())
     }
 }
 
-fn make_invite(change: &mut Change, new: &NewInvite) -> Result<InviteCode> {
+fn make_invite(change: &mut Change, new: &NewInvite, mailed: bool) -> Result<InviteCode> {
     let vault = change.vault();
     let secret = make_secret(&mut rng());
     let invite_id = InviteId(random::bytes());
@@ -109,12 +123,7 @@ fn make_invite(change: &mut Change, new: &NewInvite) -> Result<InviteCode> {
     let mut access = Vec::new();
     let mut carried = Vec::new();
     if new.role != role::MACHINE {
-        let bits = if matches!(new.role, role::OWNER | role::ADMIN) {
-            permission::READ | permission::WRITE | permission::MANAGE
-        } else {
-            permission::READ
-        };
-        access.push(Intended { ns_id: directory, permissions: bits, expires_ms: new.member_expires_ms });
+        access.push(Intended { ns_id: directory, permissions: directory_bits(new.role), expires_ms: new.member_expires_ms });
         carried.push(directory);
     }
     for (ns_id, permissions, expires_ms) in &new.access {
@@ -142,7 +151,7 @@ fn make_invite(change: &mut Change, new: &NewInvite) -> Result<InviteCode> {
         access,
         expires_ms: end_of(now, new.ttl_ms)?,
         member_expires_ms: new.member_expires_ms,
-        mailed: false,
+        mailed,
         prewraps: records.iter().map(|wrap| WrapRef { ns_id: wrap.ns_id, epoch: wrap.epoch, wrap_hash: wrap.hash() }).collect(),
     };
     let link_hash = change.link(&Body::Invite(body), records)?;
@@ -206,7 +215,7 @@ impl Invitation {
                 return Ok(());
             }
             if replica.head().member(&identity.id()).is_some_and(|member| member.generation >= identity.bundle().generation) {
-                let why = "this account was a member here before: its keys cannot come back; join with a new account";
+                let why = "this account was a member here before: its earlier keys cannot come back; replace your keys, then join";
                 return Err(Error::Refused(Fault::new(Code::Invite, why)));
             }
             open(&invite)?;

@@ -3,7 +3,9 @@
 use crate::change::Change;
 use crate::directory;
 use crate::error::{Error, Result};
+use crate::fences::Loss;
 use crate::members::give;
+use crate::membership::end_or_role;
 use crate::organization::check_name;
 use crate::random::rng;
 use crate::session::Session;
@@ -11,10 +13,10 @@ use crate::state::StateDir;
 use crate::vault::Vault;
 use crate::wire::Client;
 use keyvawlt_crypto::{Identity, MachineToken};
-use keyvawlt_ledger::NsId;
 use keyvawlt_ledger::assertion::{self, Subject};
 use keyvawlt_ledger::bundle::kind;
-use keyvawlt_ledger::chain::{Body, MemberAdd, role, verified};
+use keyvawlt_ledger::chain::{Body, MemberAdd, Questions, is_live, role, verified};
+use keyvawlt_ledger::{IdentityId, NsId};
 
 /// A machine to admit.
 #[derive(Clone, Debug)]
@@ -35,6 +37,17 @@ impl Vault {
             return Err(Error::invalid("access", "a machine needs access to at least one environment"));
         }
         self.change(|change| admit(change, new)).await
+    }
+}
+
+impl Vault {
+    /// Gives a machine a new token: a new identity with the same name and access. The old one ends after the overlap, or when it would have
+    /// ended anyway; until then both work.
+    pub async fn replace_machine(&mut self, old: &IdentityId, ttl_ms: u64, overlap_ms: u64) -> Result<MachineToken> {
+        if overlap_ms == 0 || overlap_ms > MAX_OVERLAP_MS {
+            return Err(Error::invalid("overlap", "the old token stays valid for more than nothing, and for at most 30 days"));
+        }
+        self.change_taking([Loss::Membership(*old)], |change| replace(change, old, ttl_ms, overlap_ms)).await
     }
 }
 
@@ -70,6 +83,38 @@ fn admit(change: &mut Change, new: &NewMachine) -> Result<MachineToken> {
     let origin = change.vault().session.client().origin().to_owned();
     Ok(MachineToken::new(&identity, change.replica.tip().org_id, seq, link_hash, origin))
 }
+
+fn replace(change: &mut Change, old: &IdentityId, ttl_ms: u64, overlap_ms: u64) -> Result<MachineToken> {
+    let (now, state) = (change.ts_ms(), change.replica.head());
+    let before = state.active_member(old, now).filter(|member| member.role == role::MACHINE);
+    let before = before.ok_or_else(|| Error::not_found("machine that has not ended", old.to_string()))?;
+    let live =
+        |ns_id: NsId| state.access(&ns_id, old).filter(|access| is_live(access.expires_ms, now)).map(|access| (ns_id, access.permissions));
+    let access: Vec<(NsId, u8)> = state.held_by(old).into_iter().filter_map(live).collect();
+    if access.is_empty() {
+        return Err(Error::invalid("machine", "it has no access that a new token could have"));
+    }
+    let name = change.vault().display_names()?.remove(old).unwrap_or_else(|| old.to_string());
+    let ends = end_of(now, overlap_ms)?.min(before.expires_ms);
+    if ends < before.expires_ms {
+        end_or_role(change, old, role::MACHINE, ends)?;
+    }
+    let replaced = format!(
+        "{} (replaced {})",
+        name.chars().take(NAME_KEPT).collect::<String>(),
+        old.to_string().chars().take(ID_SHOWN).collect::<String>()
+    );
+    let token = admit(change, &NewMachine { name, access, ttl_ms })?;
+    directory::note(change, &[(directory::machine_key(old), replaced)])?;
+    Ok(token)
+}
+
+/// An old token that works for longer than a month is not being replaced.
+pub const MAX_OVERLAP_MS: u64 = 30 * 24 * 3600 * 1000;
+/// Characters of a replaced machine's name that fit beside the note that it was.
+const NAME_KEPT: usize = 24;
+/// Digits that tell replaced machines of one name apart.
+const ID_SHOWN: usize = 12;
 
 /// When something that lasts `ttl_ms` ends.
 pub(crate) fn end_of(now_ms: u64, ttl_ms: u64) -> Result<u64> {

@@ -104,11 +104,11 @@ impl Vault {
         if losses.is_empty() {
             return Ok(items);
         }
+        let (names, duties, identities) = (self.display_names()?, self.duties()?, self.settled_identities()?);
         let mut by_namespace: BTreeMap<NsId, Vec<&Loss>> = BTreeMap::new();
-        for loss in losses {
+        for loss in losses.iter().filter(|loss| identities.get(&loss.who).is_none_or(|settled_ms| loss.at_ms > *settled_ms)) {
             by_namespace.entry(loss.ns_id).or_default().push(loss);
         }
-        let (names, duties) = (self.display_names()?, self.duties()?);
         for environment in self.environments()? {
             let index = self.index(&environment.ns_id)?;
             let (mut named, mut buried) = (Vec::new(), None);
