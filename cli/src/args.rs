@@ -116,6 +116,11 @@ pub enum Command {
     /// Environments
     #[command(subcommand)]
     Env(structure::Env),
+    /// The repository's lock: what the server must not take back
+    #[command(subcommand)]
+    Lock(structure::Lock),
+    /// Say that the organization stands as this client sees it, for others to notice when they are shown an older one
+    Heartbeat,
     /// Make a folder or one secret shareable alone, or list what is
     Guard(structure::Guard),
     /// Put a guarded folder back into its environment
@@ -255,6 +260,11 @@ mod tests {
             "grant list --on payments/production",
             "grant add --to Bob --on production:stripe/ --perm read",
             "guard",
+            "lock update",
+            "lock verify",
+            "heartbeat",
+            "run --lock ci.lock -- env",
+            "run --no-lock -- env",
             "guard stripe/ -e production",
             "unguard stripe/key --yes",
             "machine create ci --on payments/production:stripe/",

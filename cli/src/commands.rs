@@ -19,6 +19,7 @@ mod invite;
 mod join;
 mod keys;
 mod local;
+mod lock;
 mod machine;
 mod member;
 mod offboard;
@@ -86,6 +87,8 @@ async fn perform(command: Command, context: &mut Context) -> Outcome {
         Command::Password(command) => ways::password(command, context).await,
         Command::Recovery(command) => ways::recovery(command, context).await,
         Command::Device(command) => ways::device(command, context).await,
+        Command::Lock(command) => lock::lock(command, context).await,
+        Command::Heartbeat => lock::heartbeat(context).await,
         Command::Guard(arguments) => guard::guard(arguments.path, context).await,
         Command::Unguard(arguments) => guard::unguard(arguments.path, arguments.yes, context).await,
         Command::Secrets(command) => secrets::secrets(command, context).await,

@@ -3,6 +3,7 @@
 //!
 //! The clock is a parameter. Absent: local time zones (a date means its beginning in UTC).
 
+use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -40,8 +41,30 @@ pub enum Malformed {
 }
 
 /// A length of time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Length(pub Duration);
+
+impl Length {
+    /// In milliseconds.
+    pub fn ms(self) -> u64 {
+        u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+impl TryFrom<String> for Length {
+    type Error = Malformed;
+
+    fn try_from(text: String) -> Result<Self, Malformed> {
+        text.parse()
+    }
+}
+
+impl From<Length> for String {
+    fn from(length: Length) -> Self {
+        display_length(length.ms())
+    }
+}
 
 impl FromStr for Length {
     type Err = Malformed;

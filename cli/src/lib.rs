@@ -15,6 +15,7 @@ pub mod explain;
 pub mod failure;
 pub mod files;
 pub mod import;
+pub mod lockfile;
 pub mod login;
 pub mod names;
 pub mod output;

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
+use crate::duration::Length;
 use crate::failure::{Failure, Outcome};
 
 pub use file::{FileSettings, REPO_FILE, Section, USER_FILE};
@@ -115,6 +116,12 @@ pub struct Settings {
     pub environment: Option<Setting<String>>,
     /// The profile that was chosen.
     pub profile: Option<Setting<String>>,
+    /// How old the newest statement about the environment may be.
+    pub max_staleness: Option<Setting<Length>>,
+    /// The machine that gives heartbeats.
+    pub heartbeat: Option<Setting<String>>,
+    /// The repository's file, where there is one.
+    pub repo_file: Option<PathBuf>,
     token: Option<Setting<Token>>,
 }
 
@@ -155,6 +162,9 @@ impl Settings {
             project: layers.pick(flags.project.as_ref(), "--project", "KEYVAWLT_PROJECT", |section| section.project.as_ref())?,
             environment: layers.pick(flags.environment.as_ref(), "--env", "KEYVAWLT_ENV", |section| section.environment.as_ref())?,
             profile: layers.profile.clone(),
+            max_staleness: layers.written(|section| section.max_staleness.as_ref()),
+            heartbeat: layers.written(|section| section.heartbeat.as_ref()),
+            repo_file: repo.map(|(path, _)| path),
             token: token(around)?,
             config_dir,
         })
@@ -191,6 +201,8 @@ impl Settings {
             Some(Setting { value, origin }) => [name.to_owned(), value.clone(), origin.to_string()],
             None => [name.to_owned(), String::new(), "not set".to_owned()],
         };
+        let length = |it: &Setting<Length>| Setting { value: it.value.into(), origin: it.origin.clone() };
+        let max_staleness: Option<Setting<String>> = self.max_staleness.as_ref().map(length);
         let config_dir = Setting { value: self.config_dir.value.display().to_string(), origin: self.config_dir.origin.clone() };
         let token = self.token.as_ref().map(|token| Setting { value: "(hidden)".to_owned(), origin: token.origin.clone() });
         vec![
@@ -199,6 +211,8 @@ impl Settings {
             row("project", self.project.as_ref()),
             row("environment", self.environment.as_ref()),
             row("profile", self.profile.as_ref()),
+            row("max_staleness", max_staleness.as_ref()),
+            row("heartbeat", self.heartbeat.as_ref()),
             row("token", token.as_ref()),
             row("config_dir", Some(&config_dir)),
         ]
@@ -230,6 +244,12 @@ impl Layers<'_> {
             .sections
             .iter()
             .find_map(|(origin, section)| of(section).map(|value| Setting { value: value.clone(), origin: origin.clone() })))
+    }
+
+    /// What a file says, and no flag or variable can.
+    fn written<T: Clone>(&self, of: impl Fn(&Section) -> Option<&T>) -> Option<Setting<T>> {
+        let mut said = self.sections.iter().filter_map(|(origin, section)| Some((origin, of(section)?)));
+        said.next().map(|(origin, value)| Setting { value: value.clone(), origin: origin.clone() })
     }
 
     fn stack(&mut self, repo: Option<&(PathBuf, FileSettings)>, user: Option<&(PathBuf, FileSettings)>) -> Outcome {

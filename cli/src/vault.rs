@@ -117,7 +117,30 @@ pub async fn place(context: &mut Context) -> Outcome<(Vault, Environment)> {
     settings.require_environment()?;
     let vault = open(context).await?;
     let environment = environment(&vault, &settings, None)?;
+    check_fresh(&vault, &environment, &settings, context)?;
     Ok((vault, environment))
+}
+
+/// Warns when the newest statement about an environment is older than settings or policy allow, and refuses it where a machine is named that gives
+/// heartbeats: without one, silence means only that nobody had anything to say.
+fn check_fresh(vault: &Vault, environment: &Environment, settings: &Settings, context: &mut Context) -> Outcome {
+    let limits = [settings.max_staleness.as_ref().map(|limit| limit.value.ms()), vault.max_staleness_ms()];
+    let Some(limit_ms) = limits.into_iter().flatten().min() else { return Ok(()) };
+    let Err(stale) = vault.check_fresh(&environment.ns_id, limit_ms) else { return Ok(()) };
+    let place = format!("{}/{}", environment.project, environment.name);
+    match &settings.heartbeat {
+        Some(machine) if vault.has_heartbeat(&machine.value)? => Err(Failure::from(stale).on(place)),
+        Some(machine) => {
+            context
+                .output
+                .warn(&format!("{place}: {stale}; {}, which is to give heartbeats, is no machine of the organization", machine.value));
+            Ok(())
+        }
+        None => {
+            context.output.warn(&format!("{place}: {stale}"));
+            Ok(())
+        }
+    }
 }
 
 /// Finds an environment: `on`, given as `environment` or `project/environment`, or the chosen one. The project may stay unnamed while only one

@@ -48,6 +48,7 @@ rows! {
     tv02
     tv03
     tv04
+    tv05
     tv06
     tv07
     tv08
@@ -103,7 +104,6 @@ pub const UNTRIED: &[Untried] = &[
         result: "in every row",
         why: "each lie is also told to one client alone, while the others hear the truth: the column \"told to one\"",
     },
-    Untried { id: "TV05", title: "Freezes: withholds what is new", result: TO_COME, why: "limits of staleness, enforced by clients" },
     Untried {
         id: "TV28",
         title: "Drops or alters events of its audit log",

@@ -4,6 +4,7 @@ mod bad_input;
 mod guard;
 mod keys;
 mod lists;
+mod lock;
 mod machines;
 mod membership;
 mod offboarding;

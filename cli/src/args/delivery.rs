@@ -30,6 +30,17 @@ impl Choice {
     }
 }
 
+/// Whether the organization is held against a lock.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Locking {
+    /// Hold the organization against this lock; keyvawlt.lock beside keyvawlt.toml when there is one
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub lock: Option<PathBuf>,
+    /// Do not look at a lock
+    #[arg(long, conflicts_with = "lock")]
+    pub no_lock: bool,
+}
+
 /// `keyvawlt run`
 #[derive(Debug, Args)]
 pub struct Run {
@@ -42,6 +53,9 @@ pub struct Run {
     /// Inject secrets by name: a/b becomes A_B. Without any of these, only references are resolved
     #[command(flatten)]
     pub choice: Choice,
+    /// Against which lock.
+    #[command(flatten)]
+    pub locking: Locking,
     /// The program and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND", value_hint = ValueHint::CommandWithArguments)]
     pub command: Vec<OsString>,
@@ -69,6 +83,9 @@ pub struct Export {
     /// Which secrets; all when nothing is said.
     #[command(flatten)]
     pub choice: Choice,
+    /// Against which lock.
+    #[command(flatten)]
+    pub locking: Locking,
 }
 
 impl Export {

@@ -81,6 +81,15 @@ pub enum Env {
     List,
 }
 
+/// `keyvawlt lock`
+#[derive(Debug, Subcommand)]
+pub enum Lock {
+    /// Write keyvawlt.lock: how far this organization was verified, to be committed
+    Update,
+    /// Check that the organization contains what keyvawlt.lock says
+    Verify,
+}
+
 /// `keyvawlt guard`
 #[derive(Debug, Args)]
 pub struct Guard {

@@ -90,7 +90,7 @@ pub fn init(arguments: &Init, context: &mut Context) -> Outcome {
         org: value(&settings.org),
         project: value(&settings.project),
         environment: value(&settings.environment).or(Some(FIRST_ENVIRONMENT.to_owned())),
-        profile: None,
+        ..Section::default()
     };
     let path = context.around.directory.join(REPO_FILE);
     FileSettings::write_repo_file(&path, section.clone(), arguments.force)?;

@@ -8,8 +8,8 @@ use std::path::Path;
 use keyvawlt_client::{Environment, Error, Secret, Vault};
 use zeroize::Zeroizing;
 
-use super::Context;
-use crate::args::delivery;
+use super::{Context, lock};
+use crate::args::delivery::{self, Locking};
 use crate::envfile::{self, EnvFile, MAX_FILE_BYTES};
 use crate::failure::{Failure, Outcome};
 use crate::reference::{Answer, SecretName, Version, Why};
@@ -29,7 +29,7 @@ pub async fn run(arguments: delivery::Run, context: &mut Context) -> Outcome {
         inherited: context.around.variables.clone(),
         files,
     })?;
-    let known = if plan.needs_vault() { Known::fetch(&plan, context).await? } else { Known::default() };
+    let known = if plan.needs_vault() { Known::fetch(&plan, &arguments.locking, context).await? } else { Known::default() };
     // Vault and lock are gone, and the runtime is closed by the exec: the program inherits none of them.
     let launch = plan.resolve(&known.secrets, |name, version| known.lookup(name, version))?;
     drop(known);
@@ -46,8 +46,9 @@ struct Known {
 }
 
 impl Known {
-    async fn fetch(plan: &Plan, context: &mut Context) -> Outcome<Self> {
+    async fn fetch(plan: &Plan, locking: &Locking, context: &mut Context) -> Outcome<Self> {
         let (vault, environment) = vault::place(context).await?;
+        lock::require(locking, &vault, context).await?;
         let secrets = if plan.needs_names() { names(&vault, &environment)? } else { vec![] };
         let mut known = Self { secrets, ..Self::default() };
         let wanted = plan.wanted(&known.secrets)?;

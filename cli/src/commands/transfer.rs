@@ -10,7 +10,7 @@ use keyvawlt_client::SecretWrite;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::{Context, run};
+use super::{Context, lock, run};
 use crate::args::delivery::{Export, Import};
 use crate::dialect::{self, Dialect};
 use crate::envfile::MAX_FILE_BYTES;
@@ -30,6 +30,7 @@ pub async fn export(arguments: &Export, context: &mut Context) -> Outcome {
     let to_stdout = arguments.output.is_none();
     let format = arguments.format.unwrap_or(if context.output.is_json() && to_stdout { Dialect::Json } else { Dialect::Dotenv });
     let (vault, environment) = vault::place(context).await?;
+    lock::require(&arguments.locking, &vault, context).await?;
     let names = run::names(&vault, &environment)?;
     let chosen = arguments.selection().pick(&names)?;
     arguments.choice.allowed().check(chosen.iter().map(|(variable, _)| variable.as_str()))?;

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::duration::Length;
 use crate::failure::{Failure, Outcome};
 use crate::files::{self, Readers};
 
@@ -37,6 +38,12 @@ pub struct Section {
     /// The profile to use when none is asked for; only at the top.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
+    /// How old the newest statement about the environment may be: `24h`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_staleness: Option<Length>,
+    /// The machine that calls `keyvawlt heartbeat`: with it, what is too old is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heartbeat: Option<String>,
 }
 
 /// One file.
@@ -64,6 +71,10 @@ struct Layout {
     environment: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     profile: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_staleness: Option<Length>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    heartbeat: Option<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     profiles: BTreeMap<String, Section>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -123,18 +134,19 @@ impl FileSettings {
     }
 
     fn parse(path: &Path, text: &str) -> Outcome<Self> {
-        let Layout { addr, org, project, environment, profile, profiles, paths } =
+        let Layout { addr, org, project, environment, profile, max_staleness, heartbeat, profiles, paths } =
             toml::from_str(text).map_err(|error| malformed(path, text, &error))?;
         let below_top = profiles.values().chain(paths.values());
         if below_top.into_iter().any(|section| section.profile.is_some()) {
             return Err(Failure::usage("the key profile belongs at the top of the file").on(path.display().to_string()));
         }
-        Ok(Self { top: Section { addr, org, project, environment, profile }, profiles, paths })
+        Ok(Self { top: Section { addr, org, project, environment, profile, max_staleness, heartbeat }, profiles, paths })
     }
 
     fn print(self) -> Outcome<String> {
-        let Section { addr, org, project, environment, profile } = self.top;
-        let layout = Layout { addr, org, project, environment, profile, profiles: self.profiles, paths: self.paths };
+        let Section { addr, org, project, environment, profile, max_staleness, heartbeat } = self.top;
+        let (profiles, paths) = (self.profiles, self.paths);
+        let layout = Layout { addr, org, project, environment, profile, max_staleness, heartbeat, profiles, paths };
         toml::to_string(&layout).map_err(|error| Failure::local(format!("cannot write settings: {error}")))
     }
 }

@@ -1,12 +1,13 @@
 //! TV02: the organization is taken back before a client that remembers nothing, such as a CI job. Its token names a link that the chain must
-//! contain; for a person's new device the account's pins do. (A lock file and witnesses, which reach further, are still to come.)
+//! contain; for a person's new device the account's pins do; and a lock that its repository carries reaches as far as whoever committed it saw.
+//! (Witnesses, which reach further, are still to come.)
 
 use crate::attack::{Attack, Row, Try};
 use crate::proxy::{Audience, Who};
 use crate::rpcs::ReadChanges;
-use crate::scene::{DAY_MS, Scene};
+use crate::scene::{Backup, CANARY, DAY_MS, Scene};
 use keyvawlt_client::ledger::chain::permission;
-use keyvawlt_client::{Account, Error, MachineToken, NewMachine, StateDir};
+use keyvawlt_client::{Account, Error, MachineToken, NewMachine, Position, StateDir};
 use keyvawlt_ledger::Code;
 
 pub const ROW: Row = Row {
@@ -14,6 +15,7 @@ pub const ROW: Row = Row {
     title: "Rolls the organization back; the client is stateless, and holds a machine's token, or a person's account",
     tries: &[
         Try::detected::<Shortened>("the chain ends before the link that the token names", Code::Fork),
+        Try::detected::<Locked>("the organization is as it was after that link, but before the repository's lock", Code::Rollback),
         Try::detected::<NewDevice>("the chain ends before the link that another device of the person has seen", Code::Rollback),
     ],
 };
@@ -46,6 +48,39 @@ impl Attack for Shortened {
 
     async fn act(&mut self, scene: &mut Scene) -> Result<(), Error> {
         scene.client().machine(&self.token, &self.state).await.map(|_| ())
+    }
+}
+
+/// A job whose checkout has a lock, and a server as it was before.
+struct Locked {
+    token: MachineToken,
+    state: StateDir,
+    lock: Position,
+    before: Backup,
+}
+
+impl Attack for Locked {
+    async fn prepare(scene: &mut Scene) -> Self {
+        let production = scene.production;
+        let new = NewMachine { name: "ci".to_owned(), access: vec![(production, permission::READ)], ttl_ms: DAY_MS };
+        let token = scene.ada.vault().create_machine(&new).await.expect("a machine");
+        let before = scene.backup().await;
+        scene.ada.write(&production, CANARY).await.expect("a newer version");
+        let lock = scene.ada.vault().position(&[production]);
+        Self { token, state: scene.empty_state(), lock, before }
+    }
+
+    fn victim(&self, _: &Scene) -> Who {
+        Who::Machine(self.token.identity().id())
+    }
+
+    async fn lie(&mut self, scene: &mut Scene, audience: Audience) {
+        scene.divert(audience, &self.before).await;
+    }
+
+    async fn act(&mut self, scene: &mut Scene) -> Result<(), Error> {
+        let vault = scene.client().machine(&self.token, &self.state).await?;
+        vault.check_position(&self.lock).await
     }
 }
 

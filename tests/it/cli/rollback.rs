@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 /// Copies the database and what lies beside it, once the server has stopped.
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for old in fs::read_dir(to).unwrap().map(|file| file.unwrap().path()).filter(|path| is_database(path)) {
         fs::remove_file(old).unwrap();
