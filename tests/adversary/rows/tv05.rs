@@ -23,8 +23,8 @@ const SILENCE: Duration = Duration::from_secs(2);
 struct Frozen;
 
 impl Attack for Frozen {
-    /// Ada's heartbeat.
-    const WRITES: usize = 1;
+    /// Ada's heartbeat, and what her other devices learn of it.
+    const WRITES: usize = 2;
 
     async fn prepare(scene: &mut Scene) -> Self {
         let production = scene.production;
