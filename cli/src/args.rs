@@ -116,6 +116,9 @@ pub enum Command {
     /// Environments
     #[command(subcommand)]
     Env(structure::Env),
+    /// The organization's rules for itself
+    #[command(subcommand)]
+    Policy(structure::Policy),
     /// The repository's lock: what the server must not take back
     #[command(subcommand)]
     Lock(structure::Lock),
@@ -260,6 +263,14 @@ mod tests {
             "grant list --on payments/production",
             "grant add --to Bob --on production:stripe/ --perm read",
             "guard",
+            "policy show",
+            "policy set --require-confirm yes --max-staleness 24h --add-origin https://v.example:443 --yes",
+            "policy set --max-staleness none",
+            "env list --archived",
+            "env rename payments/staging qa",
+            "env archive staging --yes",
+            "env restore staging",
+            "project rename billing",
             "lock update",
             "lock verify",
             "heartbeat",
@@ -331,6 +342,7 @@ mod tests {
             "machine create ci --perm manage",
             "env create x --class prod",
             "guard /",
+            "policy set --require-confirm maybe",
             "guard a//",
             "unguard",
             "member invite --role machine",

@@ -24,6 +24,7 @@ mod machine;
 mod member;
 mod offboard;
 mod org;
+mod policy;
 mod project;
 mod run;
 mod secrets;
@@ -87,6 +88,7 @@ async fn perform(command: Command, context: &mut Context) -> Outcome {
         Command::Password(command) => ways::password(command, context).await,
         Command::Recovery(command) => ways::recovery(command, context).await,
         Command::Device(command) => ways::device(command, context).await,
+        Command::Policy(command) => policy::policy(command, context).await,
         Command::Lock(command) => lock::lock(command, context).await,
         Command::Heartbeat => lock::heartbeat(context).await,
         Command::Guard(arguments) => guard::guard(arguments.path, context).await,

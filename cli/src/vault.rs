@@ -146,13 +146,17 @@ fn check_fresh(vault: &Vault, environment: &Environment, settings: &Settings, co
 /// Finds an environment: `on`, given as `environment` or `project/environment`, or the chosen one. The project may stay unnamed while only one
 /// has an environment of that name.
 pub fn environment(vault: &Vault, settings: &Settings, on: Option<&str>) -> Outcome<Environment> {
+    chosen(vault.environments()?, vault, settings, on)
+}
+
+/// The same among these.
+pub fn chosen(mut found: Vec<Environment>, vault: &Vault, settings: &Settings, on: Option<&str>) -> Outcome<Environment> {
     let chosen = settings.project.as_ref().map(|project| project.value.as_str());
     let (project, name) = match on.map(|on| on.split_once('/').ok_or(on)) {
         Some(Ok((project, name))) => (Some(project), name),
         Some(Err(name)) => (chosen, name),
         None => (chosen, settings.require_environment()?),
     };
-    let mut found = vault.environments()?;
     let named = |environment: &Environment| environment.name == name && project.is_none_or(|project| environment.project == project);
     found.retain(|environment| named(environment) || environment.ns_id.to_string() == name);
     let resource = project.map_or_else(|| name.to_owned(), |project| format!("{project}/{name}"));

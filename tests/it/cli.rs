@@ -14,5 +14,6 @@ mod rollback;
 mod run;
 mod secrets;
 pub mod shell;
+mod structure;
 mod transfer;
 mod unwritable;

@@ -53,6 +53,57 @@ pub enum Project {
     },
     /// List the projects you may see
     List,
+    /// Give the chosen project another name, in all its environments
+    Rename {
+        /// The new name
+        to: String,
+    },
+}
+
+/// `keyvawlt policy`
+#[derive(Debug, Subcommand)]
+pub enum Policy {
+    /// Show the organization's rules for itself
+    Show,
+    /// Change them; what is not named stays
+    Set(PolicySet),
+}
+
+/// `keyvawlt policy set`
+#[derive(Debug, Args)]
+pub struct PolicySet {
+    /// Whether a join waits, without any right, until an admin has compared words
+    #[arg(long, value_name = "YES|NO", value_parser = yes_or_no)]
+    pub require_confirm: Option<bool>,
+    /// Whether codes of invites may be mailed by the server; who joins so is marked
+    #[arg(long, value_name = "YES|NO", value_parser = yes_or_no)]
+    pub allow_unverified: Option<bool>,
+    /// Whether one machine never has access to production and elsewhere
+    #[arg(long, value_name = "YES|NO", value_parser = yes_or_no)]
+    pub machine_single_class: Option<bool>,
+    /// How old the newest statement may be before clients warn; none for no limit
+    #[arg(long, value_name = "DURATION|none")]
+    pub max_staleness: Option<String>,
+    /// The lowest cryptographic suite that is accepted; it only rises
+    #[arg(long, value_name = "NUMBER")]
+    pub min_suite: Option<u64>,
+    /// One more origin where the organization's server answers
+    #[arg(long, value_name = "URL")]
+    pub add_origin: Vec<String>,
+    /// An origin where it answers no longer
+    #[arg(long, value_name = "URL")]
+    pub remove_origin: Vec<String>,
+    /// Do not ask
+    #[arg(long, short)]
+    pub yes: bool,
+}
+
+fn yes_or_no(text: &str) -> Result<bool, &'static str> {
+    match text {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err("expected yes or no"),
+    }
 }
 
 /// What an environment is for; fixes rules such as "no machine in production and elsewhere".
@@ -78,7 +129,31 @@ pub enum Env {
         class: Option<Class>,
     },
     /// List the environments you may see
-    List,
+    List {
+        /// Those that are archived, instead
+        #[arg(long)]
+        archived: bool,
+    },
+    /// Give an environment another name
+    Rename {
+        /// ENVIRONMENT or PROJECT/ENVIRONMENT
+        environment: String,
+        /// The new name
+        to: String,
+    },
+    /// Put an environment away: nothing is written or given there, and lists leave it out
+    Archive {
+        /// ENVIRONMENT or PROJECT/ENVIRONMENT
+        environment: String,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// Bring an archived environment back
+    Restore {
+        /// ENVIRONMENT or PROJECT/ENVIRONMENT
+        environment: String,
+    },
 }
 
 /// `keyvawlt lock`

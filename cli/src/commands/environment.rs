@@ -1,12 +1,13 @@
 //! Environments: creating and listing.
 
-use keyvawlt_client::Vault;
 use keyvawlt_client::ledger::chain::class;
+use keyvawlt_client::{Environment, Vault};
 use serde::Serialize;
 
 use super::Context;
 use crate::args::structure::{Class, Env};
 use crate::failure::Outcome;
+use crate::prompt;
 use crate::roster::{class_name, permission_text, permission_words};
 use crate::vault;
 
@@ -36,13 +37,20 @@ pub struct EnvironmentRow {
 pub async fn env(command: Env, context: &mut Context) -> Outcome {
     match command {
         Env::Create { name, class } => create(&name, class, context).await,
-        Env::List => list(context).await,
+        Env::List { archived } => list(archived, context).await,
+        Env::Rename { environment, to } => rename(&environment, &to, context).await,
+        Env::Archive { environment, yes } => archive(&environment, yes, context).await,
+        Env::Restore { environment } => restore(&environment, context).await,
     }
 }
 
 /// The environments this identity reads.
 pub fn rows(vault: &Vault) -> Outcome<Vec<EnvironmentRow>> {
-    let rows = vault.environments()?.into_iter().map(|environment| EnvironmentRow {
+    Ok(rows_of(vault.environments()?))
+}
+
+fn rows_of(environments: Vec<Environment>) -> Vec<EnvironmentRow> {
+    let rows = environments.into_iter().map(|environment| EnvironmentRow {
         project: environment.project,
         name: environment.name,
         id: environment.ns_id.to_string(),
@@ -52,7 +60,7 @@ pub fn rows(vault: &Vault) -> Outcome<Vec<EnvironmentRow>> {
         only: environment.only,
         may: permission_text(environment.permissions),
     });
-    Ok(rows.collect())
+    rows.collect()
 }
 
 async fn create(name: &str, chosen: Option<Class>, context: &mut Context) -> Outcome {
@@ -72,16 +80,66 @@ async fn create(name: &str, chosen: Option<Class>, context: &mut Context) -> Out
     context.output.result(&created, || format!("created {project}/{name}, for {}", created.class))
 }
 
-async fn list(context: &mut Context) -> Outcome {
+async fn list(archived: bool, context: &mut Context) -> Outcome {
     let vault = vault::open(context).await?;
-    let rows = rows(&vault)?;
+    let rows = if archived { rows_of(vault.archived_environments()?) } else { rows(&vault)? };
     let shown = |row: &EnvironmentRow| match row.only.as_slice() {
         [] => row.name.clone(),
         only => format!("{}:{}", row.name, only.join(",")),
     };
     let cells = rows.iter().map(|row| vec![row.project.clone(), shown(row), row.class.to_owned(), row.may.to_owned()]);
     let cells: Vec<_> = cells.collect();
-    context.output.table(&rows, &["project", "environment", "class", "you may"], &cells, "there is no environment that you may see")
+    context.output.table(
+        &rows,
+        &["project", "environment", "class", "you may"],
+        &cells,
+        if archived { "no environment that you may see is archived" } else { "there is no environment that you may see" },
+    )
+}
+
+/// What was done to an environment, for programs.
+#[derive(Serialize)]
+struct Changed {
+    project: String,
+    name: String,
+    id: String,
+    done: &'static str,
+}
+
+impl Changed {
+    fn of(environment: &Environment, done: &'static str) -> Self {
+        Self { project: environment.project.clone(), name: environment.name.clone(), id: environment.ns_id.to_string(), done }
+    }
+}
+
+async fn rename(which: &str, to: &str, context: &mut Context) -> Outcome {
+    let settings = context.settings()?;
+    let mut vault = vault::open(context).await?;
+    let environment = vault::environment(&vault, &settings, Some(which))?;
+    vault.rename_environment(&environment.ns_id, &environment.project, to).await?;
+    let renamed = Changed { name: to.to_owned(), ..Changed::of(&environment, "renamed") };
+    context.output.result(&renamed, || format!("{}/{} is now {}/{to}", environment.project, environment.name, environment.project))?;
+    context.output.note("keyvawlt.toml and scripts that name it still have the old name");
+    Ok(())
+}
+
+async fn archive(which: &str, yes: bool, context: &mut Context) -> Outcome {
+    let settings = context.settings()?;
+    let mut vault = vault::open(context).await?;
+    let environment = vault::environment(&vault, &settings, Some(which))?;
+    let place = format!("{}/{}", environment.project, environment.name);
+    prompt::confirm(context.person.as_mut(), &format!("Archive {place}? Programs that use it will no longer find it."), yes)?;
+    vault.archive(&environment.ns_id).await?;
+    context.output.result(&Changed::of(&environment, "archived"), || format!("{place} is archived; keyvawlt env restore brings it back"))
+}
+
+async fn restore(which: &str, context: &mut Context) -> Outcome {
+    let settings = context.settings()?;
+    let mut vault = vault::open(context).await?;
+    let environment = vault::chosen(vault.archived_environments()?, &vault, &settings, Some(which))?;
+    vault.unarchive(&environment.ns_id).await?;
+    let back = Changed::of(&environment, "restored");
+    context.output.result(&back, || format!("{}/{} is back", back.project, back.name))
 }
 
 /// What an environment is for when nobody says: its name tells, and anything unknown is no production.

@@ -18,6 +18,7 @@ pub async fn project(command: Project, context: &mut Context) -> Outcome {
     match command {
         Project::Create { name } => create(&name, context).await,
         Project::List => list(context).await,
+        Project::Rename { to } => rename(&to, context).await,
     }
 }
 
@@ -31,6 +32,22 @@ async fn create(name: &str, context: &mut Context) -> Outcome {
     vault.create_project(name, &FIRST_ENVIRONMENTS).await?;
     let created = Created { project: name, environments: FIRST_ENVIRONMENTS.iter().map(|(name, _)| *name).collect() };
     context.output.result(&created, || format!("created {name} with {}", created.environments.join(" and ")))
+}
+
+async fn rename(to: &str, context: &mut Context) -> Outcome {
+    #[derive(Serialize)]
+    struct Renamed<'a> {
+        project: &'a str,
+        was: String,
+        environments: usize,
+    }
+    let was = context.settings()?.require_project()?.to_owned();
+    let mut vault = vault::open(context).await?;
+    let environments = vault.rename_project(&was, to).await?;
+    let renamed = Renamed { project: to, was, environments };
+    context.output.result(&renamed, || format!("{} is now {to}", renamed.was))?;
+    context.output.note("keyvawlt.toml and scripts that name it still have the old name");
+    Ok(())
 }
 
 async fn list(context: &mut Context) -> Outcome {

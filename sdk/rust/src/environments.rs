@@ -8,7 +8,7 @@ use crate::space::unverified;
 use crate::vault::Vault;
 use keyvawlt_crypto::nk::{self, NsNames};
 use keyvawlt_ledger::canon::Canon;
-use keyvawlt_ledger::chain::{Body, NamespaceCreate, Questions, WrapSet, class};
+use keyvawlt_ledger::chain::{Body, NamespaceCreate, Ns, Questions, WrapSet, class};
 use keyvawlt_ledger::wrap;
 use keyvawlt_ledger::{NsId, names};
 use std::collections::BTreeMap;
@@ -35,17 +35,28 @@ pub struct Environment {
 impl Vault {
     /// The environments this identity reads, by project and name.
     pub fn environments(&self) -> Result<Vec<Environment>> {
+        Ok(self.environments_where(false))
+    }
+
+    /// Those that are, or are not, archived.
+    pub(crate) fn environments_where(&self, archived: bool) -> Vec<Environment> {
         let state = self.replica.head();
-        let open =
-            |ns: &NsId| state.lineage(ns).iter().filter_map(|ns| state.ns(ns)).all(|ns| !ns.archived && ns.class != class::DIRECTORY);
         let mut by_root: BTreeMap<NsId, Vec<NsId>> = BTreeMap::new();
-        for ns_id in self.spaces.keys().filter(|ns_id| open(ns_id)) {
-            by_root.entry(state.lineage(ns_id).last().copied().unwrap_or(*ns_id)).or_default().push(*ns_id);
+        for ns_id in self.spaces.keys() {
+            let line: Vec<(NsId, Box<Ns>)> =
+                state.lineage(ns_id).into_iter().filter_map(|ns_id| Some((ns_id, state.ns(&ns_id)?))).collect();
+            let Some((root, top)) = line.last().filter(|(_, top)| top.class != class::DIRECTORY && top.archived == archived) else {
+                continue;
+            };
+            let below_open = line.iter().filter(|(ns_id, _)| ns_id != root).all(|(_, ns)| !ns.archived);
+            if top.archived || below_open {
+                by_root.entry(*root).or_default().push(*ns_id);
+            }
         }
         let environments = by_root.into_iter().filter_map(|(root, read)| self.environment_of(&root, read));
         let mut environments: Vec<Environment> = environments.collect();
         environments.sort_by(|a, b| (&a.project, a.class, &a.name).cmp(&(&b.project, b.class, &b.name)));
-        Ok(environments)
+        environments
     }
 
     /// One environment as this identity sees it, by the namespaces of it that it reads; none if no name of it opens: it is then among the flaws,
@@ -181,7 +192,7 @@ pub(crate) fn create_root(change: &mut Change, class: u8, ns_names: &NsNames) ->
 }
 
 /// Names of projects and environments are single segments: they stand before secrets in addresses.
-fn check_segment(field: &'static str, name: &str) -> Result<()> {
+pub(crate) fn check_segment(field: &'static str, name: &str) -> Result<()> {
     if name.contains('/') {
         return Err(Error::invalid(field, "its name must not contain '/'"));
     }

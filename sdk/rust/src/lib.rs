@@ -40,6 +40,7 @@ mod session;
 mod space;
 mod spaces;
 mod state;
+mod structure;
 mod sync;
 mod trust;
 mod vault;
