@@ -46,7 +46,7 @@ struct Locked {
 async fn update(context: &mut Context) -> Outcome {
     // The lock says what a person saw; a job that rewrote it would believe whatever it is shown.
     if context.around.variable("CI").is_some() {
-        return Err(Failure::usage("a CI job does not write the lock it is to be held against").code("IN_CI").hint("keyvawlt lock verify"));
+        return Err(Failure::usage("a CI job does not write the lock it is to be held against").hint("keyvawlt lock verify"));
     }
     let path = lock_path(context)?;
     let vault = vault::open(context).await?;
