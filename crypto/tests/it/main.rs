@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 mod codes;
+mod fuzz;
 mod hex_json;
 mod opening;
 mod primitives;

@@ -2,7 +2,10 @@
 
 mod access;
 mod annals;
+mod checks;
 mod evidence;
+mod explore;
+mod fuzz;
 mod histories;
 mod invites;
 mod logins;

@@ -1,0 +1,90 @@
+//! docs/exploration.md: written by the whole search, and held against every shorter one.
+
+use super::Found;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+fn page() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/exploration.md")
+}
+
+/// The first published counts of states, by number of steps.
+pub fn published_states(depth: usize) -> Vec<usize> {
+    let text = fs::read_to_string(page()).expect("docs/exploration.md");
+    let rules = text.split("## ").find(|part| part.starts_with("The rules")).expect("a part about the rules");
+    let rows = rules.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" | "));
+    let counts = rows.filter_map(|(_, count)| count.trim_end_matches(" |").replace(',', "").parse().ok());
+    counts.take(depth + 1).collect()
+}
+
+/// Writes the page.
+pub fn write(rules: &Found, forks: &Found, took: Duration) {
+    let mut text = HEAD.to_owned();
+    part(&mut text, RULES, rules);
+    part(&mut text, FORKS, forks);
+    let _ = writeln!(text, "The search took {} s on one core, in release mode.", took.as_secs());
+    fs::write(page(), text).expect("a page");
+}
+
+fn part(text: &mut String, heading: &str, found: &Found) {
+    text.push_str(heading);
+    text.push_str("| steps | distinct states |\n|---|---|\n");
+    for (steps, states) in found.states.iter().enumerate() {
+        let _ = writeln!(text, "| {steps} | {} |", grouped(*states as u64));
+    }
+    let all: usize = found.states.iter().sum();
+    let (judged, accepted) = (grouped(found.judged), grouped(found.accepted));
+    let _ = writeln!(text, "\nIn all {} states; {judged} moves were tried, {accepted} accepted; no property broke.\n", grouped(all as u64));
+}
+
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+const HEAD: &str = "\
+# Every short history
+
+A breadth-first search over the real rules (`ledger::chain::apply` and `ledger::manifest::verify`, with real signatures): every order of the moves
+below, up to a number of steps. The program that searches, `ledger/tests/it/explore.rs`, writes this page; the tests search the first steps again,
+and hold the counts against it. With a fault planted in the rules (nothing owed, nothing fenced, any history believed) the same search finds a
+broken property, so it can fail.
+
+";
+
+const RULES: &str = "\
+## The rules
+
+An owner, and two newcomers with codes; an environment with a guarded folder, and a second environment. The search begins where nobody has joined
+yet, and where one newcomer has everything in the environment and the other reads its folder. Moves: invite (the code carries the second
+environment's key), revoke, join; give everything or read alone, lower and take it, with an end or without; a new key; removal; a write by anybody, standing on one of
+the newest two states of the chain (the server withholds the rest from him), dated now or as early as it can be; a day passes. At most three
+epochs and two writes in a namespace, and two days. Whoever signs is honest about keys and fences; whether he may is for the rules to say. States
+that differ only in which newcomer is which are one, and so are states that differ in nothing that a rule or a property can tell.
+
+What must hold after every step:
+
+* Nobody can open the key that is in use in a namespace without reading there, unless that key is owed; then nothing new is written under it.
+  Holders of a code read as long as it can be used.
+* A write that is accepted is by somebody who may write where he stood, and, as everybody knows by now, still might at its date.
+* Nobody without access can open what a write seals: at the state its author stood on.
+
+";
+
+const FORKS: &str = "\
+## Two clients
+
+Two honest clients past a common pin, and a member who works with the server and signs on anything. The server shows anybody any statement in any
+order, or withholds it. What must hold: two clients that have one link have the same history before it, so that histories which parted never meet
+again unnoticed.
+
+";
