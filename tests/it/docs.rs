@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-const DOCUMENTS: [&str; 13] = [
+const DOCUMENTS: [&str; 14] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -22,6 +22,7 @@ const DOCUMENTS: [&str; 13] = [
     "docs/attacks.md",
     "docs/cli.md",
     "docs/errors.md",
+    "docs/exploration.md",
     "tests/vectors/README.md",
 ];
 

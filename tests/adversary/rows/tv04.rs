@@ -7,6 +7,7 @@ use crate::rpcs::ReadChanges;
 use crate::scene::{Backup, CANARY, Scene};
 use keyvawlt_client::Error;
 use keyvawlt_ledger::Code;
+use keyvawlt_ledger::evidence::Finding;
 
 pub const ROW: Row = Row {
     id: "TV04",
@@ -72,7 +73,14 @@ impl<const CHAIN: bool, const HIDDEN: bool> Attack for Fork<CHAIN, HIDDEN> {
 
     async fn act(&mut self, scene: &mut Scene) -> Result<(), Error> {
         let production = scene.production;
-        scene.bob.read_all(&production).await
+        let outcome = scene.bob.read_all(&production).await;
+        if let Err(Error::Verification(unverified)) = &outcome
+            && !HIDDEN
+        {
+            let shown = unverified.evidence().expect("two statements").check();
+            assert!(shown.iter().any(Finding::is_contradiction), "anybody can see that there are two histories: {shown:?}");
+        }
+        outcome
     }
 
     async fn insist(&mut self, scene: &mut Scene) -> Result<(), Error> {
