@@ -3,9 +3,11 @@
 use crate::call::{Call, READ_DEADLINE};
 use crate::{Api, fields};
 use keyvawlt_domain::audit::Event;
-use keyvawlt_domain::namespaces::{self, Changes, ListManifestHeads, NamespaceChanges, ReadChanges, ReadVersion};
+use keyvawlt_domain::namespaces::{
+    self, Changes, ListManifestHeads, Listed, ListedValue, ListingPage, NamespaceChanges, ReadChanges, ReadListing, ReadVersion,
+};
 use keyvawlt_domain::{Caller, Error, Result};
-use keyvawlt_ledger::{IdentityId, NsId, OrgId, SecretId};
+use keyvawlt_ledger::{Hash, IdentityId, NsId, OrgId, SecretId};
 use keyvawlt_proto::v1::namespace_service_server::NamespaceService;
 use keyvawlt_proto::{PAGE_BYTES, v1};
 use std::collections::BTreeSet;
@@ -13,6 +15,8 @@ use tonic::{Request, Response, Status};
 
 /// Namespaces of one question: an environment with all its guarded folders.
 const MAX_NAMESPACES: usize = 1000;
+/// Heads proved in one listing: what pins, a fence and the links since a checkpoint name.
+const MAX_PROVED: usize = 64;
 
 #[tonic::async_trait]
 impl NamespaceService for Api {
@@ -38,6 +42,25 @@ impl NamespaceService for Api {
             self.parts.audit.record(std::mem::take(&mut changes.events)).await?;
             Ok(answer(changes))
         })
+        .await
+    }
+
+    async fn read_listing(&self, request: Request<v1::ReadListingRequest>) -> Result<Response<v1::ReadListingResponse>, Status> {
+        let (call, request) = Call::open(request);
+        call.answer(
+            READ_DEADLINE,
+            Box::pin(async {
+                let subject = call.subject()?;
+                let asked = listing_asked(&request)?;
+                let tx = self.parts.store.read().await?;
+                let caller = Caller::find(&tx, subject).await?;
+                let permit = self.permit(&tx, caller, asked).await?;
+                let page = namespaces::read_listing(&permit).await?;
+                tx.commit().await?;
+                self.record(vec![page.event.clone()]).await?;
+                Ok(listing(page))
+            }),
+        )
         .await
     }
 
@@ -120,6 +143,61 @@ fn heads_asked(caller: &Caller, request: &v1::ListManifestHeadsRequest) -> Resul
     };
     let after = fields::page_token(&request.page_token)?.map(NsId);
     Ok(ListManifestHeads::by(caller, org, named, author, after, PAGE_BYTES))
+}
+
+fn listing_asked(request: &v1::ReadListingRequest) -> Result<ReadListing> {
+    if request.heads.len() > MAX_PROVED {
+        return Err(Error::TooLarge { what: "the number of heads", limit: MAX_PROVED as u64 });
+    }
+    let invalid = || Error::invalid("page_token", "it is not one of ours");
+    let after = match &request.page_token[..] {
+        "" => None,
+        token => {
+            let (mseq, next) = token.split_once('-').ok_or_else(invalid)?;
+            Some((mseq.parse().map_err(|_| invalid())?, next.parse().map_err(|_| invalid())?))
+        }
+    };
+    Ok(ReadListing {
+        org: fields::id("org_id", &request.org_id, OrgId::from_slice)?,
+        ns: fields::id("ns_id", &request.ns_id, NsId::from_slice)?,
+        heads: request.heads.clone(),
+        values: request.values,
+        after,
+        page_bytes: PAGE_BYTES,
+    })
+}
+
+fn listing(page: ListingPage) -> v1::ReadListingResponse {
+    let hashes = |path: Vec<Hash>| path.iter().map(|hash| hash.0.to_vec().into()).collect();
+    let mut answer = v1::ReadListingResponse {
+        secrets: page.leaves.into_iter().map(listed).collect(),
+        next_page_token: page.next.map_or_else(String::new, |(mseq, next)| format!("{mseq}-{next}")),
+        ..Default::default()
+    };
+    if let Some(newest) = page.newest {
+        answer.newest = Some(fields::statement(newest.link));
+        answer.before = newest.before.to_bytes().into();
+        answer.proofs = newest.proofs.into_iter().map(|(mseq, path)| v1::HeadProof { mseq, path: hashes(path) }).collect();
+    }
+    answer
+}
+
+fn listed(leaf: Listed) -> v1::ListedSecret {
+    let (payload, dek) = match leaf.value {
+        ListedValue::None => (vec![], vec![]),
+        ListedValue::Sealed(payload, dek) | ListedValue::Hashes(payload, dek) => (payload, dek),
+    };
+    v1::ListedSecret {
+        secret_id: leaf.secret.0.to_vec().into(),
+        version: leaf.version,
+        epoch: leaf.epoch,
+        flags: u32::try_from(leaf.flags).unwrap_or(u32::MAX),
+        mseq: leaf.mseq,
+        name: leaf.name.into(),
+        facts: leaf.facts.into(),
+        payload: payload.into(),
+        dek: dek.into(),
+    }
 }
 
 /// Noted once a minute: no secret left.

@@ -3,9 +3,11 @@
 use crate::call::{Call, READ_DEADLINE, WRITE_DEADLINE};
 use crate::{Api, fields};
 use keyvawlt_domain::authorize::{Action, Permit, authorize};
-use keyvawlt_domain::organizations::{self, Commit, Create, ListAuditEvents, ListOrganizations, ReadChain, RequestKey};
-use keyvawlt_domain::{Caller, Result, Tx};
-use keyvawlt_ledger::OrgId;
+use keyvawlt_domain::organizations::{
+    self, Commit, Create, ListAuditEvents, ListOrganizations, ReadBundles, ReadChain, ReadStart, RequestKey, StartPage,
+};
+use keyvawlt_domain::{Caller, Error, Result, Tx};
+use keyvawlt_ledger::{KeyId, OrgId};
 use keyvawlt_proto::v1::organization_service_server::OrganizationService;
 use keyvawlt_proto::{PAGE_BYTES, v1};
 use prost::Message as _;
@@ -14,6 +16,8 @@ use tonic::{Request, Response, Status};
 
 /// Organizations of one page.
 const ORGS: (u32, u32) = (50, 100);
+/// Keys of one question: holders of access in one namespace, for whom an epoch wraps.
+const MAX_BUNDLES: usize = keyvawlt_ledger::limits::MAX_HOLDERS;
 /// Events of one page.
 const EVENTS: (u32, u32) = (100, 500);
 
@@ -91,6 +95,46 @@ impl OrganizationService for Api {
         .await
     }
 
+    async fn read_start(&self, request: Request<v1::ReadStartRequest>) -> Result<Response<v1::ReadStartResponse>, Status> {
+        let (call, request) = Call::open(request);
+        call.answer(
+            READ_DEADLINE,
+            Box::pin(async {
+                let subject = call.subject()?;
+                let asked = start_asked(&request)?;
+                let tx = self.parts.store.read().await?;
+                let caller = Caller::find(&tx, subject).await?;
+                let permit = self.permit(&tx, caller, asked).await?;
+                let page = organizations::read_start(&permit).await?;
+                tx.commit().await?;
+                Ok(start(page))
+            }),
+        )
+        .await
+    }
+
+    async fn read_bundles(&self, request: Request<v1::ReadBundlesRequest>) -> Result<Response<v1::ReadBundlesResponse>, Status> {
+        let (call, request) = Call::open(request);
+        call.answer(
+            READ_DEADLINE,
+            Box::pin(async {
+                let subject = call.subject()?;
+                if request.key_ids.len() > MAX_BUNDLES {
+                    return Err(Error::TooLarge { what: "the number of keys", limit: MAX_BUNDLES as u64 });
+                }
+                let org = fields::id("org_id", &request.org_id, OrgId::from_slice)?;
+                let keys = request.key_ids.iter().map(|id| fields::id("key_ids", id, KeyId::from_slice)).collect::<Result<_>>()?;
+                let tx = self.parts.store.read().await?;
+                let caller = Caller::find(&tx, subject).await?;
+                let permit = self.permit(&tx, caller, ReadBundles { org, keys }).await?;
+                let bundles = organizations::read_bundles(&permit).await?;
+                tx.commit().await?;
+                Ok(v1::ReadBundlesResponse { bundles: bundles.into_iter().map(fields::statement).collect() })
+            }),
+        )
+        .await
+    }
+
     async fn commit(&self, request: Request<v1::CommitRequest>) -> Result<Response<v1::CommitResponse>, Status> {
         let (call, request) = Call::open(request);
         call.answer(
@@ -152,6 +196,34 @@ impl Api {
             denied.error
         })
     }
+}
+
+fn start_asked(request: &v1::ReadStartRequest) -> Result<ReadStart> {
+    let invalid = || Error::invalid("page_token", "it is not one of ours");
+    let after = match &request.page_token[..] {
+        "" => None,
+        token => {
+            let (seq, key) = token.split_once('-').ok_or_else(invalid)?;
+            Some((seq.parse().map_err(|_| invalid())?, hex::decode(key).map_err(|_| invalid())?))
+        }
+    };
+    let org = fields::id("org_id", &request.org_id, OrgId::from_slice)?;
+    Ok(ReadStart { org, pin_seq: request.pin_seq, at_most: request.at_most, after, page_bytes: PAGE_BYTES })
+}
+
+fn start(page: StartPage) -> v1::ReadStartResponse {
+    let mut answer = v1::ReadStartResponse {
+        entries: page.entries.into_iter().map(|(key, value)| v1::StateEntry { key: key.into(), value: value.into() }).collect(),
+        next_page_token: page.next.map_or_else(String::new, |(seq, key)| format!("{seq}-{}", hex::encode(key))),
+        ..Default::default()
+    };
+    if let Some(proof) = page.proof {
+        answer.checkpoint = Some(fields::statement(proof.checkpoint));
+        answer.before = proof.before.to_bytes().into();
+        answer.pinned = Some(fields::statement(proof.pinned));
+        answer.path = proof.path.iter().map(|hash| hash.0.to_vec().into()).collect();
+    }
+    answer
 }
 
 /// What makes a retry the same request: everything that was sent.

@@ -30,7 +30,8 @@ pub fn client(context: &mut Context, settings: &Settings, known: Option<&str>) -
         Some(known) if settings.addr.origin == Origin::Default => known,
         _ => settings.addr.value.trim_end_matches('/'),
     };
-    let options = Options { ca_pem: ca_pem(context)?, timeout: timeout(context)?, ..Options::default() };
+    // A command that uses one value does not wait for ten thousand.
+    let options = Options { ca_pem: ca_pem(context)?, timeout: timeout(context)?, values_when_used: true, ..Options::default() };
     let by = &settings.addr.origin;
     let client = Client::new(addr, options);
     let client = client.map_err(|error| Failure::from(error).on(addr).hint(format!("the address comes from: {by}")))?;

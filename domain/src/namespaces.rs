@@ -3,6 +3,7 @@
 
 mod changes;
 mod heads;
+mod listing;
 mod objects;
 mod revisions;
 mod spans;
@@ -13,6 +14,7 @@ mod wraps;
 pub use changes::{Changes, NamespaceChanges, News, ReadChanges, read_changes};
 pub(crate) use heads::last_written_by;
 pub use heads::{HeadPage, ListManifestHeads, NewestLink, list_manifest_heads};
+pub use listing::{Listed, ListedValue, ListingPage, NewestSigned, ReadListing, read_listing};
 pub use objects::Sealed;
 pub use revisions::Revisions;
 pub use spans::Spans;

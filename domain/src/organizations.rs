@@ -10,10 +10,12 @@ mod heads;
 mod links;
 mod manifests;
 mod objects;
+pub(crate) mod past;
 mod read;
 pub(crate) mod rows;
 mod save;
 mod save_manifests;
+mod start;
 #[cfg(test)]
 mod tests;
 
@@ -24,3 +26,4 @@ pub use read::{
     AuditPage, AuditRecord, Links, ListAuditEvents, ListOrganizations, OrgPage, ReadChain, list_audit_events, list_organizations,
     read_chain,
 };
+pub use start::{ReadBundles, ReadStart, StartPage, StartProof, read_bundles, read_start};

@@ -82,6 +82,8 @@ pub enum Deed {
     ReadChain,
     /// What changed in namespaces.
     ReadChanges,
+    /// All of a namespace, from nothing.
+    ReadListing,
     /// An earlier version of a secret.
     ReadVersion,
     /// The newest manifest links of namespaces.
@@ -101,7 +103,7 @@ impl Deed {
     pub fn all() -> Vec<Deed> {
         use Deed::{
             CommitLink, CommitManifest, CreateOrganization, ListAuditEvents, ListLastWritten, ListManifestHeads, ListOrganizations,
-            ReadChain, ReadChanges, ReadVersion, UseAccount,
+            ReadChain, ReadChanges, ReadListing, ReadVersion, UseAccount,
         };
         let mut all = vec![
             UseAccount,
@@ -109,6 +111,7 @@ impl Deed {
             ListOrganizations,
             ReadChain,
             ReadChanges,
+            ReadListing,
             ReadVersion,
             ListManifestHeads,
             ListLastWritten,
@@ -137,8 +140,9 @@ impl Deed {
             Deed::UseAccount => &["VerifyEmail", "ResendEmailCode", "ReadAccount", "UpdateAccount", "AddSlot", "RemoveSlot", "ListSlots"],
             Deed::CreateOrganization => &["CreateOrganization"],
             Deed::ListOrganizations => &["ListOrganizations"],
-            Deed::ReadChain => &["ReadChain"],
+            Deed::ReadChain => &["ReadChain", "ReadStart", "ReadBundles"],
             Deed::ReadChanges => &["ReadChanges"],
+            Deed::ReadListing => &["ReadListing"],
             Deed::ReadVersion => &["ReadVersion"],
             Deed::ListManifestHeads | Deed::ListLastWritten => &["ListManifestHeads"],
             Deed::ListAuditEvents => &["ListAuditEvents"],
@@ -159,7 +163,7 @@ pub fn allows(who: Who, bits: u8, deed: Deed) -> bool {
         Deed::ReadChain => who.is_member() || who == Invite,
         // The bearer of an invite gets the links, and what is wrapped to the invite; `bits` say that it is.
         Deed::ReadChanges => reads && (who.is_member() || who == Invite),
-        Deed::ReadVersion => reads && who.is_member(),
+        Deed::ReadListing | Deed::ReadVersion => reads && who.is_member(),
         // Whoever removes somebody fences namespaces without reading them; so does who manages one.
         Deed::ListManifestHeads => {
             matches!(who, Owner | Admin | Recovery) || (matches!(who, Member | Machine | Auditor) && bits & permission::MANAGE != 0)

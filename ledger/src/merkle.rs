@@ -189,6 +189,12 @@ impl Tree {
         Some(path)
     }
 
+    /// The tree reduced to what appending needs; `None` if a peak is not at hand.
+    pub fn frontier(&self) -> Option<Frontier> {
+        let peaks = peaks(self.size).map(|at| self.nodes.get(&at).copied()).collect::<Option<_>>()?;
+        Some(Frontier { size: self.size, peaks })
+    }
+
     /// The nodes written since the tree was loaded.
     pub fn changed(&self) -> impl Iterator<Item = ((u8, u64), Hash)> + '_ {
         self.changed.iter().filter_map(|at| self.nodes.get(at).map(|node| (*at, *node)))
@@ -374,6 +380,8 @@ mod tests {
                 for (at, node) in tree.changed() { prop_assert_eq!(made.insert(at, node), None); }
                 frontier.push(leaf);
                 prop_assert_eq!(tree.root(), frontier.root());
+                let reduced = tree.frontier();
+                prop_assert_eq!(reduced.as_ref(), Some(&frontier));
             }
             prop_assert_eq!(made, Tree::from_leaves(leaves(n)).nodes);
         }

@@ -14,6 +14,8 @@ pub struct Model {
     pub key: Vec<u8>,
     /// The entry's value, canonical CBOR.
     pub value: Vec<u8>,
+    /// The link that wrote it.
+    pub since: i64,
 }
 
 /// No relations: rows are reached by their keys.

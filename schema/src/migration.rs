@@ -4,6 +4,7 @@
 
 mod m0001_vault;
 mod m0002_account_keys;
+mod m0003_past_states;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
 use sea_orm_migration::{MigrationTrait, MigratorTrait, SchemaManager};
@@ -20,7 +21,7 @@ struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_vault::Migration), Box::new(m0002_account_keys::Migration)]
+        vec![Box::new(m0001_vault::Migration), Box::new(m0002_account_keys::Migration), Box::new(m0003_past_states::Migration)]
     }
 }
 

@@ -19,6 +19,8 @@ pub struct Model {
     pub change: i64,
     /// Epoch milliseconds.
     pub created_at: i64,
+    /// Whether the states before its checkpoints and the trees over its histories are kept, from its first link on.
+    pub has_past: bool,
 }
 
 /// No relations: rows are reached by their keys.

@@ -43,10 +43,13 @@ rpcs! {
         CreateOrganization(CreateOrganizationRequest) -> CreateOrganizationResponse,
         ListOrganizations(ListOrganizationsRequest) -> ListOrganizationsResponse,
         ReadChain(ReadChainRequest) -> ReadChainResponse,
+        ReadStart(ReadStartRequest) -> ReadStartResponse,
+        ReadBundles(ReadBundlesRequest) -> ReadBundlesResponse,
         Commit(CommitRequest) -> CommitResponse,
         ListAuditEvents(ListAuditEventsRequest) -> ListAuditEventsResponse;
     NamespaceService:
         ReadChanges(ReadChangesRequest) -> ReadChangesResponse,
+        ReadListing(ReadListingRequest) -> ReadListingResponse,
         ReadVersion(ReadVersionRequest) -> ReadVersionResponse,
         ListManifestHeads(ListManifestHeadsRequest) -> ListManifestHeadsResponse;
     ServerService:

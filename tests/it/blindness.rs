@@ -228,8 +228,11 @@ impl Play<'_> {
         let state = self.world.machine_state("machines/elsewhere");
         let again = self.client.log_in(account.id(), secret_key, self.texts.password.as_str(), Some(&state)).await.unwrap();
         again.pin(&state).unwrap();
-        let vault = again.open(again.organizations()[0], &state).await.unwrap();
+        let mut vault = again.open(again.organizations()[0], &state).await.unwrap();
         assert_eq!(vault.name().unwrap(), self.texts.organization.as_str());
+        // It starts at a checkpoint, and a new key is wrapped for members whose keys it has to ask for.
+        assert!(vault.chain().base() > 0);
+        vault.create_environment("elsewhere", "development", 1).await.unwrap();
     }
 
     async fn founds(&mut self, ada: &mut Account) -> Vault {

@@ -6,6 +6,7 @@ mod audit;
 mod blindness;
 mod callers;
 mod cli;
+mod cold;
 mod crash;
 mod docs;
 mod email;

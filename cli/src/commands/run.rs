@@ -47,14 +47,18 @@ struct Known {
 
 impl Known {
     async fn fetch(plan: &Plan, locking: &Locking, context: &mut Context) -> Outcome<Self> {
-        let (vault, environment) = vault::place(context).await?;
+        let (mut vault, environment) = vault::place(context).await?;
         lock::require(locking, &vault, context).await?;
         let secrets = if plan.needs_names() { names(&vault, &environment)? } else { vec![] };
         let mut known = Self { secrets, ..Self::default() };
         let wanted = plan.wanted(&known.secrets)?;
         let newest = wanted.iter().filter(|(_, version)| version.is_none()).map(|(name, _)| name.as_str());
+        vault.fetch(&environment.ns_id, newest.clone()).await?;
         let newest = vault.read_named(&environment.ns_id, newest)?;
         known.newest = newest.iter().map(|(name, secret)| (name.clone(), text_of(secret))).collect();
+        if wanted.iter().any(|(_, version)| version.is_some()) {
+            vault.take_history(&environment.ns_id).await?;
+        }
         for (name, version) in wanted {
             let Some(version) = version else { continue };
             let answer = match vault.read_version(&environment.ns_id, name.as_str(), version).await {

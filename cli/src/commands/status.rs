@@ -105,7 +105,11 @@ struct Ending {
 
 /// `keyvawlt status`
 pub async fn status(context: &mut Context) -> Outcome {
-    let vault = vault::open(context).await?;
+    let mut vault = vault::open(context).await?;
+    // When a secret is to be rotated follows from when it was written.
+    for environment in vault.environments()? {
+        vault.take_history(&environment.ns_id).await?;
+    }
     let roster = Roster::of(&vault)?;
     let status = Status::of(&vault, &roster, worklog::count(&vault).await?)?;
     context.output.result(&status, || status.text(&roster, vault.now_ms()))?;
@@ -220,7 +224,7 @@ fn heads(vault: &Vault, roster: &Roster) -> Heads {
 }
 
 fn place(environment: &Environment, secrets: &[SecretInfo], now: u64) -> Place {
-    let last_ms = secrets.iter().map(|secret| secret.updated_ms).max();
+    let last_ms = secrets.iter().filter_map(|secret| secret.updated_ms).max();
     let (project, name, class) = (environment.project.clone(), environment.name.clone(), class_name(environment.class));
     let may = permission_text(environment.permissions).to_owned();
     let changed = last_ms.map_or_else(|| "-".to_owned(), |at| distance(at, now));
@@ -240,7 +244,8 @@ fn place(environment: &Environment, secrets: &[SecretInfo], now: u64) -> Place {
 fn dues(environment: &Environment, secret: &SecretInfo, now: u64) -> Vec<Due> {
     let Some(facts) = &secret.facts else { return Vec::new() };
     let ends = facts.expires_ms.filter(|at| *at <= now + DUE_WITHIN_MS).map(|at| (if at <= now { "expired" } else { "expires" }, at));
-    let old = facts.rotate_every_ms.map(|every| secret.updated_ms.saturating_add(every)).filter(|at| *at <= now).map(|at| ("rotation", at));
+    let rotate_at = facts.rotate_every_ms.zip(secret.updated_ms).map(|(every, updated)| updated.saturating_add(every));
+    let old = rotate_at.filter(|at| *at <= now).map(|at| ("rotation", at));
     let due = |(why, at_ms)| Due {
         environment: format!("{}/{}", environment.project, environment.name),
         secret: secret.name.clone(),

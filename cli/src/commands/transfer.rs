@@ -29,11 +29,12 @@ pub async fn export(arguments: &Export, context: &mut Context) -> Outcome {
     }
     let to_stdout = arguments.output.is_none();
     let format = arguments.format.unwrap_or(if context.output.is_json() && to_stdout { Dialect::Json } else { Dialect::Dotenv });
-    let (vault, environment) = vault::place(context).await?;
+    let (mut vault, environment) = vault::place(context).await?;
     lock::require(&arguments.locking, &vault, context).await?;
     let names = run::names(&vault, &environment)?;
     let chosen = arguments.selection().pick(&names)?;
     arguments.choice.allowed().check(chosen.iter().map(|(variable, _)| variable.as_str()))?;
+    vault.fetch(&environment.ns_id, chosen.iter().map(|(_, name)| name.as_str())).await?;
     let secrets = vault.read_named(&environment.ns_id, chosen.iter().map(|(_, name)| name.as_str()))?;
     drop(vault);
     let mut variables = Vec::with_capacity(chosen.len());
@@ -89,6 +90,7 @@ pub async fn import(arguments: &Import, context: &mut Context) -> Outcome {
     }
     let (mut vault, environment) = vault::place(context).await?;
     let incoming = &contents.incoming;
+    vault.fetch(&environment.ns_id, incoming.iter().map(|incoming| incoming.name.as_str())).await?;
     let present = vault.read_named(&environment.ns_id, incoming.iter().map(|incoming| incoming.name.as_str()))?;
     let current = |name: &crate::reference::SecretName| present.get(name.as_str());
     let steps = import::plan(incoming, arguments.on_conflict, |name| current(name).map(|secret| secret.value.as_slice()))?;

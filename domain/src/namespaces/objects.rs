@@ -99,7 +99,7 @@ fn current_versions(place: &Place, held: u64) -> SelectStatement {
 }
 
 /// A version and the leaf whose newest it is.
-fn same_version() -> Condition {
+pub(super) fn same_version() -> Condition {
     let pairs = [
         (version::Column::OrgId, secret::Column::OrgId),
         (version::Column::NsId, secret::Column::NsId),

@@ -93,7 +93,7 @@ pub async fn commit(permit: Permit<'_, Commit>, request: &RequestKey) -> Result<
     let tip = Tip { org_id: id, history: Frontier::from_bytes(&row.history)?, link_hash: Hash::from_slice(&row.head_hash)? };
     let mut rows = Rows::of(id);
     let ts_ms = rows.settle(tx, Rows::chain).await?.map_or(0, |chain| chain.last_ts_ms);
-    let mut chain = Chain { tx, rows, tip, ts_ms, heads: Heads::of(id), accepted: vec![], wraps: vec![] };
+    let mut chain = Chain { tx, rows, before: tip.history.clone(), tip, ts_ms, heads: Heads::of(id), accepted: vec![], wraps: vec![] };
     match judge(&mut chain, batch).await {
         Ok(manifests) => {
             save::move_head(tx, &chain, head).await?;
@@ -118,7 +118,8 @@ pub async fn create(permit: Permit<'_, Create>, request: &RequestKey) -> Result<
     }
     let id = org_id_of(genesis.payload())?;
     let heads = Heads::of(id);
-    let mut chain = Chain { tx, rows: Rows::of_new(id), tip: Tip::before_genesis(id), ts_ms: 0, heads, accepted: vec![], wraps: vec![] };
+    let (rows, tip) = (Rows::of_new(id), Tip::before_genesis(id));
+    let mut chain = Chain { tx, rows, before: tip.history.clone(), tip, ts_ms: 0, heads, accepted: vec![], wraps: vec![] };
     let manifests = judge(&mut chain, batch).await?;
     if chain.rows.chain().and_then(|chain| chain.directory).is_none() {
         return Err(Error::invalid("batch.links", "an organization begins with its genesis and its directory"));

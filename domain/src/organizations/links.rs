@@ -7,6 +7,7 @@ use crate::namespaces::last_written_by;
 use crate::store::Tx;
 use keyvawlt_ledger::chain::{Applied, Body, Key, Link, Questions as _, Tip, apply, ends_sooner};
 use keyvawlt_ledger::limits::MAX_SKEW_MS;
+use keyvawlt_ledger::merkle::Frontier;
 use keyvawlt_ledger::wrap::Wrap;
 use keyvawlt_ledger::{Code, Fault, IdentityId, NsId, Signed};
 use std::collections::BTreeMap;
@@ -36,6 +37,8 @@ pub(super) type Wraps = BTreeMap<(NsId, u64, IdentityId), Wrap>;
 pub(super) struct Chain<'tx> {
     pub(super) tx: &'tx Tx,
     pub(super) rows: Rows,
+    /// The history before this batch.
+    pub(super) before: Frontier,
     pub(super) tip: Tip,
     /// Time of the newest link.
     pub(super) ts_ms: u64,

@@ -22,6 +22,8 @@ const ARMS_PER_STATEMENT: usize = 20;
 /// A namespace's manifest as far as a batch touches it.
 #[derive(Debug)]
 pub(super) struct Manifest {
+    /// The history before this batch.
+    pub(super) before: Frontier,
     pub(super) tip: ManifestTip,
     pub(super) tree: Tree,
     pub(super) secrets: BTreeMap<SecretId, Secret>,
@@ -146,7 +148,7 @@ async fn load(chain: &Chain<'_>, ns: &NsId, ids: BTreeSet<SecretId>) -> Result<M
     let touched: Vec<u64> = secrets.values().map(|secret| secret.leaf.index).collect();
     let nodes = load_nodes(tx, org, *ns, Tree::needed(tip.count, &touched)).await?;
     let tree = Tree::with_nodes(tip.count, nodes);
-    Ok(Manifest { tip, tree, secrets, accepted: vec![], versions: vec![] })
+    Ok(Manifest { before: tip.history.clone(), tip, tree, secrets, accepted: vec![], versions: vec![] })
 }
 
 fn tip_of(org_id: OrgId, ns_id: NsId, row: &namespace::Model) -> Result<ManifestTip> {
@@ -196,7 +198,7 @@ fn leaf_of(row: &secret::Model) -> Result<Leaf, Fault> {
 }
 
 /// One arm per level: a single condition over levels and indices would make SQLite look at all nodes of the namespace.
-async fn load_nodes(tx: &Tx, org: OrgId, ns: NsId, needed: BTreeSet<(u8, u64)>) -> Result<Vec<((u8, u64), Hash)>> {
+pub(super) async fn load_nodes(tx: &Tx, org: OrgId, ns: NsId, needed: BTreeSet<(u8, u64)>) -> Result<Vec<((u8, u64), Hash)>> {
     let mut by_level: BTreeMap<u8, Vec<i64>> = BTreeMap::new();
     for (level, index) in needed {
         by_level.entry(level).or_default().push(column(index));

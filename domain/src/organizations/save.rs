@@ -1,13 +1,14 @@
 //! Writing what was judged: links, state entries, members, bundles and wraps. The head moves only from where the judging began.
 
 use super::links::Chain;
+use super::past;
 use crate::accounts::{keep_bundle, renew_keys};
 use crate::error::{Error, Result, is_duplicate};
 use crate::store::{Tx, column};
 use keyvawlt_ledger::bundle::{Bundle, key_id};
 use keyvawlt_ledger::canon::Canon as _;
 use keyvawlt_ledger::chain::{Body, Entry, Key, Member, role};
-use keyvawlt_ledger::merkle::empty_root;
+use keyvawlt_ledger::merkle::{Frontier, empty_root};
 use keyvawlt_ledger::{IdentityId, NsId, OrgId};
 use keyvawlt_schema::{entry, link, member, namespace, org, wrap};
 use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict};
@@ -47,6 +48,7 @@ pub(super) async fn insert_org(tx: &Tx, chain: &Chain<'_>) -> Result<()> {
         history: Set(chain.tip.history.to_bytes()),
         change: Set(1),
         created_at: Set(column(tx.now_ms())),
+        has_past: Set(true),
     };
     match org::Entity::insert(row).exec_without_returning(tx.db()).await {
         Err(error) if is_duplicate(&error) => Err(Error::conflict("this organization exists already")),
@@ -73,6 +75,8 @@ pub(super) async fn chain(chain: &Chain<'_>) -> Result<()> {
     for rows in links.chunks(ROWS_PER_STATEMENT) {
         link::Entity::insert_many(rows.to_vec()).exec_without_returning(tx.db()).await?;
     }
+    past::links(chain).await?;
+    past::entries(chain).await?;
     entries(chain).await?;
     for accepted in &chain.accepted {
         effects(tx, org, &accepted.applied).await?;
@@ -87,6 +91,10 @@ fn head_seq(chain: &Chain<'_>) -> i64 {
 async fn entries(chain: &Chain<'_>) -> Result<()> {
     let (tx, org) = (chain.tx, &chain.tip.org_id);
     let (mut written, mut removed) = (Vec::new(), Vec::new());
+    let mut since = BTreeMap::new();
+    for accepted in &chain.accepted {
+        since.extend(accepted.applied.changes.keys().map(|key| (key, accepted.applied.link.seq)));
+    }
     for (key, entry) in chain.rows.changes() {
         match entry {
             None => removed.push(key.as_bytes().to_vec()),
@@ -94,13 +102,18 @@ async fn entries(chain: &Chain<'_>) -> Result<()> {
                 org_id: Set(org.0.to_vec()),
                 key: Set(key.as_bytes().to_vec()),
                 value: Set(entry.to_bytes()),
+                since: Set(column(since.get(key).copied().unwrap_or_default())),
             }),
         }
         if let (true, Some(Entry::Member(member))) = (key.as_bytes().starts_with(b"member/"), entry) {
             index_member(tx, org, key, member).await?;
         }
     }
-    let newest = || OnConflict::columns([entry::Column::OrgId, entry::Column::Key]).update_column(entry::Column::Value).to_owned();
+    let newest = || {
+        OnConflict::columns([entry::Column::OrgId, entry::Column::Key])
+            .update_columns([entry::Column::Value, entry::Column::Since])
+            .to_owned()
+    };
     for rows in written.chunks(ROWS_PER_STATEMENT) {
         entry::Entity::insert_many(rows.to_vec()).on_conflict(newest()).exec_without_returning(tx.db()).await?;
     }
@@ -165,7 +178,7 @@ async fn effects(tx: &Tx, org: &OrgId, applied: &keyvawlt_ledger::chain::Applied
                 author_id: Set(vec![]),
             };
             namespace::Entity::insert(row).exec_without_returning(tx.db()).await?;
-            Ok(())
+            past::grow(tx, org, Some(&body.ns_id), Frontier::default(), [applied.hash]).await
         }
         // Older keys are sealed under the new one; whoever reads it needs no other wrap.
         Body::NamespaceEpoch(body) => {

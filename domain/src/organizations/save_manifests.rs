@@ -1,6 +1,7 @@
 //! Writing what was judged: heads, manifest links, leaves, versions and tree nodes, and waking whoever watches expiries.
 
 use super::manifests::{Manifest, Secret};
+use super::past;
 use super::save::ROWS_PER_STATEMENT;
 use crate::error::Result;
 use crate::notices;
@@ -65,7 +66,7 @@ async fn links(tx: &Tx, org: &OrgId, ns: &NsId, manifest: &Manifest) -> Result<(
     for rows in rows.chunks(ROWS_PER_STATEMENT) {
         manifest_link::Entity::insert_many(rows.to_vec()).exec_without_returning(tx.db()).await?;
     }
-    Ok(())
+    past::grow(tx, org, Some(ns), manifest.before.clone(), manifest.accepted.iter().map(|(_, applied)| applied.hash)).await
 }
 
 async fn nodes(tx: &Tx, org: &OrgId, ns: &NsId, manifest: &Manifest) -> Result<()> {

@@ -14,13 +14,14 @@ use keyvawlt_crypto::{Identity, Key, nk, wraps};
 use keyvawlt_ledger::bundle::Bundle;
 use keyvawlt_ledger::canon::{Blob, Canon};
 use keyvawlt_ledger::chain::{Body, Checkpoint, Head, Link, NamespaceEpoch, Questions, Replica, Seal, View, WrapSet, permission};
-use keyvawlt_ledger::limits::{CHECKPOINT_INTERVAL, MAX_BATCH, MAX_LINK, MAX_SEEN};
+use keyvawlt_ledger::limits::{CHECKPOINT_INTERVAL, MAX_BATCH, MAX_HOLDERS, MAX_LINK, MAX_SEEN};
 use keyvawlt_ledger::manifest::{Anchor, Leaf, ManifestLink, ManifestTip, ObjectKind, object_hash};
 use keyvawlt_ledger::wrap::{self, Wrap};
-use keyvawlt_ledger::{Code, Domain, FORMAT, Fault, Hash, IdentityId, NsId, SecretId, Signed};
+use keyvawlt_ledger::{Code, Domain, FORMAT, Fault, Hash, IdentityId, KeyId, NsId, SecretId, Signed};
 use keyvawlt_proto::v1;
+use std::cell::RefCell;
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// How often a change is made anew because somebody else was first. A removal loses to every write that comes while it is made: many short
@@ -53,6 +54,8 @@ pub(crate) struct Change<'v> {
     made: BTreeMap<(NsId, u64), Key>,
     /// A namespace whose head the links vouch for before others.
     vouched: Option<NsId>,
+    /// Members' keys that the state names and this client does not have: it started at a checkpoint.
+    lacking: RefCell<BTreeSet<KeyId>>,
 }
 
 /// What a finished change sends and becomes.
@@ -103,21 +106,52 @@ impl Vault {
 
     /// One try. The inner outcome is what making it says, which no repetition changes.
     async fn attempt<T>(&mut self, losses: &[Loss], make: &mut impl FnMut(&mut Change) -> Result<T>) -> Result<Result<T>> {
-        let mut change = self.begin(losses).await?;
-        let made = match make(&mut change) {
-            Ok(made) => made,
-            Err(refused) => return Ok(Err(refused)),
-        };
-        change.heartbeats()?;
-        let staged = change.finish();
-        self.commit(staged).await?;
-        Ok(Ok(made))
+        loop {
+            let mut change = self.begin(losses).await?;
+            let made = make(&mut change);
+            let lacking = change.lacking.take();
+            if lacking.is_empty() {
+                let made = match made {
+                    Ok(made) => made,
+                    Err(refused) => return Ok(Err(refused)),
+                };
+                change.heartbeats()?;
+                let staged = change.finish();
+                return self.commit(staged).await.map(|()| Ok(made));
+            }
+            // Whatever came of it: it is made anew with the keys.
+            self.fetch_bundles(&lacking).await?;
+        }
+    }
+
+    /// The keys that the state names by their hash.
+    async fn fetch_bundles(&mut self, lacking: &BTreeSet<KeyId>) -> Result<()> {
+        let keys: Vec<Bytes> = lacking.iter().map(|key_id| Bytes::copy_from_slice(&key_id.0)).collect();
+        for keys in keys.chunks(MAX_HOLDERS) {
+            let request = v1::ReadBundlesRequest { org_id: Bytes::copy_from_slice(&self.org_id.0), key_ids: keys.to_vec() };
+            let answer = self.session.call(async |client, token| rpc::read_bundles(client, Some(token), request.clone()).await).await?;
+            for bundle in &answer.bundles {
+                let signed = Signed::from_parts(&bundle.payload, &bundle.signature).map_err(unverified)?;
+                self.replica.take_bundle(&signed).map_err(unverified)?;
+            }
+        }
+        if lacking.iter().any(|key_id| self.replica.bundle(key_id).is_none()) {
+            return Err(unverified(Fault::new(Code::KeySubst, "the server withholds the keys that the chain names for a member")));
+        }
+        Ok(())
     }
 
     /// Makes a change as it would be made now, and throws it away.
-    pub(crate) async fn rehearse<T>(&mut self, losses: Vec<Loss>, make: impl FnOnce(&mut Change) -> Result<T>) -> Result<T> {
-        let mut change = self.begin(&losses).await?;
-        make(&mut change)
+    pub(crate) async fn rehearse<T>(&mut self, losses: Vec<Loss>, mut make: impl FnMut(&mut Change) -> Result<T>) -> Result<T> {
+        loop {
+            let mut change = self.begin(&losses).await?;
+            let made = make(&mut change);
+            let lacking = change.lacking.take();
+            if lacking.is_empty() {
+                return made;
+            }
+            self.fetch_bundles(&lacking).await?;
+        }
     }
 
     async fn begin(&mut self, losses: &[Loss]) -> Result<Change<'_>> {
@@ -182,6 +216,7 @@ impl<'v> Change<'v> {
             objects: vec![],
             made: BTreeMap::new(),
             vouched: None,
+            lacking: RefCell::default(),
         }
     }
 
@@ -315,8 +350,10 @@ impl<'v> Change<'v> {
     /// Wraps a namespace's current key for a member, by the bundle the chain names.
     pub(crate) fn wrap_for(&self, ns_id: &NsId, epoch: u64, key: &Key, id: &IdentityId) -> Result<Wrap> {
         let member = self.replica.head().member(id).ok_or_else(|| Error::not_found("member", id.to_string()))?;
-        let signed =
-            self.replica.bundle(&member.key_id).ok_or_else(|| unverified(Fault::new(Code::KeySubst, "the member's keys are missing")))?;
+        let Some(signed) = self.replica.bundle(&member.key_id) else {
+            self.lacking.borrow_mut().insert(member.key_id);
+            return Err(unverified(Fault::new(Code::KeySubst, "the member's keys are missing")));
+        };
         let (bundle, key_id) = Bundle::verify(signed).map_err(unverified)?;
         if key_id != member.key_id {
             return Err(unverified(Fault::new(Code::KeySubst, "the member's keys are not those the chain names")));

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::vault::Vault;
 use keyvawlt_ledger::NsId;
 use keyvawlt_ledger::chain::{Questions, View, permission};
+use keyvawlt_ledger::limits::CHECKPOINT_INTERVAL;
 use std::collections::BTreeSet;
 
 /// Heartbeats of one change: each costs a signature here and its check there; the next change writes the rest.
@@ -41,18 +42,36 @@ impl Vault {
 }
 
 impl Change<'_> {
+    /// Writes heartbeats where the newest manifest link is anchored long before this change: whoever starts at its checkpoint then needs no state
+    /// from before. Where this identity does not write, a start takes longer.
+    pub(crate) fn anchor_anew(&mut self, environments: impl Iterator<Item = NsId>) -> Result<()> {
+        let (own, now_ms, newest) = (self.vault().identity.id(), self.ts_ms(), self.replica.tip().next_seq());
+        let family: BTreeSet<NsId> = environments.flat_map(|ns| self.replica.head().family(&ns)).collect();
+        let state = self.replica.head();
+        let writes = |ns: &NsId| state.permissions(ns, &own, now_ms) & permission::WRITE != 0;
+        let long_ago = |ns: &NsId| {
+            self.manifest_tip(ns).is_some_and(|tip| tip.mseq > 0 && newest.saturating_sub(tip.anchor_seq) > CHECKPOINT_INTERVAL)
+        };
+        let stale: Vec<NsId> = family.into_iter().filter(|ns| writes(ns) && long_ago(ns)).take(HEARTBEATS_PER_CHANGE).collect();
+        stale.into_iter().try_for_each(|ns| self.heartbeat(ns))
+    }
+
+    fn heartbeat(&mut self, ns: NsId) -> Result<()> {
+        match self.write(ns, vec![], vec![], vec![]) {
+            // Nobody's own change fails for it.
+            Err(Error::Refused(fault)) => {
+                tracing::debug!(%fault, "no heartbeat was written");
+                Ok(())
+            }
+            written => written,
+        }
+    }
+
     /// Writes the heartbeats that are due, after everything else: manifest links are anchored in the newest organization link.
     pub(crate) fn heartbeats(&mut self) -> Result<()> {
         let now_ms = self.ts_ms();
         let silent = self.vault().silent(&self.replica.head(), now_ms, |ns| self.manifest_tip(ns).map(|tip| tip.ts_ms));
-        for ns in silent.into_iter().take(HEARTBEATS_PER_CHANGE) {
-            match self.write(ns, vec![], vec![], vec![]) {
-                // Nobody's own change fails for it.
-                Err(Error::Refused(fault)) => tracing::debug!(%fault, "no heartbeat was written"),
-                written => written?,
-            }
-        }
-        Ok(())
+        silent.into_iter().take(HEARTBEATS_PER_CHANGE).try_for_each(|ns| self.heartbeat(ns))
     }
 }
 

@@ -102,6 +102,13 @@ impl<'a> Index<'a> {
     }
 }
 
+impl Found<'_> {
+    /// Every link was taken in: no version is missing.
+    pub(crate) fn with_history(&self) -> Result<()> {
+        if self.space.listed == 0 { Ok(()) } else { Err(Error::invalid("history", "it was not taken in: `Vault::take_history` first")) }
+    }
+}
+
 /// A namespace of an environment, and the names that belong to it.
 pub(crate) struct Part<'a> {
     pub(crate) ns_id: NsId,

@@ -10,6 +10,7 @@ use crate::organization::check_name;
 use crate::random::{self, rng};
 use crate::session::Session;
 use crate::space::unverified;
+use crate::start;
 use crate::sync::statements;
 use crate::vault::Vault;
 use crate::wire::{Client, rpc};
@@ -242,18 +243,11 @@ impl Invitation {
     }
 
     async fn read_chain(&self) -> Result<Replica> {
-        let mut replica = Replica::new(self.code.org_id);
-        loop {
-            let request = v1::ReadChainRequest { org_id: Bytes::copy_from_slice(&self.code.org_id.0), from_seq: replica.tip().next_seq() };
-            let answer = self.session.call(async |client, token| rpc::read_chain(client, Some(token), request.clone()).await).await?;
-            for link in &answer.links {
-                let signed = Signed::from_parts(&link.payload, &link.signature).map_err(unverified)?;
-                replica.append(&signed, self.now_ms()).map_err(unverified)?;
-            }
-            if !answer.more || answer.links.is_empty() {
-                return Ok(replica);
-            }
-        }
+        let pin = (self.code.seq, self.code.link_hash);
+        let start = start::start(&self.session, self.code.org_id, pin, pin.0).await?;
+        let mut replica = start.unwrap_or_else(|| Replica::new(self.code.org_id));
+        start::extend(&self.session, &mut replica).await?;
+        Ok(replica)
     }
 
     /// The chain is the one the inviter saw, and the invite on it is this code's.

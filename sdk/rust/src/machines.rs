@@ -78,6 +78,7 @@ fn admit(change: &mut Change, new: &NewMachine) -> Result<MachineToken> {
     }
     // The token pins a state that its holder can start from.
     change.checkpoint()?;
+    change.anchor_anew(new.access.iter().map(|(ns_id, _)| *ns_id))?;
     let (seq, link_hash) = (change.replica.tip().next_seq() - 1, change.replica.tip().link_hash);
     directory::note(change, &[(directory::machine_key(&identity.id()), new.name.clone())])?;
     let origin = change.vault().session.client().origin().to_owned();

@@ -10,7 +10,7 @@ use keyvawlt_ledger::wrap::Wrap;
 use keyvawlt_ledger::{KeyId, OrgId, row};
 
 /// Rises with the layout of the remembered state.
-const STORED_FORMAT: u64 = 4;
+const STORED_FORMAT: u64 = 5;
 
 row! {
     /// The organization's file: verified metadata, and wrapped keys.
@@ -95,7 +95,7 @@ mod tests {
     use crate::organization::genesis;
     use crate::random::rng;
     use crate::session::Session;
-    use crate::space::Space;
+    use crate::space::{Space, StoredHash, StoredSpace};
     use crate::state::StateDir;
     use crate::wire::{Client, Options};
     use keyvawlt_crypto::Identity;
@@ -167,10 +167,10 @@ mod tests {
 
     /// A namespace with as many manifest links, which this test does not make.
     fn space(org_id: OrgId, ns_id: NsId, mseq: u8) -> Arc<Space> {
-        let hashes: Vec<Hash> = (0..=mseq).map(|n| Hash([n; 32])).collect();
+        let hashes = (0..=mseq).map(|n| StoredHash { mseq: n.into(), hash: Hash([n; 32]) }).collect();
         let mut tip = Space::new(org_id, ns_id, Hash([0; 32])).tip;
         (tip.mseq, tip.mhash) = (mseq.into(), Hash([mseq; 32]));
-        let stored = crate::space::StoredSpace { ns_id, hashes, newest: None, secrets: vec![] };
+        let stored = StoredSpace { ns_id, listed: 0, hashes, newest: None, secrets: vec![] };
         Arc::new(Space::from_stored(tip, stored).unwrap())
     }
 

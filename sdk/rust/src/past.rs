@@ -48,14 +48,16 @@ impl Vault {
     /// What a listing shows.
     pub(crate) fn info(&self, found: &Found) -> Result<SecretInfo> {
         let newest = found.space.versions(&found.leaf.secret_id).last();
-        let newest = newest.ok_or_else(|| unverified(Fault::new(Code::Root, "a leaf without history")))?;
+        if newest.is_none() && found.space.listed == 0 {
+            return Err(unverified(Fault::new(Code::Root, "a leaf without history")));
+        }
         Ok(SecretInfo {
             name: found.name.clone(),
             ns_id: found.space.tip.ns_id,
             secret_id: found.leaf.secret_id,
             version: self.number_of(found),
-            updated_ms: newest.ts_ms,
-            author: newest.author,
+            updated_ms: newest.map(|row| row.ts_ms),
+            author: newest.map(|row| row.author),
             facts: facts::read(&found.objects.facts).map_err(unverified)?,
             deleted: found.leaf.is_deleted(),
         })
@@ -117,7 +119,8 @@ impl Vault {
         Ok(buried)
     }
 
-    /// Opens an earlier version; its sealed value is fetched, and checked against the history this client has verified.
+    /// Opens an earlier version; its sealed value is fetched, and checked against the history this client has verified: [`Vault::take_history`] comes
+    /// first where it started from a listing.
     pub async fn read_version(&self, environment: &NsId, name: &str, version: u64) -> Result<Secret> {
         let index = self.index(environment)?;
         let stretches = self.stretches(index.get(name)?).await?;
@@ -130,7 +133,7 @@ impl Vault {
             }
             let row = stretch.rows.iter().find(|row| stretch.number(row.leaf.version) == version && !row.leaf.is_deleted());
             let row = row.ok_or_else(missing)?;
-            let payload = self.fetch(stretch.space, &row.leaf, name).await?;
+            let payload = self.fetch_version(stretch.space, &row.leaf, name).await?;
             if number(payload.from.as_ref(), row.leaf.version) != version {
                 return Err(false_past());
             }
@@ -139,8 +142,8 @@ impl Vault {
                 ns_id: stretch.space.tip.ns_id,
                 secret_id: stretch.secret_id,
                 version,
-                updated_ms: row.ts_ms,
-                author: row.author,
+                updated_ms: Some(row.ts_ms),
+                author: Some(row.author),
                 facts: None,
                 deleted: false,
             };
@@ -149,7 +152,7 @@ impl Vault {
         Err(missing())
     }
 
-    /// A secret's versions, newest first.
+    /// A secret's versions, newest first; after [`Vault::take_history`] where this machine started from a listing.
     pub async fn history(&self, environment: &NsId, name: &str) -> Result<Vec<VersionInfo>> {
         let index = self.index(environment)?;
         let stretches = self.stretches(index.get(name)?).await?;
@@ -180,6 +183,7 @@ impl Vault {
 
     /// A secret's versions, from where they are written now back to where it began, as far as this identity reads.
     async fn stretches<'a>(&'a self, found: &Found<'a>) -> Result<Vec<Stretch<'a>>> {
+        found.with_history()?;
         let secret_id = found.leaf.secret_id;
         let from = match (found.may_have_moved, found.leaf.is_deleted()) {
             (false, _) => None,
@@ -215,7 +219,7 @@ impl Vault {
             return Err(false_past());
         }
         // Numbers above its own say that it was moved before. Below, it may have been as well, but then the copy stands for its first version.
-        let past = if from.version == row.leaf.version { None } else { self.fetch(space, &row.leaf, name).await?.from };
+        let past = if from.version == row.leaf.version { None } else { self.fetch_version(space, &row.leaf, name).await?.from };
         if number(past.as_ref(), row.leaf.version) != from.version {
             return Err(false_past());
         }
@@ -227,7 +231,7 @@ impl Vault {
     async fn check_beginning(&self, found: &Found<'_>, from: Option<&CopiedFrom>) -> Result<()> {
         let first = found.space.versions(&found.leaf.secret_id).first().filter(|_| found.took_over && from.is_none());
         match first.filter(|first| first.leaf.payload_hash != found.leaf.payload_hash) {
-            Some(first) if self.fetch(found.space, &first.leaf, &found.name).await?.from.is_some() => Err(false_past()),
+            Some(first) if self.fetch_version(found.space, &first.leaf, &found.name).await?.from.is_some() => Err(false_past()),
             _ => Ok(()),
         }
     }
@@ -236,13 +240,13 @@ impl Vault {
     async fn fetch_past(&self, found: &Found<'_>) -> Result<Option<CopiedFrom>> {
         let last = found.space.versions(&found.leaf.secret_id).iter().rfind(|row| !row.leaf.is_deleted());
         match last {
-            Some(last) => Ok(self.fetch(found.space, &last.leaf, &found.name).await?.from),
+            Some(last) => Ok(self.fetch_version(found.space, &last.leaf, &found.name).await?.from),
             None => Ok(None),
         }
     }
 
     /// Fetches and opens the version that a leaf named.
-    async fn fetch(&self, space: &Space, leaf: &Leaf, name: &str) -> Result<Payload> {
+    async fn fetch_version(&self, space: &Space, leaf: &Leaf, name: &str) -> Result<Payload> {
         let ns_id = space.tip.ns_id;
         let request = v1::ReadVersionRequest {
             org_id: Bytes::copy_from_slice(&self.org_id.0),

@@ -7,6 +7,7 @@ use crate::index::{Flaw, Found};
 use crate::past::number;
 use crate::random::{self, rng};
 use crate::space::unverified;
+use crate::values::not_fetched;
 use crate::vault::Vault;
 use keyvawlt_crypto::secret::{CopiedFrom, Payload, open_version, seal_name, seal_version};
 use keyvawlt_ledger::chain::Questions;
@@ -62,6 +63,8 @@ impl Vault {
         for write in writes {
             names::check(&write.name).map_err(|fault| Error::invalid("name", format!("{}: {}", write.name, fault.why)))?;
         }
+        // A new version keeps what it does not change of the old one.
+        self.fetch(environment, writes.iter().map(|write| write.name.as_str())).await?;
         let mut versions = Vec::new();
         for some in writes.chunks(MAX_OPS) {
             let mut written = self.change(|change| write_some(change, environment, some, &Pasts::new())).await;
@@ -89,6 +92,7 @@ impl Vault {
     /// Brings a deleted secret back with its last value.
     pub async fn restore(&mut self, environment: &NsId, name: &str) -> Result<u64> {
         self.sync().await?;
+        self.take_history(environment).await?;
         let history = self.history(environment, name).await?;
         if !history.first().is_some_and(|newest| newest.deleted) {
             return Err(Error::invalid("name", format!("{name} is not deleted")));
@@ -100,6 +104,7 @@ impl Vault {
     /// Writes an earlier version's value as the newest version.
     pub async fn rollback(&mut self, environment: &NsId, name: &str, to: u64) -> Result<u64> {
         self.sync().await?;
+        self.take_history(environment).await?;
         let newest = self.history(environment, name).await?.first().map_or(0, |newest| newest.version);
         let old = self.read_version(environment, name, to).await?;
         let write = SecretWrite {
@@ -123,6 +128,9 @@ impl Vault {
 
     pub(crate) fn open_payload(&self, found: &Found) -> Result<Payload> {
         let (ns_id, leaf) = (found.space.tip.ns_id, found.leaf);
+        if found.objects.lacks_value(leaf) {
+            return Err(not_fetched(&found.name));
+        }
         let key = self.key_of(&ns_id, leaf.epoch).map_err(unverified)?;
         let (payload, dek) = (&found.objects.payload, &found.objects.dek);
         let payload =

@@ -1,13 +1,14 @@
-//! One namespace as this client has verified it: every manifest link from the first, the leaves they add up to, and the sealed objects.
+//! One namespace as this client has verified it: every manifest link from the first, or from a listing on, the leaves they add up to, and the sealed
+//! objects.
 
 use crate::error::{Error, Result};
 use keyvawlt_ledger::canon::{Blob, Canon};
 use keyvawlt_ledger::chain::{Head, Questions as _, Replica};
 use keyvawlt_ledger::evidence::Continued;
-use keyvawlt_ledger::manifest::{Anchored, Leaf, Leaves, ManifestLink, ManifestTip, ObjectKind, object_hash, verify};
+use keyvawlt_ledger::manifest::{Anchored, Leaf, Leaves, Listing, ManifestLink, ManifestTip, ObjectKind, object_hash, verify};
 use keyvawlt_ledger::merkle::Tree;
 use keyvawlt_ledger::{Code, Fault, Hash, IdentityId, NsId, OrgId, SecretId, Signed, row};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The sealed objects of a secret's newest version, and its facts.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +17,13 @@ pub(crate) struct Objects {
     pub(crate) dek: Vec<u8>,
     pub(crate) name: Vec<u8>,
     pub(crate) facts: Vec<u8>,
+}
+
+impl Objects {
+    /// A live secret's sealed value is not here.
+    pub(crate) fn lacks_value(&self, leaf: &Leaf) -> bool {
+        !leaf.is_deleted() && (self.payload.is_empty() || self.dek.is_empty())
+    }
 }
 
 row! {
@@ -70,8 +78,12 @@ pub(crate) struct Space {
     leaves: LeafMap,
     objects: BTreeMap<SecretId, Objects>,
     history: BTreeMap<SecretId, Vec<VersionRow>>,
-    /// The hash at every position: of the link that created the namespace, then of each manifest link.
-    hashes: Vec<Hash>,
+    /// The hashes at the positions that are known: all from that of the link that created the namespace, unless it was first seen listed.
+    hashes: BTreeMap<u64, Hash>,
+    /// The link at which a listing showed it; 0 where every link was taken in.
+    pub(crate) listed: u64,
+    /// Listed secrets whose sealed values were not fetched yet.
+    lacking: BTreeSet<SecretId>,
     /// The newest link itself, to be shown when another history appears.
     pub(crate) newest: Option<Continued>,
 }
@@ -86,9 +98,38 @@ impl Space {
             leaves: LeafMap::default(),
             objects: BTreeMap::new(),
             history: BTreeMap::new(),
-            hashes: vec![create_hash],
+            hashes: BTreeMap::from([(0, create_hash)]),
+            listed: 0,
+            lacking: BTreeSet::new(),
             newest: None,
         }
+    }
+
+    /// As a listing shows it, with the older heads it was shown to contain.
+    pub(crate) fn listed(listing: Listing, newest: Continued, secrets: Vec<(Leaf, Objects)>, heads: &[Head]) -> Self {
+        let (tip, tree) = listing.into_parts();
+        let mut space = Self::new(tip.org_id, tip.ns_id, tip.mhash);
+        space.hashes = heads.iter().map(|head| (head.mseq, head.mhash)).chain([(tip.mseq, tip.mhash)]).collect();
+        (space.listed, space.newest) = (tip.mseq, Some(newest));
+        (space.tip, space.tree) = (tip, tree);
+        for (leaf, objects) in secrets {
+            if objects.lacks_value(&leaf) {
+                space.lacking.insert(leaf.secret_id);
+            }
+            space.objects.insert(leaf.secret_id, objects);
+            space.leaves.0.insert(leaf.secret_id, leaf);
+        }
+        space
+    }
+
+    /// Listed secrets whose sealed values were not fetched yet.
+    pub(crate) fn lacking(&self) -> &BTreeSet<SecretId> {
+        &self.lacking
+    }
+
+    /// Whether the hash at a position that the manifest reaches is not known here: it was listed later, and without that one.
+    pub(crate) fn forgot(&self, mseq: u64) -> bool {
+        mseq < self.listed && !self.hashes.contains_key(&mseq)
     }
 
     /// Verifies the next manifest link and takes it in. Comes back with the heads of other namespaces that it belongs with.
@@ -111,6 +152,10 @@ impl Space {
                 Some(last) => last.leaf = leaf.clone(),
                 None => history.push(row),
             }
+            // A new version comes with its value.
+            if self.leaves.0.get(&leaf.secret_id).is_some_and(|before| before.version != leaf.version) {
+                self.lacking.remove(&leaf.secret_id);
+            }
             if leaf.is_deleted()
                 && let Some(objects) = self.objects.get_mut(&leaf.secret_id)
             {
@@ -118,7 +163,7 @@ impl Space {
             }
             self.leaves.0.insert(leaf.secret_id, leaf.clone());
         }
-        self.hashes.push(applied.hash);
+        self.hashes.insert(applied.tip.mseq, applied.hash);
         let before = std::mem::replace(&mut self.tip, applied.tip).history;
         self.newest = Some(Continued { before, signed: signed.clone() });
         Ok(applied.link.with)
@@ -137,6 +182,9 @@ impl Space {
             ObjectKind::Name => objects.name = data,
             ObjectKind::Facts => objects.facts = data,
         }
+        if !objects.payload.is_empty() && !objects.dek.is_empty() {
+            self.lacking.remove(&id);
+        }
         Ok(())
     }
 
@@ -146,7 +194,7 @@ impl Space {
         for leaf in self.leaves.0.values() {
             let objects = self.objects.get(&leaf.secret_id).ok_or_else(missing)?;
             let mut held = vec![(ObjectKind::Name, &objects.name), (ObjectKind::Facts, &objects.facts)];
-            if !leaf.is_deleted() {
+            if !leaf.is_deleted() && !self.lacking.contains(&leaf.secret_id) {
                 held.extend([(ObjectKind::Payload, &objects.payload), (ObjectKind::Dek, &objects.dek)]);
             }
             if held.iter().any(|(kind, object)| object.is_empty() || object_hash(*kind, object) != leaf.hash_of(*kind)) {
@@ -176,7 +224,7 @@ impl Space {
 
     /// The hash at a position, if the manifest reaches it.
     pub(crate) fn hash_at(&self, mseq: u64) -> Option<Hash> {
-        self.hashes.get(usize::try_from(mseq).ok()?).copied()
+        self.hashes.get(&mseq).copied()
     }
 
     /// The current leaf of a secret.
@@ -233,7 +281,8 @@ impl Space {
         };
         StoredSpace {
             ns_id: self.tip.ns_id,
-            hashes: self.hashes.clone(),
+            listed: self.listed,
+            hashes: self.hashes.iter().map(|(mseq, hash)| StoredHash { mseq: *mseq, hash: *hash }).collect(),
             newest: self.newest.clone(),
             secrets: self.leaves.0.values().map(secret).collect(),
         }
@@ -242,19 +291,25 @@ impl Space {
     /// What was stored, if it is what `tip` tells of.
     pub(crate) fn from_stored(tip: ManifestTip, stored: StoredSpace) -> Result<Self, Fault> {
         let mut secrets = stored.secrets.iter().map(|secret| StoredSecret::from_bytes(&secret.0)).collect::<Result<Vec<_>, _>>()?;
-        let same = stored.ns_id == tip.ns_id && stored.hashes.last() == Some(&tip.mhash) && secrets.len() as u64 == tip.count;
-        if !same || stored.hashes.len() as u64 != tip.mseq + 1 {
+        let hashes: BTreeMap<u64, Hash> = stored.hashes.iter().map(|stored| (stored.mseq, stored.hash)).collect();
+        let known = if stored.listed == 0 { hashes.len() as u64 == tip.mseq + 1 } else { stored.listed <= tip.mseq };
+        let newest = hashes.last_key_value().map(|(mseq, hash)| (*mseq, *hash));
+        if stored.ns_id != tip.ns_id || newest != Some((tip.mseq, tip.mhash)) || secrets.len() as u64 != tip.count || !known {
             return Err(Fault::new(Code::Canon, "it tells of another state than the organization's file"));
         }
         let mut space = Self::new(tip.org_id, tip.ns_id, tip.mhash);
         secrets.sort_by_key(|secret| secret.leaf.index);
         space.tree = Tree::from_leaves(secrets.iter().map(|secret| secret.leaf.tree_hash()));
-        (space.tip, space.hashes, space.newest) = (tip, stored.hashes, stored.newest);
+        (space.tip, space.hashes, space.newest, space.listed) = (tip, hashes, stored.newest, stored.listed);
         for secret in secrets {
             let id = secret.leaf.secret_id;
+            let objects = Objects { payload: secret.payload.0, dek: secret.dek.0, name: secret.name.0, facts: secret.facts.0 };
+            if objects.lacks_value(&secret.leaf) {
+                space.lacking.insert(id);
+            }
             space.leaves.0.insert(id, secret.leaf);
             space.history.insert(id, secret.history);
-            space.objects.insert(id, Objects { payload: secret.payload.0, dek: secret.dek.0, name: secret.name.0, facts: secret.facts.0 });
+            space.objects.insert(id, objects);
         }
         Ok(space)
     }
@@ -265,12 +320,24 @@ row! {
     pub struct StoredSpace {
         /// The namespace.
         ns_id: NsId,
-        /// The hash at every position.
-        hashes: Vec<Hash>,
+        /// The link at which a listing showed it; 0 where every link was taken in.
+        listed: u64,
+        /// The hashes at the positions that are known.
+        hashes: Vec<StoredHash>,
         /// The newest link.
         newest: Option<Continued>,
         /// All secrets, each a [`StoredSecret`].
         secrets: Vec<Blob>,
+    }
+}
+
+row! {
+    /// The hash at one position.
+    pub struct StoredHash {
+        /// The position.
+        mseq: u64,
+        /// The hash.
+        hash: Hash,
     }
 }
 

@@ -29,6 +29,8 @@ pub(crate) struct Spaces {
 #[derive(Clone, Debug)]
 struct Held {
     tip: ManifestTip,
+    /// As in [`Space`].
+    listed: u64,
     /// The check of the file that has this content, once there is one.
     file: Option<Hash>,
     space: OnceLock<Arc<Space>>,
@@ -55,6 +57,8 @@ row! {
         live: u64,
         /// Author of the newest link.
         author: Option<IdentityId>,
+        /// The link at which a listing showed it; 0 where every link was taken in.
+        listed: u64,
         /// The check at the end of the namespace's file.
         file: Hash,
     }
@@ -73,7 +77,8 @@ impl Spaces {
         let mut missing = Vec::new();
         for tip in stored {
             if there.contains(&file_name(&tip.ns_id, &tip.file)) {
-                self.held.insert(tip.ns_id, Held { file: Some(tip.file), tip: tip.of_org(self.org_id), space: OnceLock::new() });
+                let (file, listed) = (Some(tip.file), tip.listed);
+                self.held.insert(tip.ns_id, Held { file, listed, tip: tip.of_org(self.org_id), space: OnceLock::new() });
             } else {
                 missing.push(Head { ns_id: tip.ns_id, mseq: tip.mseq, mhash: tip.mhash });
             }
@@ -94,7 +99,7 @@ impl Spaces {
                 }
                 (None, None) => continue,
             };
-            stored.push(StoredTip::of(&held.tip, file));
+            stored.push(StoredTip::of(held, file));
         }
         Ok(stored)
     }
@@ -142,6 +147,14 @@ impl Spaces {
         }
     }
 
+    /// A namespace to be changed; its file is written anew by the next [`Spaces::save`].
+    pub(crate) fn get_mut(&mut self, ns_id: &NsId) -> Result<Option<&mut Space>> {
+        self.get(ns_id)?;
+        let Some(held) = self.held.get_mut(ns_id) else { return Ok(None) };
+        held.file = None;
+        Ok(held.space.get_mut().map(Arc::make_mut))
+    }
+
     /// The manifest of a namespace, if it is held, contains a head that something verified names. Most heads are the newest: no file is read for them.
     pub(crate) fn check_head(&self, head: &Head) -> Result<()> {
         match self.tip(&head.ns_id) {
@@ -159,7 +172,13 @@ impl Spaces {
 
     /// Holds a namespace as it now is.
     pub(crate) fn insert(&mut self, space: Arc<Space>) {
-        self.held.insert(space.tip.ns_id, Held { tip: space.tip.clone(), file: None, space: OnceLock::from(space) });
+        let held = Held { tip: space.tip.clone(), listed: space.listed, file: None, space: OnceLock::from(space) };
+        self.held.insert(held.tip.ns_id, held);
+    }
+
+    /// Whether a namespace is held from a listing on: what was before is not known here.
+    pub(crate) fn is_shallow(&self, ns_id: &NsId) -> bool {
+        self.held.get(ns_id).is_some_and(|held| held.listed > 0)
     }
 
     /// Takes out the namespaces for which `gone` holds, and says how far they were verified.
@@ -184,13 +203,13 @@ impl Spaces {
 }
 
 impl StoredTip {
-    fn of(tip: &ManifestTip, file: Hash) -> Self {
-        let ManifestTip { org_id: _, ns_id, mseq, mhash, history, anchor_seq, ts_ms, count, live, author } = tip.clone();
-        Self { ns_id, mseq, mhash, history, anchor_seq, ts_ms, count, live, author, file }
+    fn of(held: &Held, file: Hash) -> Self {
+        let ManifestTip { org_id: _, ns_id, mseq, mhash, history, anchor_seq, ts_ms, count, live, author } = held.tip.clone();
+        Self { ns_id, mseq, mhash, history, anchor_seq, ts_ms, count, live, author, listed: held.listed, file }
     }
 
     fn of_org(self, org_id: OrgId) -> ManifestTip {
-        let Self { ns_id, mseq, mhash, history, anchor_seq, ts_ms, count, live, author, file: _ } = self;
+        let Self { ns_id, mseq, mhash, history, anchor_seq, ts_ms, count, live, author, listed: _, file: _ } = self;
         ManifestTip { org_id, ns_id, mseq, mhash, history, anchor_seq, ts_ms, count, live, author }
     }
 }

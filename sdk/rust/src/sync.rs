@@ -24,18 +24,20 @@ const MAX_PAGES: usize = 20_000;
 pub(crate) const NAMESPACES_PER_QUESTION: usize = 1000;
 
 /// Namespaces with the newest manifest link held of each.
-type Held = BTreeMap<NsId, u64>;
+pub(crate) type Held = BTreeMap<NsId, u64>;
 
 /// News being verified, apart from the last good state.
-struct News {
-    replica: Replica,
-    spaces: Spaces,
+pub(crate) struct News {
+    pub(crate) replica: Replica,
+    pub(crate) spaces: Spaces,
+    /// Heads of namespaces that are not held.
+    pub(crate) pins: BTreeMap<NsId, Head>,
     /// The namespaces of which there is more than before; what the chain named before, the others were held against when it did.
     fresh: BTreeSet<NsId>,
     wraps: BTreeMap<NsId, Wrap>,
     delivered: Vec<(Wrap, u64, u64, Vec<Hash>)>,
     /// Heads that new links name: fences, and what they vouch for.
-    named: Vec<Head>,
+    pub(crate) named: Vec<Head>,
     /// Heads that new manifest links belong with.
     parts: Vec<Head>,
     /// Namespaces asked for to the end since the last news: what spans namespaces is judged on one moment of all.
@@ -48,6 +50,9 @@ struct News {
 impl Vault {
     /// Asks what changed, and verifies it. After an error the last good state stays as it was.
     pub(crate) async fn take_news(&mut self) -> Result<()> {
+        if let Some(news) = self.start_cold().await? {
+            return self.take_rest(news, None).await;
+        }
         let wanted = self.wanted(&self.replica, &self.spaces);
         let whole = wanted.len() <= NAMESPACES_PER_QUESTION;
         let (asked, first) = self.ask_allowed(&self.replica, &self.wraps, part(wanted, &BTreeSet::new())).await?;
@@ -57,18 +62,45 @@ impl Vault {
             self.let_go();
             return Ok(());
         }
-        let mut news = News::after(self.replica.clone(), self.spaces.clone(), self.wraps.clone());
-        let outcome = self.take_pages(&mut news, (asked, first)).await;
-        let outcome = match outcome {
+        self.take_rest(self.nothing_yet(), Some((asked, first))).await
+    }
+
+    /// Takes in every link of namespaces that are held from a listing on, so that all that was before is known here too.
+    pub(crate) async fn take_whole(&mut self, namespaces: &[NsId]) -> Result<()> {
+        let shallow: BTreeSet<NsId> = namespaces.iter().filter(|ns| self.spaces.is_shallow(ns)).copied().collect();
+        if shallow.is_empty() {
+            return Ok(());
+        }
+        let mut news = self.nothing_yet();
+        news.forget(|ns| shallow.contains(ns));
+        self.take_rest(news, None).await
+    }
+
+    fn nothing_yet(&self) -> News {
+        News::after(self.replica.clone(), self.spaces.clone(), self.wraps.clone(), self.pins.clone())
+    }
+
+    async fn take_rest(&mut self, mut news: News, first: Option<(Held, v1::ReadChangesResponse)>) -> Result<()> {
+        let outcome = match self.take_all(&mut news, first).await {
             Ok(()) => self.keep(&mut news),
             Err(error) => Err(error),
         };
         outcome.map_err(|error| error.shown_by(|fault| self.evidence(fault, news.met.as_ref(), &news.replica, &news.spaces)))
     }
 
+    /// Until nothing is missing, and every head that something names can be held against its manifest.
+    async fn take_all(&self, news: &mut News, first: Option<(Held, v1::ReadChangesResponse)>) -> Result<()> {
+        self.take_pages(news, first).await?;
+        let forgotten = news.forgotten()?;
+        if forgotten.is_empty() {
+            return Ok(());
+        }
+        news.forget(|ns| forgotten.contains(ns));
+        self.take_pages(news, None).await
+    }
+
     /// Takes in one answer after the other, until nothing is missing.
-    async fn take_pages(&self, news: &mut News, first: (Held, v1::ReadChangesResponse)) -> Result<()> {
-        let mut first = Some(first);
+    async fn take_pages(&self, news: &mut News, mut first: Option<(Held, v1::ReadChangesResponse)>) -> Result<()> {
         for _ in 0..MAX_PAGES {
             let (asked, answer) = match first.take() {
                 Some(first) => first,
@@ -85,8 +117,9 @@ impl Vault {
                 // Written under an anchor from before what is remembered: look at the whole chain again, and at all that stands on it.
                 Err(Stop::Replay) => {
                     news.replica = self.replay(&news.replica).await?;
-                    news.spaces = self.spaces.clone();
-                    // The chain was read anew: all is held against it.
+                    (news.spaces, news.pins) = (self.spaces.clone(), self.pins.clone());
+                    // The chain was read anew: all is held against it, and it names heads from before any listing.
+                    news.forget(|_| true);
                     news.fresh = news.spaces.keys().copied().collect();
                     (news.delivered, news.parts, news.settled) = (vec![], vec![], BTreeSet::new());
                     continue;
@@ -100,7 +133,7 @@ impl Vault {
     }
 
     /// The namespaces this identity reads, with the head held of each.
-    fn wanted(&self, replica: &Replica, spaces: &Spaces) -> Held {
+    pub(crate) fn wanted(&self, replica: &Replica, spaces: &Spaces) -> Held {
         let state = replica.head();
         let now = self.now_ms();
         let roots: BTreeSet<NsId> = state.held_by(&self.identity.id()).into_iter().flat_map(|ns| state.family(&ns)).collect();
@@ -211,13 +244,15 @@ impl Vault {
         }
         // What is no longer read is delivered no further than it was.
         let gone = self.unread(&news.replica, &mut news.spaces);
-        news.check_heads(&self.pins)?;
+        news.check_heads()?;
+        self.pins = std::mem::take(&mut news.pins);
         self.pins.retain(|ns, _| !news.spaces.contains_key(ns));
         self.replica = std::mem::replace(&mut news.replica, Replica::new(self.org_id));
         (self.spaces, self.wraps) = (news.spaces.clone(), std::mem::take(&mut news.wraps));
         self.identity = identity;
         self.pin(gone);
         self.roamed = None;
+        self.cold = false;
         if news.changed { self.save() } else { Ok(()) }
     }
 
@@ -277,10 +312,11 @@ impl Vault {
 }
 
 impl News {
-    fn after(replica: Replica, spaces: Spaces, wraps: BTreeMap<NsId, Wrap>) -> Self {
+    pub(crate) fn after(replica: Replica, spaces: Spaces, wraps: BTreeMap<NsId, Wrap>, pins: BTreeMap<NsId, Head>) -> Self {
         Self {
             replica,
             spaces,
+            pins,
             fresh: BTreeSet::new(),
             wraps,
             delivered: vec![],
@@ -292,13 +328,36 @@ impl News {
         }
     }
 
-    fn take_in(&mut self, space: Arc<Space>) {
-        self.fresh.insert(space.tip.ns_id);
+    pub(crate) fn take_in(&mut self, space: Arc<Space>) {
+        (self.changed, _) = (true, self.fresh.insert(space.tip.ns_id));
         self.spaces.insert(space);
     }
 
+    /// Lets go of namespaces that are held from a listing on, to take in every link of them; they do not go back.
+    fn forget(&mut self, which: impl Fn(&NsId) -> bool) {
+        let shallow: BTreeSet<NsId> = self.spaces.keys().filter(|ns| self.spaces.is_shallow(ns) && which(ns)).copied().collect();
+        self.settled.retain(|ns| !shallow.contains(ns));
+        self.fresh.retain(|ns| !shallow.contains(ns));
+        for head in self.spaces.let_go(|ns| shallow.contains(ns)) {
+            self.pins.insert(head.ns_id, head);
+        }
+    }
+
+    /// The namespaces of which something names a head from before the listing they are held from.
+    fn forgotten(&self) -> Result<BTreeSet<NsId>> {
+        let mut forgotten = BTreeSet::new();
+        let fences = self.fresh.iter().flat_map(|ns| self.replica.fences(ns).iter().map(|fence| (*ns, fence.mseq)));
+        let heads = self.named.iter().chain(&self.parts).chain(self.pins.values()).map(|head| (head.ns_id, head.mseq));
+        for (ns, mseq) in heads.chain(fences).filter(|(ns, _)| self.spaces.is_shallow(ns)) {
+            if self.spaces.get(&ns)?.is_some_and(|space| space.forgot(mseq)) {
+                forgotten.insert(ns);
+            }
+        }
+        Ok(forgotten)
+    }
+
     /// Every namespace is complete, and contains each head that links, other namespaces and this machine name.
-    fn check_heads(&self, pins: &BTreeMap<NsId, Head>) -> Result<()> {
+    fn check_heads(&self) -> Result<()> {
         for tip in self.spaces.tips() {
             tip.check_fences(self.replica.fences(&tip.ns_id)).map_err(unverified)?;
         }
@@ -312,7 +371,7 @@ impl News {
                 return Err(unverified(Fault::new(Code::Part, "one half of a change that spans namespaces is missing")));
             }
         }
-        self.named.iter().chain(&self.parts).chain(pins.values()).try_for_each(|head| self.spaces.check_head(head))
+        self.named.iter().chain(&self.parts).chain(self.pins.values()).try_for_each(|head| self.spaces.check_head(head))
     }
 }
 
@@ -423,21 +482,22 @@ mod tests {
         drop(first);
 
         let again = vault(&identity, org_id, &state).await;
-        let mut news = News::after(again.replica.clone(), again.spaces.clone(), BTreeMap::new());
+        let mut news = again.nothing_yet();
         news.take_in(Arc::new(Space::new(org_id, NS, Hash([1; 32]))));
-        let code = |news: &News, pins: &BTreeMap<NsId, Head>| match news.check_heads(pins) {
+        let code = |news: &News| match news.check_heads() {
             Err(Error::Verification(fault)) => Some(fault.code),
             outcome => outcome.map(|()| None).unwrap(),
         };
-        assert_eq!(code(&news, &again.pins), Some(Code::Rollback));
-        assert_eq!(code(&news, &BTreeMap::new()), None);
+        assert_eq!(code(&news), Some(Code::Rollback));
+        news.pins.clear();
+        assert_eq!(code(&news), None);
         // What links and other namespaces name is held against the manifest in the same way.
         news.named = vec![Head { ns_id: NS, mseq: 0, mhash: Hash([9; 32]) }];
-        assert_eq!(code(&news, &BTreeMap::new()), Some(Code::Fork));
+        assert_eq!(code(&news), Some(Code::Fork));
         news.named.clear();
         for (part, expected) in [((0, [9; 32]), Code::Fork), ((1, [1; 32]), Code::Part)] {
             news.parts = vec![Head { ns_id: NS, mseq: part.0, mhash: Hash(part.1) }];
-            assert_eq!(code(&news, &BTreeMap::new()), Some(expected));
+            assert_eq!(code(&news), Some(expected));
         }
     }
 

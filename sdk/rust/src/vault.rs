@@ -40,6 +40,8 @@ pub struct Vault {
     pub(crate) anchor: Option<(u64, Hash)>,
     /// What other devices of the account have verified, where this one remembers nothing.
     pub(crate) roamed: Option<OrgPin>,
+    /// The chain was begun at a checkpoint, and nothing that stands on it was taken in yet.
+    pub(crate) cold: bool,
     /// Where a person's pins are kept for other devices.
     pub(crate) home: Option<Box<Home>>,
     pub(crate) state: StateDir,
@@ -93,6 +95,7 @@ impl Vault {
             keyring: Keyring::default(),
             anchor,
             roamed: None,
+            cold: false,
             home: None,
             state: state.clone(),
             _lock: lock,
@@ -115,6 +118,7 @@ impl Vault {
     pub(crate) fn start_from(&mut self, replica: Replica) -> Result<()> {
         check_contains(&replica, &self.replica).map_err(unverified)?;
         self.check_roamed(&replica).map_err(unverified)?;
+        self.cold = replica.base() > 0 && self.replica.tip().next_seq() == 0;
         self.replica = replica;
         self.save()
     }

@@ -37,6 +37,8 @@ pub struct Options {
     pub ca_pem: Option<Vec<u8>>,
     /// Shorter deadlines for impatient callers.
     pub timeout: Option<Duration>,
+    /// Where a client starts without history: leave sealed values at the server until [`crate::Vault::fetch`] asks for them.
+    pub values_when_used: bool,
 }
 
 /// A server, by the origin the caller knows.
@@ -51,6 +53,7 @@ struct Inner {
     channel: Channel,
     clock: Clock,
     timeout: Duration,
+    values_when_used: bool,
     client_header: MetadataValue<Ascii>,
     checked: OnceLock<()>,
 }
@@ -76,6 +79,7 @@ impl Client {
                 channel: endpoint.connect_lazy(),
                 clock: options.clock,
                 timeout: options.timeout.unwrap_or(CALL_TIMEOUT),
+                values_when_used: options.values_when_used,
                 client_header,
                 checked: OnceLock::new(),
             }),
@@ -91,6 +95,10 @@ impl Client {
     /// Values and names stay sealed; callers should warn all the same.
     pub fn is_in_clear(&self) -> bool {
         keyvawlt_crypto::origin::is_in_clear(self.origin())
+    }
+
+    pub(crate) fn values_when_used(&self) -> bool {
+        self.inner.values_when_used
     }
 
     /// The clock.
@@ -216,9 +224,12 @@ pub(crate) mod rpc {
     rpc!(list_slots: account_service_client::AccountServiceClient, ListSlotsRequest -> ListSlotsResponse);
     rpc!(create_organization: organization_service_client::OrganizationServiceClient, CreateOrganizationRequest -> CreateOrganizationResponse);
     rpc!(read_chain: organization_service_client::OrganizationServiceClient, ReadChainRequest -> ReadChainResponse);
+    rpc!(read_start: organization_service_client::OrganizationServiceClient, ReadStartRequest -> ReadStartResponse);
+    rpc!(read_bundles: organization_service_client::OrganizationServiceClient, ReadBundlesRequest -> ReadBundlesResponse);
     rpc!(commit: organization_service_client::OrganizationServiceClient, CommitRequest -> CommitResponse);
     rpc!(list_audit_events: organization_service_client::OrganizationServiceClient, ListAuditEventsRequest -> ListAuditEventsResponse);
     rpc!(read_changes: namespace_service_client::NamespaceServiceClient, ReadChangesRequest -> ReadChangesResponse);
+    rpc!(read_listing: namespace_service_client::NamespaceServiceClient, ReadListingRequest -> ReadListingResponse);
     rpc!(list_manifest_heads: namespace_service_client::NamespaceServiceClient, ListManifestHeadsRequest -> ListManifestHeadsResponse);
     rpc!(read_version: namespace_service_client::NamespaceServiceClient, ReadVersionRequest -> ReadVersionResponse);
 }

@@ -87,11 +87,14 @@ rpcs! {
         CreateOrganization(CreateOrganizationRequest) = create_organization;
         ListOrganizations(ListOrganizationsRequest) = list_organizations;
         ReadChain(ReadChainRequest) = read_chain;
+        ReadStart(ReadStartRequest) = read_start;
+        ReadBundles(ReadBundlesRequest) = read_bundles;
         Commit(CommitRequest) = commit;
         ListAuditEvents(ListAuditEventsRequest) = list_audit_events;
     }
     namespace_service_client::NamespaceServiceClient {
         ReadChanges(ReadChangesRequest) = read_changes;
+        ReadListing(ReadListingRequest) = read_listing;
         ReadVersion(ReadVersionRequest) = read_version;
         ListManifestHeads(ListManifestHeadsRequest) = list_manifest_heads;
     }

@@ -1,7 +1,9 @@
 //! Pairs of questions that differ only in what they name: something that is nowhere, and something that is there for somebody else.
 
 use super::asking::{Ask, Caller};
-use super::rows::{commit_to, heads, list_audit_events, read_chain, read_changes, read_version, remove_slot};
+use super::rows::{
+    commit_to, heads, list_audit_events, read_bundles, read_chain, read_changes, read_listing, read_start, read_version, remove_slot,
+};
 use super::stage::{Place, Stage, fresh};
 use keyvawlt_ledger::assertion::{self, Subject};
 use keyvawlt_ledger::{AccountId, IdentityId, InviteId, KeyId, NsId, OrgId, SecretId, SlotId};
@@ -57,6 +59,9 @@ fn organizations(stage: &Stage) -> Vec<Pair> {
     let place = |org: &[u8; 32]| Place { org: OrgId(*org), ..copy(&stage.foreign) };
     vec![
         pair("an organization's chain", &read_chain),
+        pair("where an organization's chain can be begun", &read_start),
+        pair("an organization's keys", &|org| read_bundles(org, &stage.caller("other owner").identity.key_id().0)),
+        pair("all of an organization's environment", &|org| read_listing(org, &stage.foreign.ns.0)),
         pair("an organization's events", &list_audit_events),
         pair("an organization's changes", &|org| read_changes(org, &[])),
         pair("an organization's environment", &|org| read_changes(org, &[&stage.foreign.ns.0])),
@@ -83,6 +88,15 @@ fn namespaces(stage: &Stage) -> Vec<Pair> {
     vec![
         pair("a foreign environment", read_changes(&org, &[&nowhere.0]), read_changes(&org, &[&foreign.0])),
         pair("one of two is foreign", read_changes(&org, &[production, &nowhere.0]), read_changes(&org, &[production, &foreign.0])),
+        pair("all of a foreign environment", read_listing(&org, &nowhere.0), read_listing(&org, &foreign.0)),
+        only_owner("all of staging", read_listing(&org, &nowhere.0), read_listing(&org, &staging.0)),
+        Pair {
+            about: "keys of a foreign organization",
+            absent: read_bundles(&org, &NOWHERE),
+            forbidden: read_bundles(&org, &stage.caller("other owner").identity.key_id().0),
+            except: &[],
+            only: &[],
+        },
         only_owner("staging", read_changes(&org, &[&nowhere.0]), read_changes(&org, &[&staging.0])),
         pair(
             "a secret of a foreign environment",

@@ -39,6 +39,8 @@ pub fn rows() -> Vec<Row> {
         row("CreateOrganization", create),
         row("ListOrganizations", |_, _| Ask::ListOrganizations(v1::ListOrganizationsRequest { page_size: 0, page_token: String::new() })),
         row("ReadChain", |stage, _| read_chain(&stage.production.org.0)),
+        row("ReadStart", |stage, _| read_start(&stage.production.org.0)),
+        row("ReadBundles: the owner's", |stage, _| read_bundles(&stage.production.org.0, &stage.caller("owner").identity.key_id().0)),
         row("ListAuditEvents", |stage, _| list_audit_events(&stage.production.org.0)),
     ];
     rows.extend(namespace_rows());
@@ -54,6 +56,8 @@ fn namespace_rows() -> Vec<Row> {
         row("ReadChanges: production and staging", |stage, _| {
             read_changes(&stage.production.org.0, &[&stage.production.ns.0, &stage.staging.ns.0])
         }),
+        row("ReadListing: production", |stage, _| read_listing(&stage.production.org.0, &stage.production.ns.0)),
+        row("ReadListing: staging", |stage, _| read_listing(&stage.staging.org.0, &stage.staging.ns.0)),
         row("ReadVersion: in production", |stage, _| read_version(&stage.production, &stage.production.secret.0)),
         row("ReadVersion: in staging", |stage, _| read_version(&stage.staging, &stage.staging.secret.0)),
         row("ListManifestHeads: production", |stage, _| heads(&stage.production.org.0, &[&stage.production.ns.0], &[])),
@@ -109,6 +113,19 @@ pub fn remove_slot(slot_id: Vec<u8>) -> Ask {
 
 pub fn read_chain(org: &[u8; 32]) -> Ask {
     Ask::ReadChain(v1::ReadChainRequest { org_id: org.to_vec().into(), from_seq: 0 })
+}
+
+pub fn read_start(org: &[u8; 32]) -> Ask {
+    Ask::ReadStart(v1::ReadStartRequest { org_id: org.to_vec().into(), pin_seq: 1, at_most: 1, page_token: String::new() })
+}
+
+pub fn read_bundles(org: &[u8; 32], key: &[u8; 32]) -> Ask {
+    Ask::ReadBundles(v1::ReadBundlesRequest { org_id: org.to_vec().into(), key_ids: vec![key.to_vec().into()] })
+}
+
+pub fn read_listing(org: &[u8; 32], ns: &[u8; 16]) -> Ask {
+    let (org_id, ns_id) = (org.to_vec().into(), ns.to_vec().into());
+    Ask::ReadListing(v1::ReadListingRequest { org_id, ns_id, heads: vec![0], values: true, page_token: String::new() })
 }
 
 pub fn list_audit_events(org: &[u8; 32]) -> Ask {

@@ -94,8 +94,9 @@ pub async fn edit(name: &SecretName, context: &mut Context) -> Outcome {
     let settings = context.settings()?;
     settings.require_environment()?;
     let caller = Caller::of(context, &settings).await?;
-    let vault = caller.open(&settings).await?;
+    let mut vault = caller.open(&settings).await?;
     let environment = vault::environment(&vault, &settings, None)?;
+    vault.fetch(&environment.ns_id, [name.as_str()]).await?;
     let before = vault.read(&environment.ns_id, name.as_str())?;
     // Released while the person types; the version tells whether somebody wrote meanwhile.
     drop(vault);

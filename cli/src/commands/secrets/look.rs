@@ -21,8 +21,9 @@ use crate::vault;
 struct Row {
     name: String,
     version: u64,
-    updated: String,
-    by: String,
+    /// Not known where this machine started without the history.
+    updated: Option<String>,
+    by: Option<String>,
     expires: Option<String>,
     rotate_every: Option<String>,
     label: Option<String>,
@@ -37,8 +38,8 @@ impl Row {
         Self {
             name: info.name.clone(),
             version: info.version,
-            updated: display_ms(info.updated_ms),
-            by: people.name(&info.author),
+            updated: info.updated_ms.map(display_ms),
+            by: info.author.map(|author| people.name(&author)),
             expires: facts.and_then(|facts| facts.expires_ms).map(display_ms),
             rotate_every: facts.and_then(|facts| facts.rotate_every_ms).map(display_length),
             label: facts.and_then(|facts| facts.label.clone()),
@@ -51,7 +52,7 @@ impl Row {
     fn cells(&self) -> Vec<String> {
         let version = if self.deleted { format!("{} (deleted)", self.version) } else { self.version.to_string() };
         let or_none = |text: &Option<String>| text.clone().unwrap_or_default();
-        vec![self.name.clone(), version, self.updated.clone(), self.by.clone(), or_none(&self.expires), or_none(&self.label)]
+        vec![self.name.clone(), version, or_none(&self.updated), or_none(&self.by), or_none(&self.expires), or_none(&self.label)]
     }
 }
 
@@ -82,11 +83,17 @@ pub async fn list(arguments: &List, context: &mut Context) -> Outcome {
 
 /// `keyvawlt secrets get`
 pub async fn get(arguments: &Get, context: &mut Context) -> Outcome {
-    let (vault, environment) = vault::place(context).await?;
+    let (mut vault, environment) = vault::place(context).await?;
     let name = arguments.name.as_str();
     let secret = match arguments.version {
-        Some(version) => vault.read_version(&environment.ns_id, name, version).await?,
-        None => vault.read(&environment.ns_id, name)?,
+        Some(version) => {
+            vault.take_history(&environment.ns_id).await?;
+            vault.read_version(&environment.ns_id, name, version).await?
+        }
+        None => {
+            vault.fetch(&environment.ns_id, [name]).await?;
+            vault.read(&environment.ns_id, name)?
+        }
     };
     let value = match &arguments.field {
         Some(field) => field_of(&secret, field)?,
@@ -130,11 +137,12 @@ impl<'a> Shown<'a> {
 
     /// The value comes last, so that one of many lines cannot be taken for what is said of it.
     fn text(&self) -> String {
-        let updated = format!("{} by {}", self.row.updated, self.row.by);
+        let known = self.row.updated.as_ref().zip(self.row.by.as_ref());
+        let updated = known.map(|(updated, by)| format!("{updated} by {by}"));
         let lines = [
             ("name", Some(self.row.name.clone())),
             ("version", Some(self.row.version.to_string())),
-            ("updated", Some(updated)),
+            ("updated", updated),
             ("expires", self.row.expires.clone()),
             ("rotate", self.row.rotate_every.as_ref().map(|every| format!("every {every}"))),
             ("label", self.row.label.clone()),
@@ -177,7 +185,8 @@ pub async fn history(name: &SecretName, context: &mut Context) -> Outcome {
         by: String,
         deleted: bool,
     }
-    let (vault, environment) = vault::place(context).await?;
+    let (mut vault, environment) = vault::place(context).await?;
+    vault.take_history(&environment.ns_id).await?;
     let people = People::of(&vault)?;
     let versions = vault.history(&environment.ns_id, name.as_str()).await?.into_iter().map(|version| Version {
         version: version.version,

@@ -17,10 +17,10 @@ pub struct SecretInfo {
     pub secret_id: SecretId,
     /// The newest version.
     pub version: u64,
-    /// When it was written, epoch milliseconds.
-    pub updated_ms: u64,
-    /// By whom.
-    pub author: IdentityId,
+    /// When it was written, epoch milliseconds. `None` where this machine started from a listing: [`crate::Vault::take_history`] tells.
+    pub updated_ms: Option<u64>,
+    /// By whom; likewise.
+    pub author: Option<IdentityId>,
     /// What the server was told.
     pub facts: Option<Facts>,
     /// The newest version is a deletion.
@@ -102,8 +102,8 @@ mod tests {
             ns_id: NsId([1; 16]),
             secret_id: SecretId([2; 16]),
             version: 1,
-            updated_ms: 0,
-            author: IdentityId([3; 16]),
+            updated_ms: Some(0),
+            author: Some(IdentityId([3; 16])),
             facts: None,
             deleted: false,
         };
