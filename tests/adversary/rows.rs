@@ -73,6 +73,7 @@ rows! {
     tv30
     tv32
     tv33
+    tv35
     tv36
     tv37
     tv38

@@ -20,7 +20,8 @@ const ADDED_BY_OTHERS: IdentityId = IdentityId([9; 16]);
 const WITH_OTHER_KEYS: IdentityId = IdentityId([10; 16]);
 
 async fn put_entry(tx: &Tx, key: Key, value: Entry) {
-    let row = entry::ActiveModel { org_id: Set(ORG.0.to_vec()), key: Set(key.as_bytes().to_vec()), value: Set(value.to_bytes()) };
+    let row =
+        entry::ActiveModel { org_id: Set(ORG.0.to_vec()), key: Set(key.as_bytes().to_vec()), value: Set(value.to_bytes()), since: Set(0) };
     let newer = OnConflict::columns([entry::Column::OrgId, entry::Column::Key]).update_column(entry::Column::Value).to_owned();
     entry::Entity::insert(row).on_conflict(newer).exec_without_returning(tx.db()).await.unwrap();
 }

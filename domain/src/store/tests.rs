@@ -65,6 +65,7 @@ async fn a_reader_sees_one_moment_and_does_not_wait_for_the_writer() {
             history: Set(vec![]),
             change: Set(1),
             created_at: Set(column(writer.now_ms())),
+            has_past: Set(true),
         };
         org::Entity::insert(row).exec_without_returning(writer.db()).await.unwrap();
         assert!(org::Entity::find().one(reader.db()).await.unwrap().is_none());
