@@ -125,12 +125,6 @@ pub const UNTRIED: &[Untried] = &[
     },
     Untried { id: "TV34", title: "Forges a health report", result: TO_COME, why: "health reports" },
     Untried {
-        id: "TV35",
-        title: "Serves a forged snapshot of the state",
-        result: TO_COME,
-        why: "cold starts from a checkpoint's snapshot",
-    },
-    Untried {
         id: "TV47",
         title: "Records the traffic of linking a device, for a later quantum computer",
         result: TO_COME,

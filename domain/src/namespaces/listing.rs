@@ -118,15 +118,12 @@ pub async fn read_listing(permit: &Permit<'_, ReadListing>) -> Result<ListingPag
         Some((_, first)) => first,
         None => 0,
     };
-    let what = if asked.values { "everything" } else { "all names" };
-    let event = Event {
-        org: asked.org,
-        at_ms: tx.now_ms(),
-        actor: permit.caller().actor(),
-        action: "namespace.read",
-        subject: asked.ns.to_string(),
-        detail: format!("{what} at manifest link {mseq}, from leaf {first} on"),
+    // Values go out as if every link was read; names alone are no secret that somebody has to rotate.
+    let (action, detail) = match asked.values {
+        true => ("namespace.read", format!("manifest links 1 to {mseq}")),
+        false => ("namespace.listed", format!("at manifest link {mseq}, from leaf {first} on")),
     };
+    let event = Event { org: asked.org, at_ms: tx.now_ms(), actor: permit.caller().actor(), action, subject: asked.ns.to_string(), detail };
     let newest = if asked.after.is_none() && mseq > 0 { Some(newest(tx, asked, mseq).await?) } else { None };
     let mut page = ListingPage { newest, leaves: vec![], next: None, event };
     leaves(tx, asked, mseq, first, &mut page).await?;
