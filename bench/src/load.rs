@@ -212,7 +212,7 @@ impl Round {
     }
 }
 
-async fn connect(origin: &str) -> Result<Channel> {
+pub async fn connect(origin: &str) -> Result<Channel> {
     Ok(Channel::from_shared(origin.to_owned())?.tcp_nodelay(true).connect().await?)
 }
 
@@ -227,13 +227,13 @@ fn complete(answer: &v1::ReadChangesResponse) -> Result<()> {
     Ok(())
 }
 
-async fn log_in(channel: &Channel, agent: &Agent) -> Result<AsciiMetadataValue> {
+pub async fn log_in(channel: &Channel, agent: &Agent) -> Result<AsciiMetadataValue> {
     let request = with_version(v1::LogInRequest { assertion: agent.assertion()? });
     let answer = AccountServiceClient::new(channel.clone()).log_in(request).await?.into_inner();
     Ok(format!("Bearer {}", answer.access_token).parse()?)
 }
 
-fn as_caller<T>(message: T, token: &AsciiMetadataValue) -> Request<T> {
+pub fn as_caller<T>(message: T, token: &AsciiMetadataValue) -> Request<T> {
     let mut request = with_version(message);
     request.metadata_mut().insert("authorization", token.clone());
     request

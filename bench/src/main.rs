@@ -9,6 +9,7 @@
 
 mod builds;
 mod client;
+mod cold;
 mod load;
 mod machine;
 mod manifest;
@@ -18,6 +19,7 @@ mod runner;
 mod scene;
 
 use anyhow::{Result, bail};
+use client::ReaderAdded;
 use load::{Kind, Round};
 use program::{Programs, Server};
 use report::{Report, Row};
@@ -34,19 +36,38 @@ const STARTS: usize = 5;
 /// How long a server rests before its memory is looked at again.
 const REST: Duration = Duration::from_secs(10);
 
-const USAGE: &str = "usage: keyvawlt-bench [--builds]
+const USAGE: &str = "usage: keyvawlt-bench [--builds | --cold]
 
-Measures and writes bench/RESULTS.md. With --builds, clean builds are timed too, in a temporary folder: that takes many minutes.";
+Measures and writes bench/RESULTS.md. With --builds, clean builds are timed too, in a temporary folder: that takes many minutes.
+With --cold only a start without history is measured, and shown instead of written.";
 
 fn main() -> Result<()> {
-    let builds = match std::env::args().skip(1).collect::<Vec<_>>().as_slice() {
-        [] => false,
-        [flag] if flag == "--builds" => true,
+    let (builds, only_cold) = match std::env::args().skip(1).collect::<Vec<_>>().as_slice() {
+        [] => (false, false),
+        [flag] if flag == "--builds" => (true, false),
+        [flag] if flag == "--cold" => (false, true),
         _ => bail!(USAGE),
     };
     // For the client's connections; a second installation would only say so.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    tokio::runtime::Runtime::new()?.block_on(measure(builds))
+    let runtime = tokio::runtime::Runtime::new()?;
+    if only_cold { runtime.block_on(measure_cold()) } else { runtime.block_on(measure(builds)) }
+}
+
+async fn measure_cold() -> Result<()> {
+    let programs = Programs::build()?;
+    let folder = tempfile::tempdir()?;
+    let server = Server::start(&programs, &folder.path().join("data"))?;
+    let mut person = Person::sign_up(&server.origin, folder.path().join("person")).await?;
+    for ReaderAdded { secrets, took } in client::add_readers(&mut person).await? {
+        println!("add a reader to an environment of {secrets} secrets: {took:?}");
+    }
+    let cold = cold::measure(&mut person, folder.path()).await?;
+    println!(
+        "{} links, {} secrets: list {:?}, {} bytes; full read {:?}, {} bytes",
+        cold.links, cold.secrets, cold.list, cold.list_bytes, cold.read, cold.read_bytes
+    );
+    Ok(())
 }
 
 async fn measure(builds: bool) -> Result<()> {
@@ -91,6 +112,7 @@ async fn measure(builds: bool) -> Result<()> {
     report.chain = Some(client::verify_chain()?);
     report.opened = Some(client::open_secrets(&mut person).await?);
     report.readers = client::add_readers(&mut person).await?;
+    report.cold = Some(cold::measure(&mut person, folder.path()).await?);
     report.run = runner::measure(&programs, &agent, folder.path()).map_err(|error| println!("not measured: {error}")).ok();
     drop(server);
 

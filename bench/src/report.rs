@@ -2,6 +2,7 @@
 
 use crate::builds::Builds;
 use crate::client::{ChainVerified, OPENED, Opened, ReaderAdded, median};
+use crate::cold::ColdStart;
 use crate::load::{Kind, Round};
 use crate::machine::{Machine, load};
 use crate::program::workspace;
@@ -28,6 +29,7 @@ pub struct Report {
     pub chain: Option<ChainVerified>,
     pub opened: Option<Opened>,
     pub readers: Vec<ReaderAdded>,
+    pub cold: Option<ColdStart>,
     pub run: Option<Run>,
     pub builds: Option<Builds>,
 }
@@ -53,6 +55,7 @@ impl Report {
             chain: None,
             opened: None,
             readers: vec![],
+            cold: None,
             run: None,
             builds: None,
         })
@@ -113,6 +116,14 @@ impl Report {
         }
         if let Some(opened) = &self.opened {
             aim(page, &format!("open {OPENED} secrets"), "< 100 ms", &ms(opened.values), opened.values < Duration::from_millis(100))?;
+        }
+        if let Some(cold) = &self.cold {
+            let what = format!("without history, {} links, {} secrets: list", cold.links, cold.secrets);
+            let measured = format!("{}, {:.1} MB", ms(cold.list), megabytes(cold.list_bytes as u64));
+            let met = cold.list < Duration::from_secs(1) && megabytes(cold.list_bytes as u64) < 4.0;
+            aim(page, &what, "< 1 s, < 4 MB", &measured, met)?;
+            let measured = format!("{}, {:.1} MB", ms(cold.read), megabytes(cold.read_bytes as u64));
+            aim(page, "the same, with every value opened", "< 9 MB", &measured, megabytes(cold.read_bytes as u64) < 9.0)?;
         }
         if let Some(run) = &self.run {
             let more = run.later.saturating_sub(run.bare);

@@ -91,6 +91,8 @@ impl Vault {
         if prefix.is_empty() {
             return Err(Error::invalid("path", "an environment is a namespace already; name a folder or a secret of it"));
         }
+        // A moved secret takes its value and its past along.
+        self.take_history(environment).await?;
         self.change(|change| guard_some(change, environment, prefix)).await
     }
 
@@ -110,6 +112,7 @@ impl Vault {
 
     /// One batch of an unguarding.
     pub async fn unguard_batch(&mut self, environment: &NsId, folder: &Folder) -> Result<Step> {
+        self.take_history(environment).await?;
         self.change(|change| unguard_some(change, environment, folder)).await
     }
 

@@ -7,7 +7,7 @@
 use crate::error::{Error, Result};
 use crate::session::Session;
 use crate::space::{Objects, Space, unverified};
-use crate::sync::News;
+use crate::sync::{News, check_contains};
 use crate::vault::Vault;
 use crate::wire::rpc;
 use bytes::Bytes;
@@ -52,6 +52,8 @@ impl Vault {
             let Some(replica) = start else { return Ok(None) };
             let mut news = News::after(replica, self.spaces.clone(), self.wraps.clone(), self.pins.clone());
             news.named = extend(&self.session, &mut news.replica).await?;
+            // Whoever joins by a code has verified the chain as the invite's bearer.
+            check_contains(&news.replica, &self.replica).map_err(unverified)?;
             let mut listed = Vec::new();
             for ns_id in self.wanted(&news.replica, &news.spaces).into_keys() {
                 listed.extend(self.list_namespace(&news, &ns_id).await?);
@@ -66,6 +68,7 @@ impl Vault {
     }
 
     fn take_listed(&self, mut news: News, listed: Vec<Listed>) -> Result<News> {
+        news.changed = true;
         for Listed { space, newest, anchor, known } in listed {
             if !known {
                 judge(&news.replica, &space, &newest, anchor, self.now_ms()).map_err(unverified)?;

@@ -42,7 +42,7 @@ pub(crate) struct News {
     parts: Vec<Head>,
     /// Namespaces asked for to the end since the last news: what spans namespaces is judged on one moment of all.
     settled: BTreeSet<NsId>,
-    changed: bool,
+    pub(crate) changed: bool,
     /// The statement that ended it.
     met: Option<Met>,
 }
