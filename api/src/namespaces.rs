@@ -57,7 +57,7 @@ impl NamespaceService for Api {
                 let permit = self.permit(&tx, caller, asked).await?;
                 let page = namespaces::read_listing(&permit).await?;
                 tx.commit().await?;
-                self.record(vec![page.event.clone()]).await?;
+                self.parts.audit.record(vec![page.event.clone()]).await?;
                 Ok(listing(page))
             }),
         )
