@@ -1,9 +1,9 @@
 //! Clients without history: they start at a checkpoint, list what they read, and are then clients like all others.
 
 use crate::world::{World, on_each_store};
-use keyvawlt_client::ledger::NsId;
 use keyvawlt_client::ledger::chain::permission;
 use keyvawlt_client::ledger::limits::CHECKPOINT_INTERVAL;
+use keyvawlt_client::ledger::{Code, NsId};
 use keyvawlt_client::{Client, Clock, Error, NewMachine, Options, SecretWrite, Vault};
 use std::sync::Arc;
 
@@ -49,6 +49,7 @@ async fn a_machine_starts_at_the_checkpoint_of_its_token(world: World) {
     let (_ada, mut vault, production) = founded(&world).await;
     let write = |name: &str, value: &str| SecretWrite::new(name, value);
     vault.write(&production, &[write("a", "1"), write("b", "1")]).await.unwrap();
+    let early = vault.position(&[production]);
     vault.write(&production, &[write("a", "2")]).await.unwrap();
     vault.delete(&production, &["b".to_owned()]).await.unwrap();
     pass_links(&mut vault).await;
@@ -73,6 +74,13 @@ async fn a_machine_starts_at_the_checkpoint_of_its_token(world: World) {
     let info = |vault: &Vault| vault.list(&production).unwrap().into_iter().find(|info| info.name == "a").unwrap();
     assert_eq!((info(&agent).author, info(&agent).updated_ms), (None, None));
     assert!(matches!(agent.history(&production, "a").await, Err(Error::Invalid { .. })));
+
+    // A lock from long before is held against what the listing is known to continue.
+    agent.check_position(&early).await.unwrap();
+    let mut other = early.clone();
+    other.heads[0].mhash.0[0] ^= 1;
+    let Err(Error::Verification(refused)) = agent.check_position(&other).await else { panic!("another history is not noticed") };
+    assert_eq!(refused.code, Code::Fork);
 
     // From then on it is a client like all others: news, writes, and what it remembers.
     vault.write(&production, &[write("a", "3")]).await.unwrap();

@@ -59,7 +59,11 @@ impl Vault {
                 return Err(unverified(Fault::new(Code::Rollback, why)));
             }
         }
-        position.heads.iter().try_for_each(|head| self.spaces.check_head(head))
+        for head in &position.heads {
+            // Where this client started from a listing, the lock may name a head from before it.
+            if self.spaces.forgot(head)? { self.prove_head(head).await? } else { self.spaces.check_head(head)? }
+        }
+        Ok(())
     }
 
     /// When the newest statement was signed that tells how an environment stands: on the organization's chain, or in it.

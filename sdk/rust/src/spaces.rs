@@ -155,6 +155,11 @@ impl Spaces {
         Ok(held.space.get_mut().map(Arc::make_mut))
     }
 
+    /// Whether a head lies before the listing that its namespace is held from, and is not known here.
+    pub(crate) fn forgot(&self, head: &Head) -> Result<bool> {
+        Ok(self.is_shallow(&head.ns_id) && self.get(&head.ns_id)?.is_some_and(|space| space.forgot(head.mseq)))
+    }
+
     /// The manifest of a namespace, if it is held, contains a head that something verified names. Most heads are the newest: no file is read for them.
     pub(crate) fn check_head(&self, head: &Head) -> Result<()> {
         match self.tip(&head.ns_id) {

@@ -41,6 +41,14 @@ struct Listed {
     known: bool,
 }
 
+/// A listing that holds, with what it came with.
+struct Shown {
+    listing: Listing,
+    newest: Signed,
+    before: Frontier,
+    secrets: Vec<(Leaf, Objects)>,
+}
+
 impl Vault {
     /// What a client without history takes up first. `None` where there is history, or nothing to start from.
     pub(crate) async fn start_cold(&mut self) -> Result<Option<News>> {
@@ -91,27 +99,45 @@ impl Vault {
         }
         // Names of people and environments are values: nothing reads well without them.
         let values = ns.class == class::DIRECTORY || !self.client().values_when_used();
-        let Some((first, secrets)) = self.read_listing(ns_id, heads.keys().copied().collect(), values).await? else {
-            return match heads.keys().max() {
+        let highest = heads.keys().max().copied();
+        let heads: Vec<Head> = heads.into_values().collect();
+        let Some(Shown { listing, newest, before, secrets }) = self.check_listing(ns_id, &heads, values).await? else {
+            return match highest {
                 Some(1..) => Err(unverified(Fault::new(Code::Rollback, "the server hides a manifest that was vouched for"))),
                 _ => Ok(None),
             };
         };
-        let secrets = secrets.into_iter().zip(0..).map(|(secret, index)| leaf(secret, index, values)).collect::<Result<Vec<_>, _>>();
-        let (org_id, newest, secrets) = (self.org_id, signed(first.newest.as_ref())?, secrets.map_err(unverified)?);
-        let before = Frontier::from_bytes(&first.before).map_err(unverified)?;
-        let leaves: Vec<Leaf> = secrets.iter().map(|(leaf, _)| leaf.clone()).collect();
-        let listing = Listing::check((&org_id, ns_id), &newest, &before, &leaves).map_err(unverified)?;
-        let proofs: BTreeMap<u64, &v1::HeadProof> = first.proofs.iter().map(|proof| (proof.mseq, proof)).collect();
-        let heads: Vec<Head> = heads.into_values().collect();
-        for head in &heads {
-            let path = proofs.get(&head.mseq).map_or(Ok(vec![]), |proof| hashes(&proof.path)).map_err(unverified)?;
-            listing.check_head(head, &path).map_err(unverified)?;
-        }
         let anchor = listing.link().anchor.seq;
         let space = Space::listed(listing, Continued { before, signed: newest.clone() }, secrets, &heads);
         let known = self.pins.get(ns_id).is_some_and(|pin| (pin.mseq, pin.mhash) == (space.tip.mseq, space.tip.mhash));
         Ok(Some(Listed { space, newest, anchor, known }))
+    }
+
+    /// A head from before the listing that its namespace is held from lies in the history of what is held.
+    pub(crate) async fn prove_head(&self, head: &Head) -> Result<()> {
+        let moved = || Error::Conflict { why: "somebody wrote meanwhile".to_owned() };
+        let shown = self.check_listing(&head.ns_id, std::slice::from_ref(head), false).await?.ok_or_else(moved)?;
+        let (tip, _) = shown.listing.into_parts();
+        // The link that was verified here, and no other, says what lies behind it.
+        let held = self.spaces.tip(&head.ns_id).is_some_and(|held| (held.mseq, held.mhash) == (tip.mseq, tip.mhash));
+        if held { Ok(()) } else { Err(moved()) }
+    }
+
+    /// Reads a namespace from nothing, and holds leaves and proofs against its newest link. `None` where nothing was written yet.
+    async fn check_listing(&self, ns_id: &NsId, heads: &[Head], values: bool) -> Result<Option<Shown>> {
+        let positions = heads.iter().map(|head| head.mseq).collect();
+        let Some((first, secrets)) = self.read_listing(ns_id, positions, values).await? else { return Ok(None) };
+        let secrets = secrets.into_iter().zip(0..).map(|(secret, index)| leaf(secret, index, values)).collect::<Result<Vec<_>, _>>();
+        let (newest, secrets) = (signed(first.newest.as_ref())?, secrets.map_err(unverified)?);
+        let before = Frontier::from_bytes(&first.before).map_err(unverified)?;
+        let leaves: Vec<Leaf> = secrets.iter().map(|(leaf, _)| leaf.clone()).collect();
+        let listing = Listing::check((&self.org_id, ns_id), &newest, &before, &leaves).map_err(unverified)?;
+        let proofs: BTreeMap<u64, &v1::HeadProof> = first.proofs.iter().map(|proof| (proof.mseq, proof)).collect();
+        for head in heads {
+            let path = proofs.get(&head.mseq).map_or(Ok(vec![]), |proof| hashes(&proof.path)).map_err(unverified)?;
+            listing.check_head(head, &path).map_err(unverified)?;
+        }
+        Ok(Some(Shown { listing, newest, before, secrets }))
     }
 
     /// All pages of a listing, of one moment; the first of them apart. `None` where nothing was written yet.
