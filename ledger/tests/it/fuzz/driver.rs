@@ -84,10 +84,14 @@ struct Run {
 
 impl Run {
     fn tries(&mut self, target: &Target, input: Vec<u8>) {
-        let begun = Instant::now();
-        let outcome = (target.run)(&input);
-        let took = begun.elapsed();
-        assert!(took < MAX_TIME, "{} takes {took:?} for {}", target.name, hex::encode(&input));
+        let timed = || {
+            let begun = Instant::now();
+            ((target.run)(&input), begun.elapsed())
+        };
+        let (outcome, took) = timed();
+        // A busy machine may have stopped it once; an input that is slow is slow each time.
+        let slow = took >= MAX_TIME && (0..3).all(|_| timed().1 >= MAX_TIME);
+        assert!(!slow, "{} takes {took:?} for {}", target.name, hex::encode(&input));
         (self.slowest, self.count) = (self.slowest.max(took), self.count + 1);
         let known = self.outcomes.get(&outcome);
         if input.len() <= MAX_INPUT && known.is_none_or(|known| input.len() < known.len()) {
