@@ -1,6 +1,7 @@
 //! The command line as people and programs use it: the real binary against the real server, in the machine's own time.
 
 mod bad_input;
+mod drafts;
 mod guard;
 mod keys;
 mod lists;

@@ -43,6 +43,9 @@ pub enum Secrets {
         #[arg(required = true)]
         names: Vec<SecretName>,
     },
+    /// Values that are staged with `set --draft`
+    #[command(subcommand)]
+    Draft(Draft),
     /// List the versions of one secret
     History {
         /// Its name
@@ -55,6 +58,23 @@ pub enum Secrets {
         /// The version to bring back
         #[arg(long, value_name = "VERSION", value_parser = clap::value_parser!(u64).range(1..))]
         to: u64,
+    },
+}
+
+/// `keyvawlt secrets draft`
+#[derive(Debug, Subcommand)]
+pub enum Draft {
+    /// List what is staged; no values
+    List,
+    /// Make a staged value the secret's next version
+    Commit {
+        /// The secret's name
+        name: SecretName,
+    },
+    /// Delete a staged value
+    Discard {
+        /// The secret's name
+        name: SecretName,
     },
 }
 
@@ -104,6 +124,9 @@ pub struct Set {
     /// Read the value from a file, byte for byte
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: Option<PathBuf>,
+    /// Stage the value instead: keyvawlt secrets draft commit makes it the next version
+    #[arg(long, conflicts_with = "if_version")]
+    pub draft: bool,
     /// A note, encrypted with the value
     #[arg(long, value_name = "TEXT")]
     pub note: Option<String>,

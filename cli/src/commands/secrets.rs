@@ -17,6 +17,7 @@ pub async fn secrets(command: Secrets, context: &mut Context) -> Outcome {
     match command {
         Secrets::List(arguments) => look::list(&arguments, context).await,
         Secrets::Get(arguments) => look::get(&arguments, context).await,
+        Secrets::Draft(command) => change::draft(&command, context).await,
         Secrets::History { name } => look::history(&name, context).await,
         Secrets::Set(arguments) => change::set(&arguments, context).await,
         Secrets::Edit { name } => change::edit(&name, context).await,

@@ -195,6 +195,11 @@ fn guard_some(change: &mut Change, environment: &NsId, prefix: &str) -> Result<S
     let above = parts.iter().filter(|part| is_below(prefix, &part.prefix)).max_by_key(|part| part.prefix.len());
     let above = above.ok_or_else(|| Error::Refused(Fault::new(Code::Authority, format!("{prefix} lies outside of what you see here"))))?;
     let there = parts.iter().find(|part| part.prefix == prefix);
+    if let Some(draft) =
+        vault.drafts_of(environment)?.iter().find(|draft| draft.space.tip.ns_id == above.ns_id && fits(prefix, &draft.name))
+    {
+        return Err(Error::invalid("path", format!("a value is staged for {}: commit or discard the draft first", draft.name)));
+    }
     let waiting = vault.live_under(above, prefix)?;
     if there.is_none() && !prefix.ends_with('/') && waiting.is_empty() {
         return Err(Error::not_found("secret", prefix));
@@ -238,6 +243,9 @@ fn unguard_some(change: &mut Change, environment: &NsId, folder: &Folder) -> Res
     let parts = vault.parts(environment, &mut Vec::new())?;
     let part = |ns_id: &NsId| parts.iter().find(|part| part.ns_id == *ns_id).ok_or(Error::Forbidden);
     let (above, below) = (part(&parent)?, part(&child)?);
+    if let Some(draft) = vault.drafts_of(environment)?.iter().find(|draft| draft.space.tip.ns_id == child) {
+        return Err(Error::invalid("path", format!("a value is staged for {}: commit or discard the draft first", draft.name)));
+    }
     let live = vault.live_under(below, prefix)?;
     let there = vault.live_under(above, prefix)?;
     let is_copy = |copy: &Found, of: &Found| {

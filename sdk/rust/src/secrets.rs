@@ -146,10 +146,30 @@ impl Vault {
 /// Where deleted secrets that are written anew were copied from.
 pub(crate) type Pasts = BTreeMap<SecretId, Option<CopiedFrom>>;
 
+/// Leaves to write, with their objects, by namespace.
+pub(crate) type ByHome = BTreeMap<NsId, (Vec<Leaf>, Vec<NewObject>)>;
+
+/// What the new version of a secret says of another.
+#[derive(Default)]
+pub(crate) struct Extra {
+    pub(crate) from: Option<CopiedFrom>,
+    pub(crate) draft_of: Option<SecretId>,
+}
+
 pub(crate) fn write_some(change: &mut Change, environment: &NsId, writes: &[SecretWrite], pasts: &Pasts) -> Result<Vec<u64>> {
+    write_with(change, environment, writes, pasts, ByHome::new())
+}
+
+/// The same in the links that also write `by_home`, which has no new secrets.
+pub(crate) fn write_with(
+    change: &mut Change,
+    environment: &NsId,
+    writes: &[SecretWrite],
+    pasts: &Pasts,
+    mut by_home: ByHome,
+) -> Result<Vec<u64>> {
     let vault = change.vault();
     let index = vault.index(environment)?;
-    let mut by_home: BTreeMap<NsId, (Vec<Leaf>, Vec<NewObject>)> = BTreeMap::new();
     let mut versions = Vec::with_capacity(writes.len());
     let mut homes = BTreeSet::new();
     for write in writes {
@@ -174,7 +194,7 @@ pub(crate) fn write_some(change: &mut Change, environment: &NsId, writes: &[Secr
             return Err(Error::Conflict { why: format!("{} is at version {version}", write.name) });
         }
         let added = by_home.get(&home).map_or(0, |(leaves, _)| leaves.iter().filter(|leaf| leaf.version == 1).count() as u64);
-        let (leaf, objects) = seal_write(change, &home, &prefix, write, before, from.clone(), added)?;
+        let (leaf, objects) = seal_write(change, &home, &prefix, write, before, Extra { from: from.clone(), draft_of: None }, added)?;
         versions.push(number(from.as_ref(), leaf.version));
         let entry = by_home.entry(home).or_default();
         entry.0.push(leaf);
@@ -196,13 +216,13 @@ fn past(vault: &Vault, found: &Found, pasts: &Pasts) -> Result<Option<CopiedFrom
 }
 
 /// Seals one value as the next version of its secret.
-fn seal_write(
+pub(crate) fn seal_write(
     change: &mut Change,
     home: &NsId,
     prefix: &str,
     write: &SecretWrite,
     before: Option<&Found>,
-    from: Option<CopiedFrom>,
+    extra: Extra,
     added: u64,
 ) -> Result<(Leaf, Vec<NewObject>)> {
     let org_id = change.vault().org_id;
@@ -218,7 +238,7 @@ fn seal_write(
     let mut payload = Payload::new(relative, write.value.to_vec());
     payload.note = write.note.clone().or_else(|| old.as_ref().map(|old| old.note.clone())).unwrap_or_default();
     payload.tags = write.tags.clone().or_else(|| old.as_ref().map(|old| old.tags.clone())).unwrap_or_default();
-    payload.from = from;
+    (payload.from, payload.draft_of) = (extra.from, extra.draft_of);
     let sealed = seal_version(&key, &org_id, home, &secret_id, version, epoch, &payload, &mut rng())
         .map_err(|fault| Error::invalid("value", fault.why))?;
     let facts = facts_object(write.facts.as_ref(), old.as_ref().and_then(|old| old.info.facts.as_ref()))?;

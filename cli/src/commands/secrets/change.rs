@@ -5,7 +5,7 @@
 use keyvawlt_client::{Clock, Error, FactsInput, SecretWrite};
 use serde::Serialize;
 
-use crate::args::secrets::{Facts, Set, ValueSource};
+use crate::args::secrets::{Draft, Facts, Set, ValueSource};
 use crate::commands::Context;
 use crate::duration::{display_length, display_ms};
 use crate::edit::{self, Edited};
@@ -21,6 +21,47 @@ use crate::vault::{self, Caller};
 struct Written {
     name: String,
     version: u64,
+}
+
+/// What was staged, for programs.
+#[derive(Serialize)]
+struct Staged {
+    name: String,
+}
+
+/// `keyvawlt secrets draft`
+pub async fn draft(command: &Draft, context: &mut Context) -> Outcome {
+    match command {
+        Draft::List => list_drafts(context).await,
+        Draft::Commit { name } => {
+            let (mut vault, environment) = vault::place(context).await?;
+            let version = vault.commit_draft(&environment.ns_id, name.as_str()).await?;
+            let written = Written { name: name.to_string(), version };
+            context.output.result(&written, || format!("{name} is at version {version}"))
+        }
+        Draft::Discard { name } => {
+            let (mut vault, environment) = vault::place(context).await?;
+            vault.discard_draft(&environment.ns_id, name.as_str()).await?;
+            context.output.result(&Staged { name: name.to_string() }, || format!("the draft of {name} is deleted"))
+        }
+    }
+}
+
+async fn list_drafts(context: &mut Context) -> Outcome {
+    #[derive(Serialize)]
+    struct Row {
+        name: String,
+        updated: String,
+        /// Somebody who could read it may have lost access since.
+        outdated: bool,
+    }
+    let (vault, environment) = vault::place(context).await?;
+    let drafts = vault.drafts(&environment.ns_id)?.into_iter();
+    let rows: Vec<Row> =
+        drafts.map(|draft| Row { name: draft.name, updated: display_ms(draft.updated_ms), outdated: draft.outdated }).collect();
+    let state = |row: &Row| if row.outdated { "to be staged anew" } else { "" };
+    let cells: Vec<_> = rows.iter().map(|row| vec![row.name.clone(), row.updated.clone(), state(row).to_owned()]).collect();
+    context.output.table(&rows, &["name", "staged", ""], &cells, "nothing is staged")
 }
 
 /// `keyvawlt secrets set`
@@ -49,6 +90,12 @@ pub async fn set(arguments: &Set, context: &mut Context) -> Outcome {
         if_version: arguments.if_version,
     };
     let (mut vault, environment) = vault::place(context).await?;
+    if arguments.draft {
+        vault.stage(&environment.ns_id, &write).await?;
+        context.output.result(&Staged { name: name.to_string() }, || format!("a value for {name} is staged"))?;
+        context.output.note(&format!("keyvawlt secrets draft commit {name} makes it the next version"));
+        return Ok(());
+    }
     let version = vault.write(&environment.ns_id, &[write]).await?.first().copied().unwrap_or_default();
     let written = Written { name: name.to_string(), version };
     context.output.result(&written, || format!("{name} is at version {version}"))?;
