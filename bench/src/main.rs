@@ -17,6 +17,7 @@ mod program;
 mod report;
 mod runner;
 mod scene;
+mod team;
 
 use anyhow::{Result, bail};
 use client::ReaderAdded;
@@ -36,22 +37,33 @@ const STARTS: usize = 5;
 /// How long a server rests before its memory is looked at again.
 const REST: Duration = Duration::from_secs(10);
 
-const USAGE: &str = "usage: keyvawlt-bench [--builds | --cold]
+const USAGE: &str = "usage: keyvawlt-bench [--builds | --cold | --team]
 
 Measures and writes bench/RESULTS.md. With --builds, clean builds are timed too, in a temporary folder: that takes many minutes.
-With --cold only a start without history is measured, and shown instead of written.";
+With --cold only a start without history is measured, with --team only what a large team costs; both are shown instead of written.";
 
 fn main() -> Result<()> {
-    let (builds, only_cold) = match std::env::args().skip(1).collect::<Vec<_>>().as_slice() {
-        [] => (false, false),
-        [flag] if flag == "--builds" => (true, false),
-        [flag] if flag == "--cold" => (false, true),
-        _ => bail!(USAGE),
-    };
     // For the client's connections; a second installation would only say so.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Runtime::new()?;
-    if only_cold { runtime.block_on(measure_cold()) } else { runtime.block_on(measure(builds)) }
+    match std::env::args().skip(1).collect::<Vec<_>>().as_slice() {
+        [] => runtime.block_on(measure(false)),
+        [flag] if flag == "--builds" => runtime.block_on(measure(true)),
+        [flag] if flag == "--cold" => runtime.block_on(measure_cold()),
+        [flag] if flag == "--team" => runtime.block_on(measure_team()),
+        // This program once more, as a client whose memory is looked at.
+        [flag, token, state] if flag == team::HOLD => runtime.block_on(team::hold(token, state)),
+        _ => bail!(USAGE),
+    }
+}
+
+async fn measure_team() -> Result<()> {
+    let programs = Programs::build()?;
+    let folder = tempfile::tempdir()?;
+    let server = Server::start(&programs, &folder.path().join("data"))?;
+    let mut person = Person::sign_up(&server.origin, folder.path().join("person")).await?;
+    println!("{}", team::measure(&mut person, folder.path()).await?.page()?);
+    Ok(())
 }
 
 async fn measure_cold() -> Result<()> {
@@ -114,6 +126,8 @@ async fn measure(builds: bool) -> Result<()> {
     report.readers = client::add_readers(&mut person).await?;
     report.cold = Some(cold::measure(&mut person, folder.path()).await?);
     report.run = runner::measure(&programs, &agent, folder.path()).map_err(|error| println!("not measured: {error}")).ok();
+    println!("a large team");
+    report.team = Some(team::measure(&mut person, folder.path()).await?);
     drop(server);
 
     if builds {

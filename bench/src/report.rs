@@ -7,6 +7,7 @@ use crate::load::{Kind, Round};
 use crate::machine::{Machine, load};
 use crate::program::workspace;
 use crate::runner::Run;
+use crate::team::Team;
 use anyhow::Result;
 use keyvawlt_client::Clock;
 use std::fmt::Write as _;
@@ -31,6 +32,7 @@ pub struct Report {
     pub readers: Vec<ReaderAdded>,
     pub cold: Option<ColdStart>,
     pub run: Option<Run>,
+    pub team: Option<Team>,
     pub builds: Option<Builds>,
 }
 
@@ -57,6 +59,7 @@ impl Report {
             readers: vec![],
             cold: None,
             run: None,
+            team: None,
             builds: None,
         })
     }
@@ -68,6 +71,7 @@ impl Report {
         self.targets(&mut page)?;
         self.calls(&mut page)?;
         self.client(&mut page)?;
+        page.push_str(&self.team.as_ref().map(Team::page).transpose()?.unwrap_or_default());
         self.builds(&mut page)?;
         Ok(std::fs::write(workspace().join("bench").join("RESULTS.md"), page)?)
     }
@@ -181,6 +185,8 @@ impl Report {
         writeln!(page, "## Client\n\n| | |\n|---|--:|")?;
         if let Some(ChainVerified { links, bytes, took, cpu }) = &self.chain {
             writeln!(page, "| verify a chain of {links} links, {:.1} MB | {} (CPU {}) |", megabytes(*bytes as u64), ms(*took), ms(*cpu))?;
+            let rate = *links as f64 / cpu.as_secs_f64();
+            writeln!(page, "| the same in links per second of CPU, each signature by itself | {rate:.0} |")?;
         }
         if let Some(Opened { with_files, values }) = &self.opened {
             writeln!(page, "| open {OPENED} secrets | {} |", ms(*values))?;
@@ -236,7 +242,8 @@ fn aim(page: &mut String, what: &str, target: &str, measured: &str, met: bool) -
     Ok(writeln!(page, "| {what} | {target} | {measured} | {} |", if met { "met" } else { "**missed**" })?)
 }
 
-fn ms(took: Duration) -> String {
+/// A length of time.
+pub fn ms(took: Duration) -> String {
     let ms = took.as_secs_f64() * 1000.0;
     if ms < 10.0 { format!("{ms:.2} ms") } else { format!("{ms:.0} ms") }
 }
@@ -245,6 +252,7 @@ fn us(took: Duration) -> String {
     format!("{:.0} µs", took.as_secs_f64() * 1_000_000.0)
 }
 
-fn megabytes(bytes: u64) -> f64 {
+/// Bytes as megabytes.
+pub fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / MEGABYTE
 }

@@ -144,10 +144,8 @@ pub async fn update_account(tx: &Tx, id: &AccountId, changes: Changes, origins: 
     if is_repeat(&row, &changes) {
         return Ok(());
     }
-    if !changes.slots.is_empty() {
-        if changes.blob.is_none() {
-            return Err(Error::invalid("slots", "other ways in come with a blob under their key"));
-        }
+    if !changes.slots.is_empty() && changes.blob.is_none() {
+        return Err(Error::invalid("slots", "other ways in come with a blob under their key"));
     }
     let (old_key, identity) = (row.key_id.clone(), row.identity_id.clone());
     let mut row = row.into_active_model();

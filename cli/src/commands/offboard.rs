@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::Context;
 use super::member::{cannot_go, quoted};
 use super::worklog::Loss;
-use crate::args::structure::Offboard;
+use crate::args::leaving::Offboard;
 use crate::duration::display_ms;
 use crate::failure::{Failure, Outcome};
 use crate::output::section;
@@ -60,7 +60,7 @@ pub async fn offboard(arguments: Offboard, context: &mut Context) -> Outcome {
     let (going, staying) = if arguments.with_machines { (machines, vec![]) } else { (vec![], machines) };
     let leaving: Vec<IdentityId> = std::iter::once(&member).chain(going.iter().copied()).map(|leaver| leaver.id).collect();
     let removal = if arguments.dry_run {
-        vault.rehearse_offboarding(&leaving).await
+        vault.rehearse_offboarding(&leaving).await.map(|(removal, _)| removal)
     } else {
         ask(&member, &going, &vault, arguments.yes, context)?;
         vault.offboard(&leaving).await
@@ -112,10 +112,8 @@ fn gone(member: &MemberInfo) -> Gone {
 impl Offboarded {
     fn text(&self, now: u64) -> String {
         let names: Vec<&str> = std::iter::once(&self.member).chain(&self.machines).map(|gone| gone.name.as_str()).collect();
-        let mut text = match self.dry_run {
-            true => format!("would remove {}; nothing was changed\n", names.join(", ")),
-            false => format!("removed {}\n", names.join(", ")),
-        };
+        let names = names.join(", ");
+        let mut text = if self.dry_run { format!("would remove {names}; nothing was changed\n") } else { format!("removed {names}\n") };
         if !self.loss.rekeyed.is_empty() {
             let _ = writeln!(text, "new keys: {}", self.loss.rekeyed.join(", "));
         }

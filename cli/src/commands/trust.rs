@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::Context;
 use super::member::quoted;
-use crate::args::structure::Trust;
+use crate::args::leaving::Trust;
 use crate::duration::display_ms;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::Context;
 use super::member::quoted;
-use crate::args::structure::{Assign, Resolve, Worklog};
+use crate::args::leaving::{Assign, Resolve, Worklog};
 use crate::duration::display_ms;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};

@@ -141,14 +141,14 @@ impl Vault {
         Ok(())
     }
 
-    /// Makes a change as it would be made now, and throws it away.
-    pub(crate) async fn rehearse<T>(&mut self, losses: Vec<Loss>, mut make: impl FnMut(&mut Change) -> Result<T>) -> Result<T> {
+    /// Makes a change as it would be made now, and throws it away. Also says how many bytes it would send.
+    pub(crate) async fn rehearse<T>(&mut self, losses: Vec<Loss>, mut make: impl FnMut(&mut Change) -> Result<T>) -> Result<(T, usize)> {
         loop {
             let mut change = self.begin(&losses).await?;
             let made = make(&mut change);
             let lacking = change.lacking.take();
             if lacking.is_empty() {
-                return made;
+                return Ok((made?, size(&change.finish().take_batch())));
             }
             self.fetch_bundles(&lacking).await?;
         }
@@ -522,4 +522,11 @@ fn wire_object(ns_id: NsId, object: NewObject) -> v1::SecretObject {
 /// A sealed pair `[epoch, sealed]` as a link's field.
 pub(crate) fn seal_of(object: &[u8]) -> Result<Seal> {
     Seal::from_bytes(object).map_err(Error::Refused)
+}
+
+/// Bytes of a batch's statements, wraps and objects.
+fn size(batch: &v1::Batch) -> usize {
+    let statements = batch.links.iter().chain(&batch.manifest_links).map(|link| link.payload.len() + link.signature.len());
+    let records = batch.wraps.iter().map(Bytes::len).chain(batch.objects.iter().map(|object| object.data.len()));
+    statements.chain(records).sum()
 }

@@ -67,7 +67,7 @@ impl Vault {
 
 impl Deliveries {
     fn take(&mut self, event: &v1::AuditEvent) {
-        if !event.action.ends_with(".read") {
+        if event.action.rsplit('.').next() != Some("read") {
             return;
         }
         let (ns, secret) = match event.subject.split_once('/') {

@@ -18,8 +18,8 @@ impl Vault {
         self.take_out(leaving, &earlier).await
     }
 
-    /// What [`Vault::offboard`] would do now. Nothing is sent.
-    pub async fn rehearse_offboarding(&mut self, leaving: &[IdentityId]) -> Result<Removal> {
+    /// What [`Vault::offboard`] would do now, and how many bytes its first batch has. Nothing is sent.
+    pub async fn rehearse_offboarding(&mut self, leaving: &[IdentityId]) -> Result<(Removal, usize)> {
         let earlier = self.lost_earlier(leaving).await?;
         self.rehearse(losses(leaving), |change| remove_all(change, leaving, &earlier)).await
     }

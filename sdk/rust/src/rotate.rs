@@ -108,7 +108,9 @@ impl Vault {
             let body = KeyRotate { bundle: next.signed_bundle().clone(), wraps, fences, compromised };
             change.link(&Body::KeyRotate(body), records.clone())?;
             change.sign_as(Arc::clone(next));
-            records.iter().for_each(|wrap| change.hold(wrap));
+            for wrap in &records {
+                change.hold(wrap);
+            }
             if compromised { settle_loss(change, &leaked(lost)).map(Some) } else { Ok(None) }
         })
         .await
@@ -137,6 +139,8 @@ fn wrap_own(change: &mut Change, next: &Arc<Identity>) -> Result<Vec<Wrap>> {
 
 /// What leaked keys opened: they still read, and so does whoever has them.
 fn leaked(mut lost: Vec<chain::Loss>) -> Vec<chain::Loss> {
-    lost.iter_mut().for_each(|loss| loss.reason = LossReason::KeysLeaked);
+    for loss in &mut lost {
+        loss.reason = LossReason::KeysLeaked;
+    }
     lost
 }

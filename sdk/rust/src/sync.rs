@@ -230,9 +230,8 @@ impl Vault {
         }
         self.check_roamed(&news.replica).map_err(unverified)?;
         let member = state.member(&me).ok_or(Error::Forbidden)?;
-        let identity = match self.with_keys(&member.key_id) {
-            Some(identity) => identity,
-            None => return self.identity.check_against(&member.key_id).map_err(unverified),
+        let Some(identity) = self.with_keys(&member.key_id) else {
+            return self.identity.check_against(&member.key_id).map_err(unverified);
         };
         for (wrap, index, count, path) in std::mem::take(&mut news.delivered) {
             // A wrap of an epoch that ended while pages were read is of no use, and no lie.
