@@ -119,9 +119,10 @@ pub async fn read_listing(permit: &Permit<'_, ReadListing>) -> Result<ListingPag
         None => 0,
     };
     // Values go out as if every link was read; names alone are no secret that somebody has to rotate.
-    let (action, detail) = match asked.values {
-        true => ("namespace.read", format!("manifest links 1 to {mseq}")),
-        false => ("namespace.listed", format!("at manifest link {mseq}, from leaf {first} on")),
+    let (action, detail) = if asked.values {
+        ("namespace.read", format!("manifest links 1 to {mseq}"))
+    } else {
+        ("namespace.listed", format!("at manifest link {mseq}, from leaf {first} on"))
     };
     let event = Event { org: asked.org, at_ms: tx.now_ms(), actor: permit.caller().actor(), action, subject: asked.ns.to_string(), detail };
     let newest = if asked.after.is_none() && mseq > 0 { Some(newest(tx, asked, mseq).await?) } else { None };

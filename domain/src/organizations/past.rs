@@ -23,7 +23,9 @@ pub(super) async fn links(chain: &Chain<'_>) -> Result<()> {
 /// Keeps the nodes that these hashes complete, after a history that is there.
 pub(super) async fn grow(tx: &Tx, org: &OrgId, ns: Option<&NsId>, before: Frontier, hashes: impl IntoIterator<Item = Hash>) -> Result<()> {
     let mut tree = before.to_tree();
-    hashes.into_iter().for_each(|hash| tree.push(leaf_hash(&hash.0)));
+    for hash in hashes {
+        tree.push(leaf_hash(&hash.0));
+    }
     let rows = tree.changed().map(|((level, index), hash)| history_node::ActiveModel {
         org_id: Set(org.0.to_vec()),
         ns_id: Set(ns.map_or_else(Vec::new, |ns| ns.0.to_vec())),

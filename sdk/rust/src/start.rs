@@ -127,7 +127,7 @@ impl Vault {
     async fn check_listing(&self, ns_id: &NsId, heads: &[Head], values: bool) -> Result<Option<Shown>> {
         let positions = heads.iter().map(|head| head.mseq).collect();
         let Some((first, secrets)) = self.read_listing(ns_id, positions, values).await? else { return Ok(None) };
-        let secrets = secrets.into_iter().zip(0..).map(|(secret, index)| leaf(secret, index, values)).collect::<Result<Vec<_>, _>>();
+        let secrets = secrets.iter().zip(0..).map(|(secret, index)| leaf(secret, index, values)).collect::<Result<Vec<_>, _>>();
         let (newest, secrets) = (signed(first.newest.as_ref())?, secrets.map_err(unverified)?);
         let before = Frontier::from_bytes(&first.before).map_err(unverified)?;
         let leaves: Vec<Leaf> = secrets.iter().map(|(leaf, _)| leaf.clone()).collect();
@@ -258,7 +258,7 @@ fn judge(replica: &Replica, space: &Space, newest: &Signed, anchor: u64, now_ms:
 }
 
 /// A listed leaf: the hashes that it lacks are those of what came with it.
-fn leaf(secret: v1::ListedSecret, index: u64, values: bool) -> Result<(Leaf, Objects), Fault> {
+fn leaf(secret: &v1::ListedSecret, index: u64, values: bool) -> Result<(Leaf, Objects), Fault> {
     let flags = u8::try_from(secret.flags).map_err(|_| Fault::new(Code::Canon, "a leaf has unknown flags"))?;
     let mut objects = Objects { name: secret.name.to_vec(), facts: secret.facts.to_vec(), ..Objects::default() };
     let (payload_hash, dek_hash) = match (flags & DELETED != 0, values) {
