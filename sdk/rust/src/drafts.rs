@@ -17,10 +17,10 @@ use keyvawlt_ledger::{Code, Fault, IdentityId, NsId, facts};
 pub struct DraftInfo {
     /// The name of the secret that it stages.
     pub name: String,
-    /// When it was staged, epoch milliseconds.
-    pub updated_ms: u64,
-    /// By whom.
-    pub author: IdentityId,
+    /// When it was staged, epoch milliseconds; not known to a client that only listed the environment.
+    pub updated_ms: Option<u64>,
+    /// By whom, as far as that is known.
+    pub author: Option<IdentityId>,
     /// Somebody who could read it may have lost access since: it is staged anew, not committed.
     pub outdated: bool,
 }
@@ -31,9 +31,13 @@ impl Vault {
         let mut drafts = Vec::new();
         for found in self.drafts_of(environment)? {
             let newest = found.space.versions(&found.leaf.secret_id).last();
-            let newest = newest.ok_or_else(|| unverified(Fault::new(Code::Root, "a leaf without history")))?;
             let outdated = self.is_outdated(&found)?;
-            drafts.push(DraftInfo { name: found.name, updated_ms: newest.ts_ms, author: newest.author, outdated });
+            drafts.push(DraftInfo {
+                name: found.name,
+                updated_ms: newest.map(|row| row.ts_ms),
+                author: newest.map(|row| row.author),
+                outdated,
+            });
         }
         drafts.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(drafts)

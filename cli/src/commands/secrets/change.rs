@@ -51,16 +51,17 @@ async fn list_drafts(context: &mut Context) -> Outcome {
     #[derive(Serialize)]
     struct Row {
         name: String,
-        updated: String,
+        updated: Option<String>,
         /// Somebody who could read it may have lost access since.
         outdated: bool,
     }
     let (vault, environment) = vault::place(context).await?;
     let drafts = vault.drafts(&environment.ns_id)?.into_iter();
     let rows: Vec<Row> =
-        drafts.map(|draft| Row { name: draft.name, updated: display_ms(draft.updated_ms), outdated: draft.outdated }).collect();
+        drafts.map(|draft| Row { name: draft.name, updated: draft.updated_ms.map(display_ms), outdated: draft.outdated }).collect();
     let state = |row: &Row| if row.outdated { "to be staged anew" } else { "" };
-    let cells: Vec<_> = rows.iter().map(|row| vec![row.name.clone(), row.updated.clone(), state(row).to_owned()]).collect();
+    let cells: Vec<_> =
+        rows.iter().map(|row| vec![row.name.clone(), row.updated.clone().unwrap_or_default(), state(row).to_owned()]).collect();
     context.output.table(&rows, &["name", "staged", ""], &cells, "nothing is staged")
 }
 
