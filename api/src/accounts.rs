@@ -5,6 +5,7 @@ use crate::{Api, fields};
 use keyvawlt_domain::accounts::{self, Changes, NewAccount, Slot, SlotKind};
 use keyvawlt_domain::authorize::UseAccount;
 use keyvawlt_domain::{Caller, Error, Result, Tx};
+use keyvawlt_ledger::account::LinkId;
 use keyvawlt_ledger::{AccountId, SlotId, assertion};
 use keyvawlt_proto::v1;
 use keyvawlt_proto::v1::account_service_server::AccountService;
@@ -183,6 +184,70 @@ impl AccountService for Api {
                     label: slot.label,
                 });
                 Ok(v1::ListSlotsResponse { slots: listed.collect() })
+            }),
+        )
+        .await
+    }
+
+    async fn offer_link(&self, request: Request<v1::OfferLinkRequest>) -> Result<Response<v1::OfferLinkResponse>, Status> {
+        let (call, request) = Call::open(request);
+        call.answer(
+            ACCOUNT_DEADLINE,
+            Box::pin(async {
+                self.limits.link_offer(call.peer, self.parts.store.clock().now_ms())?;
+                let link = LinkId(fields::array("link_id", &request.link_id)?);
+                let tx = self.parts.store.write().await?;
+                accounts::offer_link(&tx, &link, &request.kem_pk).await?;
+                tx.commit().await?;
+                Ok(v1::OfferLinkResponse {})
+            }),
+        )
+        .await
+    }
+
+    async fn read_link_offer(&self, request: Request<v1::ReadLinkOfferRequest>) -> Result<Response<v1::ReadLinkOfferResponse>, Status> {
+        let (call, request) = Call::open(request);
+        call.answer(
+            ACCOUNT_DEADLINE,
+            Box::pin(async {
+                let link = LinkId(fields::array("link_id", &request.link_id)?);
+                let tx = self.parts.store.read().await?;
+                self.own_account(&tx, &call).await?;
+                let kem_pk = accounts::link_offer(&tx, &link).await?;
+                tx.commit().await?;
+                Ok(v1::ReadLinkOfferResponse { kem_pk: kem_pk.into() })
+            }),
+        )
+        .await
+    }
+
+    async fn answer_link(&self, request: Request<v1::AnswerLinkRequest>) -> Result<Response<v1::AnswerLinkResponse>, Status> {
+        let (call, request) = Call::open(request);
+        call.answer(
+            ACCOUNT_DEADLINE,
+            Box::pin(async {
+                let link = LinkId(fields::array("link_id", &request.link_id)?);
+                let tx = self.parts.store.write().await?;
+                self.own_account(&tx, &call).await?;
+                accounts::answer_link(&tx, &link, fields::owned(request.sealed)).await?;
+                tx.commit().await?;
+                Ok(v1::AnswerLinkResponse {})
+            }),
+        )
+        .await
+    }
+
+    async fn read_link_answer(&self, request: Request<v1::ReadLinkAnswerRequest>) -> Result<Response<v1::ReadLinkAnswerResponse>, Status> {
+        let (call, request) = Call::open(request);
+        call.answer(
+            ACCOUNT_DEADLINE,
+            Box::pin(async {
+                let link = LinkId(fields::array("link_id", &request.link_id)?);
+                self.limits.link_look(call.peer, &link, self.parts.store.clock().now_ms())?;
+                let tx = self.parts.store.read().await?;
+                let sealed = accounts::link_answer(&tx, &link).await?;
+                tx.commit().await?;
+                Ok(v1::ReadLinkAnswerResponse { sealed: sealed.unwrap_or_default().into() })
             }),
         )
         .await

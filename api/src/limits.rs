@@ -4,6 +4,7 @@
 
 use keyvawlt_domain::{Error, Result};
 use keyvawlt_ledger::AccountId;
+use keyvawlt_ledger::account::LinkId;
 use keyvawlt_ledger::assertion::Subject;
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -18,6 +19,10 @@ const FAILED_LOG_INS: Rate = Rate { burst: 60, refill_ms: 1_000 };
 const COMMITTED_KIB: Rate = Rate { burst: 128 * 1024, refill_ms: 1 };
 /// E-mail codes tried by one account; each code has its own few tries besides.
 const CODES: Rate = Rate { burst: 20, refill_ms: 60_000 };
+/// Device links offered from one address: as many as sign-ups.
+const LINK_OFFERS: Rate = Rate { burst: 500, refill_ms: 10_000 };
+/// Looks for the answer to one device link: a device looks every other second for ten minutes.
+const LINK_LOOKS: Rate = Rate { burst: 60, refill_ms: 1_000 };
 /// Organizations created by one account.
 const ORGANIZATIONS: Rate = Rate { burst: 50, refill_ms: 60_000 };
 /// Callers remembered in each of two generations. Whoever is forgotten starts anew: with that many others around, nothing is gained.
@@ -31,6 +36,8 @@ pub(crate) struct Limits {
     committed: Buckets<Subject>,
     codes: Buckets<AccountId>,
     organizations: Buckets<AccountId>,
+    link_offers: Buckets<Option<IpAddr>>,
+    link_looks: Buckets<(Option<IpAddr>, [u8; LinkId::LEN])>,
 }
 
 impl Default for Limits {
@@ -41,6 +48,8 @@ impl Default for Limits {
             committed: Buckets::of(COMMITTED_KIB),
             codes: Buckets::of(CODES),
             organizations: Buckets::of(ORGANIZATIONS),
+            link_offers: Buckets::of(LINK_OFFERS),
+            link_looks: Buckets::of(LINK_LOOKS),
         }
     }
 }
@@ -65,6 +74,14 @@ impl Limits {
 
     pub(crate) fn code(&self, account: AccountId, now_ms: u64) -> Result<()> {
         self.codes.take(account, 1, now_ms)
+    }
+
+    pub(crate) fn link_offer(&self, peer: Option<IpAddr>, now_ms: u64) -> Result<()> {
+        self.link_offers.take(network(peer), 1, now_ms)
+    }
+
+    pub(crate) fn link_look(&self, peer: Option<IpAddr>, link: &LinkId, now_ms: u64) -> Result<()> {
+        self.link_looks.take((network(peer), link.0), 1, now_ms)
     }
 
     pub(crate) fn organization(&self, account: AccountId, now_ms: u64) -> Result<()> {

@@ -169,6 +169,9 @@ pub enum Command {
     /// Your devices, and the other ways into your account
     #[command(subcommand)]
     Device(keys::Device),
+    /// The identity on paper for the day on which the last owner is lost
+    #[command(subcommand)]
+    Breakglass(keys::BreakGlass),
 }
 
 /// `keyvawlt evidence`
@@ -313,6 +316,19 @@ mod tests {
         "recovery use --account 05 --code-file c --password-stdin --yes",
         "device list",
         "device remove 0123456 --yes",
+        "org forget 0123456789 --yes",
+        "secrets facts a --owner Bob --expires 90d",
+        "secrets facts a --clear",
+        "breakglass create --split 2/3 --yes",
+        "breakglass drill --code-stdin",
+        "breakglass use --owner Bob --code-file f --yes",
+        "keys show --code",
+        "keys recover --identity 05 --email a@b.c --password-stdin",
+        "member reset Bob --code-stdin --yes",
+        "join kvo1_x",
+        "login --link --yes",
+        "device approve abandon ability able --name laptop --yes",
+        "device approve",
     ];
 
     #[test]
@@ -340,6 +356,13 @@ mod tests {
             "secrets delete",
             "login --token-stdin --password-stdin",
             "login --kit-file k --secret-key-file k",
+            "login --link --kit-file k",
+            "login --yes",
+            "secrets facts a --clear --owner Bob",
+            "breakglass create --split 3/2",
+            "breakglass create --split 1/2",
+            "breakglass create --split two",
+            "breakglass use --code-stdin",
             "join CODE --code-stdin",
             "grant add --to a --on b --perm admin",
             "machine create ci --perm manage",

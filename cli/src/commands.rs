@@ -11,6 +11,7 @@ use crate::prompt::Person;
 use crate::settings::{Settings, Surroundings};
 
 mod account;
+mod breakglass;
 mod environment;
 mod explain;
 mod grant;
@@ -18,6 +19,7 @@ mod guard;
 mod invite;
 mod join;
 mod keys;
+mod link;
 mod local;
 mod lock;
 mod machine;
@@ -26,6 +28,7 @@ mod offboard;
 mod org;
 mod policy;
 mod project;
+mod reset;
 mod run;
 mod secrets;
 mod status;
@@ -87,6 +90,7 @@ async fn perform(command: Command, context: &mut Context) -> Outcome {
         Command::Keys(command) => keys::keys(command, context).await,
         Command::Password(command) => ways::password(command, context).await,
         Command::Recovery(command) => ways::recovery(command, context).await,
+        Command::Breakglass(command) => breakglass::breakglass(command, context).await,
         Command::Device(command) => ways::device(command, context).await,
         Command::Policy(command) => policy::policy(command, context).await,
         Command::Lock(command) => lock::lock(command, context).await,

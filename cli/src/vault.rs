@@ -63,6 +63,11 @@ pub async fn account(context: &mut Context) -> Outcome<Account> {
     }
 }
 
+/// Where this machine keeps what it has verified.
+pub fn state_path(settings: &Settings) -> std::path::PathBuf {
+    settings.config_dir.value.join(STATE_DIR)
+}
+
 /// Where this machine keeps what it has verified for an account.
 pub fn state_of(settings: &Settings, account_id: &AccountId) -> Outcome<StateDir> {
     Ok(StateDir::open(settings.config_dir.value.join(STATE_DIR))?.below(&account_id.to_string())?)

@@ -6,21 +6,26 @@
 pub mod account;
 pub mod aead;
 mod armor;
+pub mod breakglass;
 pub mod device;
 pub mod identity;
 pub mod invite;
 pub mod key;
 pub mod kit;
+pub mod link;
 pub mod machine;
 pub mod nk;
 pub mod origin;
 pub mod pad;
 mod plain;
+pub mod reset;
 pub mod secret;
+pub mod shamir;
 mod slot;
 pub mod words;
 pub mod wraps;
 
+pub use breakglass::BreakGlass;
 pub use identity::Identity;
 pub use invite::{InviteCode, InviteKeys};
 pub use key::Key;

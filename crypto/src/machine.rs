@@ -58,6 +58,10 @@ impl MachineToken {
 
     /// The text to print once.
     pub fn encode(&self) -> Result<Zeroizing<String>, Fault> {
+        Ok(armor::wrap(PREFIX, &self.to_bytes()?))
+    }
+
+    pub(crate) fn to_bytes(&self) -> Result<Zeroizing<Vec<u8>>, Fault> {
         let mut bytes = Zeroizing::new(Vec::with_capacity(512));
         bytes.push(VERSION);
         bytes.extend_from_slice(self.identity_id.as_bytes());
@@ -67,15 +71,18 @@ impl MachineToken {
         bytes.extend_from_slice(&self.seq.to_be_bytes());
         bytes.extend_from_slice(self.link_hash.as_bytes());
         origin::write(&self.origin, &mut bytes)?;
-        Ok(armor::wrap(PREFIX, &bytes))
+        Ok(bytes)
     }
 
     /// Reads the text, telling a slip of copying from a token of another version.
     pub fn parse(text: &str) -> Result<Self, Fault> {
-        let bytes = armor::unwrap(NAME, PREFIX, text.trim())?;
-        let mut fields = armor::Fields::new(NAME, &bytes);
+        Self::from_bytes(NAME, &armor::unwrap(NAME, PREFIX, text.trim())?)
+    }
+
+    pub(crate) fn from_bytes(what: &'static str, bytes: &[u8]) -> Result<Self, Fault> {
+        let mut fields = armor::Fields::new(what, bytes);
         if fields.take() != Ok([VERSION]) {
-            return Err(refused("a machine token of another version: upgrade required"));
+            return Err(refused(format!("{what} of another version: upgrade required")));
         }
         Ok(Self {
             identity_id: IdentityId(fields.take()?),

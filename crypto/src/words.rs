@@ -6,22 +6,28 @@ use keyvawlt_ledger::KeyId;
 
 const WORDS: &str = include_str!("words.txt");
 /// log2 of the list's length.
-const BITS: usize = 11;
+pub(crate) const WORD_BITS: usize = 11;
 
 /// The first 110 bits of a key id. An attacker who grinds keys would need 2^110 of them to meet another person's words.
 pub fn safety_words(key_id: &KeyId) -> [&'static str; 10] {
-    std::array::from_fn(|place| word(index(key_id, place * BITS)))
+    std::array::from_fn(|place| word(index(key_id, place * WORD_BITS)))
 }
 
 fn index(key_id: &KeyId, first_bit: usize) -> usize {
-    (first_bit..first_bit + BITS).fold(0, |index, bit| {
+    (first_bit..first_bit + WORD_BITS).fold(0, |index, bit| {
         let byte = key_id.0.get(bit / 8).copied().unwrap_or_default();
         index << 1 | usize::from(byte >> (7 - bit % 8) & 1)
     })
 }
 
-fn word(index: usize) -> &'static str {
+/// A word by its number.
+pub(crate) fn word(index: usize) -> &'static str {
     WORDS.lines().nth(index).expect("the list has 2,048 words, and eleven bits number no more")
+}
+
+/// The number of a word.
+pub(crate) fn position(word: &str) -> Option<usize> {
+    WORDS.lines().position(|known| known == word)
 }
 
 #[cfg(test)]

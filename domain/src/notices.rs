@@ -135,7 +135,13 @@ pub async fn expiry_notice(
     if expires > tx.now_ms() + AHEAD_MS || verified(tx, &org, readers).await?.is_empty() {
         return Ok(None);
     }
-    let account = account::Entity::find().filter(account::Column::IdentityId.eq(recipient.0.to_vec())).one(tx.db()).await?;
+    // Somebody may have begun another account for the identity: the mail goes to the one whose keys stand in the organization.
+    let keys = standing_keys(tx, &org, &[recipient.0.to_vec()]).await?;
+    let account = account::Entity::find()
+        .filter(account::Column::IdentityId.eq(recipient.0.to_vec()).and(account::Column::EmailVerifiedAt.is_not_null()))
+        .filter(account::Column::Id.in_subquery(whose(keys)))
+        .one(tx.db())
+        .await?;
     let facts = facts::read(&row.facts)?;
     let (label, provider) = facts.map_or((None, None), |facts| (facts.label, facts.provider));
     Ok(account.map(|account| ExpiryNotice { email: account.email, org, ns, secret, version, expires_ms: expires, label, provider }))
@@ -165,14 +171,7 @@ async fn tell(tx: &Tx, (org, ns): (OrgId, NsId), secret: SecretId, version: i64,
 /// strangers mailed by adding them to an organization.
 async fn verified(tx: &Tx, org: &OrgId, people: Vec<IdentityId>) -> Result<Vec<IdentityId>> {
     let ids: Vec<Vec<u8>> = people.into_iter().map(|id| id.0.to_vec()).collect();
-    let keys: Vec<Vec<u8>> = member::Entity::find()
-        .select_only()
-        .column(member::Column::KeyId)
-        .filter(member::Column::OrgId.eq(org.0.to_vec()).and(member::Column::IdentityId.is_in(ids.clone())))
-        .filter(member::Column::Own.eq(true))
-        .into_tuple()
-        .all(tx.db())
-        .await?;
+    let keys = standing_keys(tx, org, &ids).await?;
     let rows: Vec<Vec<u8>> = account::Entity::find()
         .select_only()
         .column(account::Column::IdentityId)
@@ -183,6 +182,16 @@ async fn verified(tx: &Tx, org: &OrgId, people: Vec<IdentityId>) -> Result<Vec<I
         .all(tx.db())
         .await?;
     rows.iter().map(|id| IdentityId::from_slice(id).map_err(Error::from)).collect()
+}
+
+/// The keys by which an organization knows those who entered it themselves.
+async fn standing_keys(tx: &Tx, org: &OrgId, ids: &[Vec<u8>]) -> Result<Vec<Vec<u8>>> {
+    let keys = member::Entity::find()
+        .select_only()
+        .column(member::Column::KeyId)
+        .filter(member::Column::OrgId.eq(org.0.to_vec()).and(member::Column::IdentityId.is_in(ids.to_vec())))
+        .filter(member::Column::Own.eq(true));
+    Ok(keys.into_tuple().all(tx.db()).await?)
 }
 
 /// Identifier, version and flags.

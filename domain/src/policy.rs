@@ -137,7 +137,17 @@ impl Deed {
     /// The rpcs it stands behind.
     pub fn rpcs(self) -> &'static [&'static str] {
         match self {
-            Deed::UseAccount => &["VerifyEmail", "ResendEmailCode", "ReadAccount", "UpdateAccount", "AddSlot", "RemoveSlot", "ListSlots"],
+            Deed::UseAccount => &[
+                "VerifyEmail",
+                "ResendEmailCode",
+                "ReadAccount",
+                "UpdateAccount",
+                "AddSlot",
+                "RemoveSlot",
+                "ListSlots",
+                "ReadLinkOffer",
+                "AnswerLink",
+            ],
             Deed::CreateOrganization => &["CreateOrganization"],
             Deed::ListOrganizations => &["ListOrganizations"],
             Deed::ReadChain => &["ReadChain", "ReadStart", "ReadBundles"],
@@ -152,7 +162,7 @@ impl Deed {
 }
 
 /// The rpcs anyone may call: they name no tenant, and prove what they need themselves.
-pub const OPEN_RPCS: [&str; 3] = ["SignUp", "LogIn", "GetServerInfo"];
+pub const OPEN_RPCS: [&str; 5] = ["SignUp", "LogIn", "OfferLink", "ReadLinkAnswer", "GetServerInfo"];
 
 /// Whether it is allowed. `bits` are the caller's permissions in every namespace the call names; all of them when it names none.
 pub fn allows(who: Who, bits: u8, deed: Deed) -> bool {

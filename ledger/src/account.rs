@@ -2,9 +2,11 @@
 //!
 //! It binds account, keys and origin, so that a claim made for one server or account is worthless at another.
 
-use crate::bundle::Bundle;
+use crate::bundle::{Bundle, KEM_PK_LEN};
 use crate::canon::Canon;
+use crate::cbor::Value;
 use crate::fault::{Code, Fault};
+use crate::hash::{LINK_KEY, hash};
 use crate::ids::{AccountId, KeyId};
 use crate::row;
 use crate::sign::{Domain, Signed};
@@ -19,6 +21,33 @@ row! {
         /// The server, as scheme://host:port.
         origin: String,
     }
+}
+
+/// What a new device shows of its keys for a device link: 128 bits of their hash, which nobody meets with keys of his own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkId(pub [u8; LinkId::LEN]);
+
+impl LinkId {
+    /// Bytes.
+    pub const LEN: usize = 16;
+}
+
+impl Canon for LinkId {
+    fn to_value(&self) -> Value {
+        self.0.to_value()
+    }
+
+    fn from_value(value: Value) -> Result<Self, Fault> {
+        Canon::from_value(value).map(Self)
+    }
+}
+
+/// Names a device link by the new device's X-Wing public key.
+pub fn link_id(kem_pk: &[u8; KEM_PK_LEN]) -> LinkId {
+    let hash = hash(LINK_KEY, kem_pk);
+    let mut id = [0; LinkId::LEN];
+    id.iter_mut().zip(hash.0).for_each(|(to, from)| *to = from);
+    LinkId(id)
 }
 
 /// Verifies a bundle and its claim; returns what the account is bound to.

@@ -13,6 +13,8 @@ pub const MANIFEST: u16 = 0x0102;
 pub const KEY_ID: u16 = 0x0103;
 /// Invite public keys.
 pub const INVITE_KEY: u16 = 0x0104;
+/// A new device's public key for a device link.
+pub const LINK_KEY: u16 = 0x0105;
 /// State entry.
 pub const STATE_ENTRY: u16 = 0x0110;
 /// Commitment to a namespace key.

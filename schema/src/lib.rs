@@ -8,6 +8,7 @@ pub mod account_key;
 pub mod alert;
 pub mod audit_event;
 pub mod bundle;
+pub mod device_link;
 pub mod entry;
 pub mod history_node;
 pub mod job;

@@ -5,6 +5,8 @@
 mod m0001_vault;
 mod m0002_account_keys;
 mod m0003_past_states;
+mod m0004_device_links;
+mod m0005_accounts_of_identities;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
 use sea_orm_migration::{MigrationTrait, MigratorTrait, SchemaManager};
@@ -21,7 +23,13 @@ struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_vault::Migration), Box::new(m0002_account_keys::Migration), Box::new(m0003_past_states::Migration)]
+        vec![
+            Box::new(m0001_vault::Migration),
+            Box::new(m0002_account_keys::Migration),
+            Box::new(m0003_past_states::Migration),
+            Box::new(m0004_device_links::Migration),
+            Box::new(m0005_accounts_of_identities::Migration),
+        ]
     }
 }
 

@@ -84,6 +84,7 @@ rows! {
     tv43
     tv44
     tv46
+    tv47
     tv48
     tv50
     tv51
@@ -124,11 +125,5 @@ pub const UNTRIED: &[Untried] = &[
         why: "availability against the server itself is not promised; a client says that it was not served, and shows nothing older instead",
     },
     Untried { id: "TV34", title: "Forges a health report", result: TO_COME, why: "health reports" },
-    Untried {
-        id: "TV47",
-        title: "Records the traffic of linking a device, for a later quantum computer",
-        result: TO_COME,
-        why: "linking a device over a channel",
-    },
     Untried { id: "TV49", title: "Replays an old health report", result: TO_COME, why: "health reports" },
 ];

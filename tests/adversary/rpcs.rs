@@ -38,7 +38,11 @@ rpcs! {
         UpdateAccount(UpdateAccountRequest) -> UpdateAccountResponse,
         AddSlot(AddSlotRequest) -> AddSlotResponse,
         RemoveSlot(RemoveSlotRequest) -> RemoveSlotResponse,
-        ListSlots(ListSlotsRequest) -> ListSlotsResponse;
+        ListSlots(ListSlotsRequest) -> ListSlotsResponse,
+        OfferLink(OfferLinkRequest) -> OfferLinkResponse,
+        ReadLinkOffer(ReadLinkOfferRequest) -> ReadLinkOfferResponse,
+        AnswerLink(AnswerLinkRequest) -> AnswerLinkResponse,
+        ReadLinkAnswer(ReadLinkAnswerRequest) -> ReadLinkAnswerResponse;
     OrganizationService:
         CreateOrganization(CreateOrganizationRequest) -> CreateOrganizationResponse,
         ListOrganizations(ListOrganizationsRequest) -> ListOrganizationsResponse,

@@ -221,6 +221,12 @@ impl Play<'_> {
         self.print(&device);
         self.client.unlock_device(&device, None).await.unwrap();
         again.remove_slot(device.slot_id).await.unwrap();
+        let offer = self.client.offer_link().await.unwrap();
+        again.link_device(&offer.code(), "").await.unwrap();
+        let linked = offer.answer().await.unwrap().expect("an answer");
+        self.key("the linked device's key", linked.device().key.expose());
+        self.print(&linked);
+        linked.decline().await.unwrap();
     }
 
     /// Days later, on a machine that remembers nothing.
@@ -228,6 +234,8 @@ impl Play<'_> {
         let state = self.world.machine_state("machines/elsewhere");
         let again = self.client.log_in(account.id(), secret_key, self.texts.password.as_str(), Some(&state)).await.unwrap();
         again.pin(&state).unwrap();
+        let offer = self.client.offer_link().await.unwrap();
+        again.link_device(&offer.code(), "").await.unwrap();
         let mut vault = again.open(again.organizations()[0], &state).await.unwrap();
         assert_eq!(vault.name().unwrap(), self.texts.organization.as_str());
         // It starts at a checkpoint, and a new key is wrapped for members whose keys it has to ask for.

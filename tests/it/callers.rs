@@ -22,8 +22,8 @@ use tonic::Code;
 
 on_each_store!(every_rpc_answers_every_kind_of_caller_as_reviewed, absent_and_forbidden_answer_the_same_bytes);
 
-/// Names that requests choose themselves.
-const CHOSEN: [&str; 2] = ["request_id", "account_id"];
+/// Names that requests choose themselves, or that nobody knows but those for whom they are.
+const CHOSEN: [&str; 3] = ["request_id", "account_id", "link_id"];
 
 async fn every_rpc_answers_every_kind_of_caller_as_reviewed(world: World) {
     let mut stage = Box::pin(Stage::set(world)).await;

@@ -3,7 +3,7 @@
 use crate::world::{Engine, PASSWORD, Person, World, on_each_store};
 use keyvawlt_client::ledger::Code;
 use keyvawlt_client::ledger::chain::{Questions as _, class, permission};
-use keyvawlt_client::{Account, Error, SecretWrite, SlotKind, StateDir, Vault};
+use keyvawlt_client::{Account, Error, LinkCode, SecretWrite, SlotKind, StateDir, Vault};
 
 on_each_store!(
     rotation_reaches_every_organization_and_every_device,
@@ -12,6 +12,7 @@ on_each_store!(
     a_new_password_ends_the_earlier_one,
     a_recovery_code_opens_when_everything_else_is_lost,
     older_account_data_is_refused_after_a_rotation,
+    a_device_is_linked_by_the_words_it_shows,
 );
 
 const NEW_PASSWORD: &str = "another horse, another staple";
@@ -230,5 +231,38 @@ async fn older_account_data_is_refused_after_a_rotation(world: World) {
     let blank = world.client().unlock_device(&laptop, None).await.unwrap();
     let refused = blank.open(blank.organizations()[0], &world.machine_state("blank")).await.unwrap_err();
     assert_eq!(refused.fault().unwrap().code, Code::KeySubst);
+    world.stop().await;
+}
+
+async fn a_device_is_linked_by_the_words_it_shows(world: World) {
+    let (ada, vaults) = founder(&world).await;
+    drop(vaults);
+    let offer = world.client().offer_link().await.unwrap();
+    assert!(offer.answer().await.unwrap().is_none(), "nobody has answered");
+    let typed = LinkCode::parse(&offer.code().words().join(" ")).unwrap();
+    let scanned = LinkCode::parse(&offer.text().unwrap()).unwrap();
+    let other = world.client().offer_link().await.unwrap();
+    let mistaken = LinkCode { id: typed.id, origin: Some("http://127.0.0.1:9".to_owned()) };
+    assert!(matches!(ada.account.link_device(&mistaken, "").await, Err(Error::Invalid { field: "device code", .. })));
+    ada.account.link_device(&scanned, "phone").await.unwrap();
+    assert!(matches!(ada.account.link_device(&typed, "").await, Err(Error::Conflict { .. })), "once");
+    assert_eq!(ada.account.ways_in().await.unwrap().len(), 2, "no way in is left behind");
+
+    let linked = offer.answer().await.unwrap().unwrap();
+    assert_eq!(linked.words(), ada.account.identity().safety_words());
+    let state = world.machine_state("phone");
+    let phone = linked.unlock(Some(&state)).await.unwrap();
+    assert_eq!(read(&opened(&phone, &state).await[0]), "of Acme");
+    // It is a device like the others: it lets another one in, and sets a password.
+    phone.link_device(&other.code(), "").await.unwrap();
+    let tablet = other.answer().await.unwrap().unwrap();
+    let slot = tablet.device().slot_id;
+    tablet.decline().await.unwrap();
+    assert!(ada.account.ways_in().await.unwrap().iter().all(|way| way.id != slot), "what was declined is no way in");
+
+    let late = world.client().offer_link().await.unwrap();
+    world.pass(std::time::Duration::from_mins(10));
+    assert!(matches!(late.answer().await, Err(Error::Forbidden)));
+    assert!(matches!(ada.account.link_device(&late.code(), "").await, Err(Error::Forbidden)));
     world.stop().await;
 }

@@ -246,6 +246,55 @@ def invite_keys(case):
     kv.verify(sign_pk, 4, encode([org, invite_id, joiner]), sig)
 
 
+def recovery(case):
+    kinds = {
+        "link_words": link_words,
+        "link_text": link_text,
+        "link": link,
+        "break_glass": break_glass,
+        "shares": shares,
+        "new_keys": new_keys,
+        "return": way_back,
+    }
+    kinds[case["kind"]](case)
+
+
+def link_words(case):
+    link_id = kv.from_words(case["words"])
+    same([link_id, kv.h(0x0105, raw(case, "kem_pk"))[:16]], [raw(case, "link_id")] * 2, "hash of the key")
+
+
+def link_text(case):
+    version, link_id, origin = kv.fields(kv.unwrap_text("kvd1_", case["text"]), 1, 16)
+    same([version, link_id, origin], [b"\1", raw(case, "link_id"), case["origin"]], "fields")
+
+
+def link(case):
+    opened = kv.open_link(raw(case, "kem_seed"), case["origin"], raw(case, "sealed"))
+    expected = [1, *raw(case, "account_id", "slot_key", "secret_key", "key_id"), case["generation"]]
+    same(opened, dict(enumerate(expected, 1)), "what the device is given")
+
+
+def break_glass(case):
+    version, identity_id, seed, *_, origin = kv.fields(kv.unwrap_text("kvb1_", case["text"]), 1, 16, 32, 8, 32, 8, 32)
+    same([version, identity_id, seed, origin], [b"\1", *raw(case, "identity_id", "seed"), case["origin"]], "fields")
+
+
+def shares(case):
+    same(kv.combine([kv.unwrap_text("kvp1_", text) for text in case["texts"]]), raw(case, "secret"), "the secret")
+
+
+def new_keys(case):
+    data = kv.unwrap_text("kvn1_", case["text"])
+    same([data[:1], kv.verify_bundle(*decode(data[1:]))[1]], [b"\1", raw(case, "key_id")], "keys")
+
+
+def way_back(case):
+    version, org, seq, link_hash, author, origin = kv.fields(kv.unwrap_text("kvo1_", case["text"]), 1, 32, 8, 32, 32)
+    same([version, org, link_hash, author], [b"\1", *raw(case, "org_id", "link_hash", "author_key_id")], "fields")
+    same([int.from_bytes(seq, "big"), origin], [case["seq"], case["origin"]], "position and origin")
+
+
 FILES = {
     "cbor": cbor,
     "hash": hashed,
@@ -258,6 +307,7 @@ FILES = {
     "secret": secret,
     "account": account,
     "codes": codes,
+    "recovery": recovery,
 }
 
 

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import pathlib
 import re
 import unicodedata
 import zlib
@@ -278,3 +279,62 @@ def in_fragment(text):
     if "kvi1_" in sent:
         raise Refused("E_INVITE")
     return fragment
+
+
+# Lost devices and owners
+
+
+def from_words(text):
+    """BIP-39: eleven bits a word; behind 128 bits the first four of their SHA-256."""
+    listed = (pathlib.Path(__file__).parents[2] / "crypto/src/words.txt").read_text().split()
+    words = text.lower().split()
+    if len(words) != 12 or any(word not in listed for word in words):
+        raise Refused("E_CANON")
+    number = 0
+    for word in words:
+        number = number << 11 | listed.index(word)
+    found = (number >> 4).to_bytes(16, "big")
+    if hashlib.sha256(found).digest()[0] >> 4 != number & 15:
+        raise Refused("E_CANON")
+    return found
+
+
+def open_link(kem_seed, origin, sealed):
+    private, public = xwing_private(kem_seed)
+    try:
+        padded = HPKE.decrypt(sealed, private, ctx("kv1/link", h(0x0105, public)[:16], origin))
+    except Exception:  # the library's own errors differ between versions
+        raise Refused("E_AEAD") from None
+    return decode(unpad(padded))
+
+
+def times(a, b):
+    product = 0
+    for bit in range(8):
+        product ^= (b >> bit & 1) * (a << bit)
+    for bit in range(14, 7, -1):
+        product ^= (product >> bit & 1) * (0x11B << (bit - 8))
+    return product
+
+
+def inverse(a):
+    return next(b for b in range(1, 256) if times(a, b) == 1)
+
+
+def combine(shares):
+    """Shamir over GF(256): version, set id, threshold, place, then a value for each byte."""
+    head = {share[:10] for share in shares}
+    places = [share[10] for share in shares]
+    if len(head) != 1 or len(set(places)) != len(places) or len(shares) < shares[0][9]:
+        raise Refused("E_CANON")
+    whole = bytearray(len(shares[0]) - 11)
+    for share in shares:
+        weight = 1
+        for other in places:
+            if other != share[10]:
+                weight = times(weight, times(other, inverse(other ^ share[10])))
+        for at, value in enumerate(share[11:]):
+            whole[at] ^= times(weight, value)
+    if hashlib.sha256(whole[:-4]).digest()[:4] != whole[-4:]:
+        raise Refused("E_CANON")
+    return bytes(whole[:-4])

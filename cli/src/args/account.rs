@@ -82,10 +82,16 @@ pub struct Login {
     /// Keep no key on this device: every command asks for Secret Key and password
     #[arg(long)]
     pub no_device: bool,
+    /// Show a code for a device that is logged in, and wait for it to let this one in
+    #[arg(long, conflicts_with_all = ["account", "password_stdin", "password_file", "secret_key_file", "kit_file", "device_name", "no_device"])]
+    pub link: bool,
+    /// With --link: do not ask whether both devices show the same words
+    #[arg(long, short, requires = "link")]
+    pub yes: bool,
     /// Log in as a machine, with a token read from stdin
     #[arg(
         long,
-        conflicts_with_all = ["account", "password_stdin", "password_file", "secret_key_file", "kit_file", "device_name", "no_device"]
+        conflicts_with_all = ["link", "account", "password_stdin", "password_file", "secret_key_file", "kit_file", "device_name", "no_device"]
     )]
     pub token_stdin: bool,
 }

@@ -46,6 +46,8 @@ pub enum Secrets {
     /// Values that are staged with `set --draft`
     #[command(subcommand)]
     Draft(Draft),
+    /// Tell the server something else about a secret, so that it can remind; the value stays
+    Facts(TellFacts),
     /// List the versions of one secret
     History {
         /// Its name
@@ -76,6 +78,19 @@ pub enum Draft {
         /// The secret's name
         name: SecretName,
     },
+}
+
+/// `keyvawlt secrets facts`
+#[derive(Debug, Args)]
+pub struct TellFacts {
+    /// Its name
+    pub name: SecretName,
+    /// What is told; what is not said stays.
+    #[command(flatten)]
+    pub facts: Facts,
+    /// Tell nothing any more
+    #[arg(long, conflicts_with_all = ["expires", "rotate_every", "label", "provider", "owner"])]
+    pub clear: bool,
 }
 
 /// `keyvawlt secrets list`

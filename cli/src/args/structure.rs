@@ -40,6 +40,14 @@ pub enum Org {
         #[arg(long, short)]
         yes: bool,
     },
+    /// Take one off your list: founding it never came to an end, or you are no member any more
+    Forget {
+        /// Its id, as keyvawlt org list shows it
+        id: String,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
 }
 
 /// `keyvawlt project`
@@ -305,6 +313,20 @@ pub enum Member {
         /// Name, or the beginning of the id
         member: String,
         /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// Give a member who lost every key the new ones, after words were compared; access is given again
+    Reset {
+        /// Name, or the beginning of the id
+        member: String,
+        /// Read the code of the new keys from stdin
+        #[arg(long, conflicts_with = "code_file")]
+        code_stdin: bool,
+        /// Read the code of the new keys from a file
+        #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+        code_file: Option<std::path::PathBuf>,
+        /// Do not ask whether the words were compared
         #[arg(long, short)]
         yes: bool,
     },

@@ -1,10 +1,10 @@
 //! Commands about oneself and this device.
 
-use keyvawlt_client::ledger::AccountId;
+use keyvawlt_client::ledger::{AccountId, IdentityId};
 use keyvawlt_client::{Account, SecretKey};
 use serde::Serialize;
 
-use super::Context;
+use super::{Context, link};
 use crate::args::account::{Login, Logout, Signup, VerifyEmail};
 use crate::failure::{Failure, Outcome};
 use crate::files::{self, Readers};
@@ -16,6 +16,13 @@ use crate::vault;
 
 /// `keyvawlt signup`
 pub async fn signup(arguments: Signup, context: &mut Context) -> Outcome {
+    signup_as(arguments, None, context).await?;
+    context.output.note("next: keyvawlt org create NAME, or keyvawlt join with an invite's code");
+    Ok(())
+}
+
+/// Makes an account: of a new identity, or another one of an identity whose keys are lost.
+pub async fn signup_as(arguments: Signup, identity: Option<IdentityId>, context: &mut Context) -> Outcome {
     #[derive(Serialize)]
     struct SignedUp<'a> {
         account: String,
@@ -35,7 +42,10 @@ pub async fn signup(arguments: Signup, context: &mut Context) -> Outcome {
         None => prompt::line(context.person.as_mut(), "e-mail address", "--email")?,
     };
     let password = prompt::new_password(context.person.as_mut(), &arguments.password.source(), "password")?;
-    let new = client.sign_up(&email, &password).await?;
+    let new = match identity {
+        None => client.sign_up(&email, &password).await?,
+        Some(identity) => client.sign_up_again(&email, &password, identity).await?,
+    };
     // From here on the account exists: the kit is shown before anything else can fail.
     let secret_key = new.secret_key.to_text();
     let shown = SignedUp {
@@ -55,7 +65,6 @@ pub async fn signup(arguments: Signup, context: &mut Context) -> Outcome {
     let name = arguments.name.unwrap_or_else(|| before_at(&email));
     remember(&files, &new.account, name, (!arguments.no_device).then_some("")).await?;
     context.output.note(&format!("a code was mailed to {email}: keyvawlt verify-email CODE"));
-    context.output.note("next: keyvawlt org create NAME, or keyvawlt join with an invite's code");
     Ok(())
 }
 
@@ -89,6 +98,9 @@ pub async fn login(arguments: Login, context: &mut Context) -> Outcome {
     files.prepare()?;
     if arguments.token_stdin {
         return login_machine(&settings, &files, context).await;
+    }
+    if arguments.link {
+        return link::log_in(&settings, &files, arguments.yes, context).await;
     }
     let (origin, account_id, secret_key) = credentials(&arguments, context)?;
     let client = vault::client(context, &settings, origin.as_deref())?;

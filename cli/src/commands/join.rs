@@ -1,10 +1,10 @@
 //! Joining an organization: the newcomer compares the inviter's words first, then enters.
 
-use keyvawlt_client::{Invitation, InviteCode};
+use keyvawlt_client::{Invitation, InviteCode, ReturnCode};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::{Context, org};
+use super::{Context, org, reset};
 use crate::args::structure::Join;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
@@ -24,7 +24,12 @@ pub async fn join(arguments: Join, context: &mut Context) -> Outcome {
         words: String,
         inviter_words: String,
     }
-    let code = read_code(&arguments, context)?;
+    let typed = read_code(&arguments, context)?;
+    if ReturnCode::is_meant(&typed) {
+        return reset::enter(&typed, arguments.yes, context).await;
+    }
+    let code = InviteCode::parse(typed.trim())
+        .map_err(|fault| Failure::from(fault).hint("the code is one word that begins with kvi1; copy all of it, or ask for a new one"))?;
     let settings = context.settings()?;
     if let Err(nobody) = Files::of(&settings).login(&settings) {
         let hint = format!("sign up where the invite is from, then join: keyvawlt signup --addr {}", code.origin);
@@ -62,14 +67,12 @@ pub async fn join(arguments: Join, context: &mut Context) -> Outcome {
     Ok(())
 }
 
-fn read_code(arguments: &Join, context: &mut Context) -> Outcome<InviteCode> {
-    let text = match &arguments.code {
-        Some(typed) => Zeroizing::new(typed.0.to_string()),
+fn read_code(arguments: &Join, context: &mut Context) -> Outcome<Zeroizing<String>> {
+    match &arguments.code {
+        Some(typed) => Ok(Zeroizing::new(typed.0.to_string())),
         None => {
             let source = if arguments.code_stdin { Source::Stdin } else { Source::Prompt };
-            prompt::password(context.person.as_mut(), &source, "invite code")?
+            prompt::password(context.person.as_mut(), &source, "invite code")
         }
-    };
-    InviteCode::parse(text.trim())
-        .map_err(|fault| Failure::from(fault).hint("the code is one word that begins with kvi1; copy all of it, or ask for a new one"))
+    }
 }

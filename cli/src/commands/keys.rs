@@ -1,9 +1,11 @@
 //! One's own keys: looking at them, and replacing them everywhere.
 
+use keyvawlt_client::ledger::IdentityId;
 use keyvawlt_client::{Error, Rotation};
 use serde::Serialize;
 
-use super::{Context, ways};
+use super::{Context, account, ways};
+use crate::args::account::Signup;
 use crate::args::keys::{Keys, SecretKey};
 use crate::failure::{Failure, Outcome};
 use crate::output::fields;
@@ -13,7 +15,9 @@ use crate::vault;
 /// `keyvawlt keys`
 pub async fn keys(command: Keys, context: &mut Context) -> Outcome {
     match command {
-        Keys::Show => show(context).await,
+        Keys::Show { code: true } => show_code(context).await,
+        Keys::Show { code: false } => show(context).await,
+        Keys::Recover { identity, signup } => recover(&identity, signup, context).await,
         Keys::Rotate { compromised, yes } => rotate(compromised, yes, context).await,
         Keys::SecretKey(SecretKey::New(renewal)) => ways::new_secret_key(&renewal, context).await,
     }
@@ -59,6 +63,27 @@ async fn show(context: &mut Context) -> Outcome {
     if !shown.earlier_in.is_empty() {
         context.output.warn(&format!("a rotation broke off: {} still know your earlier keys; {CONTINUE}", shown.earlier_in.join(", ")));
     }
+    Ok(())
+}
+
+async fn show_code(context: &mut Context) -> Outcome {
+    #[derive(Serialize)]
+    struct Shown<'a> {
+        words: String,
+        code: &'a str,
+    }
+    let account = vault::account(context).await?;
+    let code = account.keys_code();
+    let shown = Shown { words: account.identity().safety_words().join(" "), code: &code };
+    context.output.result(&shown, || code.to_string())
+}
+
+async fn recover(identity: &str, signup: Signup, context: &mut Context) -> Outcome {
+    let identity = identity.trim().parse::<IdentityId>().map_err(|fault| {
+        Failure::from(fault).hint("a colleague finds it: keyvawlt member show YOU --json; 32 characters of 0-9 and a-f")
+    })?;
+    account::signup_as(signup, Some(identity), context).await?;
+    context.output.note("have an admin reset your keys: keyvawlt keys show --code prints what keyvawlt member reset needs");
     Ok(())
 }
 

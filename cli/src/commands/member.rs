@@ -4,7 +4,8 @@ use keyvawlt_client::{Error, MemberInfo, Vault};
 use serde::Serialize;
 
 use super::Context;
-use super::{invite, org, worklog};
+use super::{invite, org, reset, worklog};
+use crate::args::keys::from_file;
 use crate::args::structure::{Ends, Member, Role};
 use crate::duration::distance;
 use crate::failure::{Failure, Outcome};
@@ -24,6 +25,10 @@ pub async fn member(command: Member, context: &mut Context) -> Outcome {
         Member::Confirm { member, yes } => confirm(&member, yes, context).await,
         Member::Set { member, role, ends } => set(&member, role, ends, context).await,
         Member::Remove { member, yes } => remove(&member, yes, context).await,
+        Member::Reset { member, code_stdin, code_file, yes } => {
+            let source = if code_stdin { prompt::Source::Stdin } else { from_file(code_file.as_ref()) };
+            reset::reset(&member, &source, yes, context).await
+        }
         Member::RevokeInvite { invite, yes } => invite::revoke(&invite, yes, context).await,
     }
 }

@@ -1,5 +1,6 @@
 //! Organizations: founding, listing, showing, choosing.
 
+use keyvawlt_client::ledger::OrgId;
 use keyvawlt_client::{Error, Vault};
 use serde::Serialize;
 
@@ -7,7 +8,8 @@ use super::Context;
 use super::environment::{self, EnvironmentRow};
 use super::{member, worklog};
 use crate::args::structure::Org;
-use crate::failure::Outcome;
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome};
 use crate::login::Files;
 use crate::output::fields;
 use crate::prompt;
@@ -23,6 +25,7 @@ pub async fn org(command: Org, context: &mut Context) -> Outcome {
         Org::Show { name } => show(name, context).await,
         Org::Use { name } => choose(&name, context).await,
         Org::Leave { yes } => leave(yes, context).await,
+        Org::Forget { id, yes } => forget(&id, yes, context).await,
     }
 }
 
@@ -177,6 +180,38 @@ pub async fn leave(yes: bool, context: &mut Context) -> Outcome {
         file.top.org = file.top.org.take().filter(|chosen| *chosen != org_id.to_string());
     })
 }
+
+/// Only one that does not open: whoever is a member leaves instead.
+async fn forget(id: &str, yes: bool, context: &mut Context) -> Outcome {
+    #[derive(Serialize)]
+    struct Forgotten {
+        id: String,
+    }
+    let settings = context.settings()?;
+    let mut account = vault::account(context).await?;
+    let begins = |org_id: &&OrgId| id.len() >= LEAST_ID && org_id.to_string().starts_with(id);
+    let meant: Vec<OrgId> = account.organizations().iter().filter(begins).copied().collect();
+    let [org_id] = meant.as_slice() else {
+        let why = if meant.is_empty() { "none of your organizations has this id" } else { "several of your organizations begin so" };
+        return Err(Failure::new(Exit::NotFound, why).on(id).hint("see keyvawlt org list --json"));
+    };
+    let state = vault::state_of(&settings, &account.id())?;
+    match account.open(*org_id, &state).await {
+        Err(Error::Forbidden) => {}
+        Ok(_) => {
+            return Err(Failure::new(Exit::Conflict, "you are a member of this organization").on(id).hint("keyvawlt org leave first"));
+        }
+        Err(error) => return Err(error.into()),
+    }
+    prompt::confirm(context.person.as_mut(), "Take it off your list, on all your devices?", yes)?;
+    account.forget(*org_id).await?;
+    account.pin(&state)?;
+    let forgotten = Forgotten { id: org_id.to_string() };
+    context.output.result(&forgotten, || format!("{} is on your list no more", short(&forgotten.id)))
+}
+
+/// The fewest digits that name an organization.
+const LEAST_ID: usize = 6;
 
 /// Makes an organization this device's default, by its id: another of the same name never takes its place.
 pub fn remember(settings: &Settings, vault: &Vault) -> Outcome {

@@ -20,6 +20,7 @@ pub async fn secrets(command: Secrets, context: &mut Context) -> Outcome {
         Secrets::Draft(command) => change::draft(&command, context).await,
         Secrets::History { name } => look::history(&name, context).await,
         Secrets::Set(arguments) => change::set(&arguments, context).await,
+        Secrets::Facts(arguments) => change::tell(&arguments, context).await,
         Secrets::Edit { name } => change::edit(&name, context).await,
         Secrets::Delete { damaged: true, yes, .. } => change::discard(yes, context).await,
         Secrets::Delete { names, yes, .. } => change::delete(&names, yes, context).await,

@@ -113,6 +113,9 @@ pub async fn status(context: &mut Context) -> Outcome {
     let roster = Roster::of(&vault)?;
     let status = Status::of(&vault, &roster, worklog::count(&vault).await?)?;
     context.output.result(&status, || status.text(&roster, vault.now_ms()))?;
+    if vault.lacks_a_guardian() {
+        context.output.warn("one owner alone guards production: make a second one, or keyvawlt breakglass create");
+    }
     if vault.has_earlier_keys() {
         context.output.warn("your keys were rotated, but not here yet: keyvawlt keys rotate continues");
     }

@@ -6,8 +6,8 @@ use keyvawlt_client::ledger::AccountId;
 use keyvawlt_client::{Account, NewAccess, RecoveryCode, SlotKind, WayIn};
 use serde::Serialize;
 
-use super::Context;
 use super::account::before_at;
+use super::{Context, link};
 use crate::args::keys::{Device, PasswordCommand, Recovery, Renewal, from_file};
 use crate::duration::{display_ms, distance};
 use crate::failure::{Failure, Outcome};
@@ -162,6 +162,7 @@ fn finish(account: &Account, state: &keyvawlt_client::StateDir, context: &mut Co
 pub async fn device(command: Device, context: &mut Context) -> Outcome {
     match command {
         Device::List => list(context).await,
+        Device::Approve { code, name, yes } => link::approve(&code.join(" "), name.as_deref(), yes, context).await,
         Device::Remove { device, yes } => remove(&device, yes, context).await,
     }
 }

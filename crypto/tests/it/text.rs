@@ -6,12 +6,13 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Every number of a hash.
-const HASHES: [u16; 12] = [
+const HASHES: [u16; 13] = [
     hash::ORG_ID,
     hash::LINK,
     hash::MANIFEST,
     hash::KEY_ID,
     hash::INVITE_KEY,
+    hash::LINK_KEY,
     hash::STATE_ENTRY,
     hash::NK_COMMIT,
     hash::WRAP,

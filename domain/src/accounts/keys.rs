@@ -28,16 +28,17 @@ pub(crate) async fn keep_bundle(tx: &Tx, signed: &Signed, bundle: &Bundle, key_i
 /// Goes on under new keys, which the old ones signed.
 pub(crate) async fn renew_keys(tx: &Tx, identity: &IdentityId, old: &KeyId, new: &KeyId) -> Result<()> {
     let find = account::Entity::find().filter(account::Column::IdentityId.eq(identity.0.to_vec()));
-    let Some(row) = find.one(tx.db()).await? else { return Ok(()) };
-    let account = AccountId::from_slice(&row.id)?;
-    if !had_key(tx, &account, old).await? {
-        return Ok(());
-    }
-    remember(tx, &account, new).await?;
-    if row.key_id == old.0 {
-        let mut row = row.into_active_model();
-        row.key_id = Set(new.0.to_vec());
-        row.update(tx.db()).await?;
+    for row in find.all(tx.db()).await? {
+        let account = AccountId::from_slice(&row.id)?;
+        if !had_key(tx, &account, old).await? {
+            continue;
+        }
+        remember(tx, &account, new).await?;
+        if row.key_id == old.0 {
+            let mut row = row.into_active_model();
+            row.key_id = Set(new.0.to_vec());
+            row.update(tx.db()).await?;
+        }
     }
     Ok(())
 }

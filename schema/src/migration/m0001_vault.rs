@@ -201,7 +201,8 @@ async fn single_use(m: &SchemaManager<'_>) -> Result<(), DbErr> {
     index(m, "jti_expires", "jti", &["expires_at"]).await
 }
 
-async fn table<const N: usize>(
+/// A table.
+pub(super) async fn table<const N: usize>(
     m: &SchemaManager<'_>,
     name: &'static str,
     key: &[&'static str],
@@ -237,7 +238,8 @@ fn definition<const N: usize>(name: &'static str, key: &[&'static str], columns:
     table
 }
 
-async fn index(m: &SchemaManager<'_>, name: &'static str, table: &'static str, columns: &[&'static str]) -> Result<(), DbErr> {
+/// An index.
+pub(super) async fn index(m: &SchemaManager<'_>, name: &'static str, table: &'static str, columns: &[&'static str]) -> Result<(), DbErr> {
     let mut index = Index::create().name(name).table(table).to_owned();
     for column in columns {
         index.col(*column);

@@ -19,7 +19,7 @@ use keyvawlt_crypto::device::DeviceKey;
 use keyvawlt_crypto::{Identity, InviteCode, Key, Zeroizing, kit};
 use keyvawlt_ledger::assertion::Subject;
 use keyvawlt_ledger::bundle::kind;
-use keyvawlt_ledger::{AccountId, Code, Fault, Hash, OrgId, Signed, SlotId};
+use keyvawlt_ledger::{AccountId, Code, Fault, Hash, IdentityId, OrgId, Signed, SlotId};
 use keyvawlt_proto::v1;
 use std::sync::Arc;
 
@@ -52,11 +52,23 @@ pub struct NewAccount {
 impl Client {
     /// Makes an account: identity, Secret Key and account key are drawn here, and only sealed forms are sent.
     pub async fn sign_up(&self, email: &str, password: &str) -> Result<NewAccount> {
+        let identity = Identity::make(kind::PERSON, self.clock().now_ms(), &mut rng());
+        self.begin(email, password, identity).await
+    }
+
+    /// Makes another account for an identity of which every way in and every key is lost. Nobody knows its new keys yet: an admin resets them.
+    pub async fn sign_up_again(&self, email: &str, password: &str, identity_id: IdentityId) -> Result<NewAccount> {
+        // Each rotation adds one to a generation: milliseconds are far ahead of any.
+        let now_ms = self.clock().now_ms();
+        let identity = Identity::derive(Key::random(&mut rng()), identity_id, kind::PERSON, now_ms, now_ms);
+        self.begin(email, password, identity).await
+    }
+
+    async fn begin(&self, email: &str, password: &str, identity: Identity) -> Result<NewAccount> {
         check_password(password)?;
         self.check().await?;
         let secret_key = SecretKey::random(&mut rng());
         let account_id = AccountId(random::bytes());
-        let identity = Identity::make(kind::PERSON, self.clock().now_ms(), &mut rng());
         let ak = Key::random(&mut rng());
         let slot = SlotKey::password(stretch(password.to_owned(), secret_key.clone(), account_id).await?);
         let blob = AccountBlob::new(&identity);
@@ -261,7 +273,7 @@ impl Account {
     }
 
     /// Adds an organization to the sealed list.
-    async fn enter(&mut self, org_id: OrgId, vault: &mut Vault) -> Result<()> {
+    pub(crate) async fn enter(&mut self, org_id: OrgId, vault: &mut Vault) -> Result<()> {
         let enter = |blob: &mut AccountBlob, _: &mut Vec<OrgPin>| {
             if !blob.org_ids.contains(&org_id) {
                 blob.org_ids.push(org_id);

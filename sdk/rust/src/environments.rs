@@ -1,5 +1,6 @@
 //! Projects and environments, by the names sealed under their own keys.
 
+use crate::breakglass::give_to_break_glass;
 use crate::change::{Change, seal_of};
 use crate::directory;
 use crate::error::{Error, Result};
@@ -164,6 +165,7 @@ fn create_environments(change: &mut Change, project: &str, environments: &[(&str
     for (name, class) in environments {
         let ns_names = NsNames { project: project.to_owned(), environment: (*name).to_owned(), prefix: String::new() };
         let ns_id = create_root(change, *class, &ns_names)?;
+        give_to_break_glass(change, &ns_id)?;
         display.push((directory::environment_key(&ns_id), format!("{project}/{name}")));
         made.push(ns_id);
     }

@@ -127,7 +127,7 @@ fn remove_all(change: &mut Change, leaving: &[IdentityId], earlier: &[Loss]) -> 
 }
 
 /// After access was taken. What is still read is not lost: access to a guarded folder may have gone, and access above it not.
-fn finish_loss(change: &mut Change, mut lost: Vec<Loss>) -> Result<Removal> {
+pub(crate) fn finish_loss(change: &mut Change, mut lost: Vec<Loss>) -> Result<Removal> {
     let (state, now) = (change.replica.head(), change.ts_ms());
     lost.retain(|loss| state.permissions(&loss.ns_id, &loss.who, now) & permission::READ == 0);
     settle_loss(change, &lost)

@@ -85,7 +85,11 @@ impl Account {
         if vault.identity.key_id() == self.identity.key_id() {
             return Ok(None);
         }
-        let loss = vault.rotate_identity(&self.identity, compromised).await?;
+        let mut loss = vault.rotate_identity(&self.identity, compromised).await?;
+        if let Some(loss) = &mut loss {
+            // What did not fit into one batch.
+            loss.rekeyed.extend(vault.settle_owed().await?);
+        }
         self.follow(&vault);
         Ok(Some(Rotated { org_id, name: vault.name()?, loss }))
     }

@@ -222,6 +222,10 @@ pub(crate) mod rpc {
     rpc!(add_slot: account_service_client::AccountServiceClient, AddSlotRequest -> AddSlotResponse);
     rpc!(remove_slot: account_service_client::AccountServiceClient, RemoveSlotRequest -> RemoveSlotResponse);
     rpc!(list_slots: account_service_client::AccountServiceClient, ListSlotsRequest -> ListSlotsResponse);
+    rpc!(offer_link: account_service_client::AccountServiceClient, OfferLinkRequest -> OfferLinkResponse);
+    rpc!(read_link_offer: account_service_client::AccountServiceClient, ReadLinkOfferRequest -> ReadLinkOfferResponse);
+    rpc!(answer_link: account_service_client::AccountServiceClient, AnswerLinkRequest -> AnswerLinkResponse);
+    rpc!(read_link_answer: account_service_client::AccountServiceClient, ReadLinkAnswerRequest -> ReadLinkAnswerResponse);
     rpc!(create_organization: organization_service_client::OrganizationServiceClient, CreateOrganizationRequest -> CreateOrganizationResponse);
     rpc!(read_chain: organization_service_client::OrganizationServiceClient, ReadChainRequest -> ReadChainResponse);
     rpc!(read_start: organization_service_client::OrganizationServiceClient, ReadStartRequest -> ReadStartResponse);

@@ -82,6 +82,10 @@ rpcs! {
         AddSlot(AddSlotRequest) = add_slot;
         RemoveSlot(RemoveSlotRequest) = remove_slot;
         ListSlots(ListSlotsRequest) = list_slots;
+        OfferLink(OfferLinkRequest) = offer_link;
+        ReadLinkOffer(ReadLinkOfferRequest) = read_link_offer;
+        AnswerLink(AnswerLinkRequest) = answer_link;
+        ReadLinkAnswer(ReadLinkAnswerRequest) = read_link_answer;
     }
     organization_service_client::OrganizationServiceClient {
         CreateOrganization(CreateOrganizationRequest) = create_organization;

@@ -3,6 +3,8 @@
 use super::asking::{Ask, Caller};
 use super::stage::{Place, Stage};
 use super::statements::{organization, sign_up, slot};
+use keyvawlt_crypto::Key;
+use keyvawlt_crypto::link::LinkKeys;
 use keyvawlt_ledger::assertion::{self, Subject};
 use keyvawlt_proto::v1;
 
@@ -36,6 +38,13 @@ pub fn rows() -> Vec<Row> {
             Ask::RemoveSlot(v1::RemoveSlotRequest { slot_id: vec![SLOTS + Stage::nth(caller); 16].into() })
         }),
         row("RemoveSlot: the owner's", |stage, _| remove_slot(stage.owners_slot.slot_id.0.to_vec())),
+        row("OfferLink", |_, caller| {
+            let (link_id, kem_pk) = link(caller);
+            Ask::OfferLink(v1::OfferLinkRequest { link_id, kem_pk })
+        }),
+        row("ReadLinkOffer", |_, caller| Ask::ReadLinkOffer(v1::ReadLinkOfferRequest { link_id: link(caller).0 })),
+        row("AnswerLink", |_, caller| Ask::AnswerLink(v1::AnswerLinkRequest { link_id: link(caller).0, sealed: vec![7; 100].into() })),
+        row("ReadLinkAnswer", |_, caller| Ask::ReadLinkAnswer(v1::ReadLinkAnswerRequest { link_id: link(caller).0 })),
         row("CreateOrganization", create),
         row("ListOrganizations", |_, _| Ask::ListOrganizations(v1::ListOrganizationsRequest { page_size: 0, page_token: String::new() })),
         row("ReadChain", |stage, _| read_chain(&stage.production.org.0)),
@@ -46,6 +55,12 @@ pub fn rows() -> Vec<Row> {
     rows.extend(namespace_rows());
     rows.extend(commit_rows());
     rows
+}
+
+/// A device link of each caller's own.
+fn link(caller: &Caller) -> (bytes::Bytes, bytes::Bytes) {
+    let keys = LinkKeys::of(Key::from_bytes([Stage::nth(caller); 32]));
+    (keys.id().0.to_vec().into(), keys.kem_pk().to_vec().into())
 }
 
 fn namespace_rows() -> Vec<Row> {

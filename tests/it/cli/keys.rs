@@ -1,7 +1,7 @@
 //! One's own keys and ways in, told in commands.
 
 use super::bad_input::Heard;
-use super::shell::Shell;
+use super::shell::{Line, Shell};
 use crate::world::{Engine, PASSWORD, World};
 use serde_json::json;
 use std::fs;
@@ -133,5 +133,220 @@ async fn everything_is_lost_but_the_recovery_code() {
     tablet.run("login --password-stdin --kit-file kit").input(NEW_PASSWORD).ok().await;
     assert_eq!(tablet.run("secrets get --plain stripe/key -e production").ok().await, "sk_2");
     heard.review("recovery");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_device_shows_words_and_is_let_in() {
+    let world = World::in_real_time(Engine::Sqlite).await;
+    let ada = Shell::founder(&world, "ada").await;
+    ada.run("secrets set stripe/key --stdin -e production").input("sk_1").ok().await;
+    let phone = Shell::new(&world, "phone");
+    let mut heard = Heard::of(&world);
+    heard.fails("too few words", ada.run("device approve --yes zoo zoo"), 2).await;
+    heard.fails("a word that is none", ada.run("device approve --yes").words(&"keyvawlt ".repeat(12)), 2).await;
+    heard.fails("a wrong last word", ada.run("device approve --yes").words(&"zoo ".repeat(12)), 2).await;
+    heard.fails("a code of nobody", ada.run("device approve --yes").words(&"abandon ".repeat(11)).arg("about"), 12).await;
+
+    let mut line = phone.run("login --link --yes");
+    let waiting = Waiting::start(&mut line).await;
+    let approved = ada.run("device approve --yes --name phone").words(waiting.words()).json().await;
+    let (ended, said) = waiting.ends().await;
+    assert!(ended, "{said}");
+    let words = approved["words"].as_str().unwrap();
+    assert!(said.contains(words), "both show the same: {said}");
+    assert_eq!(phone.run("secrets get --plain stripe/key -e production").ok().await, "sk_1");
+    assert_eq!(phone.run("whoami").json().await["words"], words);
+    let listed = ada.run("device list").json().await;
+    assert!(listed.as_array().unwrap().iter().any(|row| row["name"] == "phone"));
+    heard.fails("a second login there", phone.run("login --link"), 1).await;
+
+    // Nobody is there to compare words: nothing is kept, and no way in stays.
+    let tablet = Shell::new(&world, "tablet");
+    let mut line = tablet.run("login --link");
+    let waiting = Waiting::start(&mut line).await;
+    assert!(waiting.shown.contains('█'), "a square to scan: {}", waiting.shown);
+    let twelve = waiting.words().to_owned();
+    ada.run("device approve --yes").words(&twelve).ok().await;
+    let (ended, said) = waiting.ends().await;
+    assert!(!ended && said.contains("--yes"), "{said}");
+    assert_eq!(ada.run("device list").json().await.as_array().unwrap().len(), listed.as_array().unwrap().len());
+    heard.fails("after words that nobody compared", tablet.run("whoami"), 10).await;
+    heard.fails("the same code again", ada.run("device approve --yes").words(&twelve), 13).await;
+    heard.review("device_link");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything_is_lost_and_an_admin_resets_the_keys() {
+    let world = World::in_real_time(Engine::Sqlite).await;
+    let ada = Shell::founder(&world, "ada").await;
+    ada.run("secrets set stripe/key --stdin -e production").input("sk_1").ok().await;
+    let bob = Shell::resident(&world, "bob").await;
+    let code = ada.run("member invite --name bob --grant agents/production:write").ok().await;
+    bob.run("join --yes --code-stdin").input(code).ok().await;
+    ada.run("member confirm bob --yes").ok().await;
+    let id = ada.run("member show bob").json().await["id"].as_str().unwrap().to_owned();
+
+    let anew = Shell::new(&world, "anew");
+    let mut heard = Heard::of(&world);
+    heard.fails("no id", anew.run("keys recover --identity bob --email bob2@example.com --password-stdin").input(PASSWORD), 2).await;
+    anew.run("keys recover --email bob2@example.com --password-stdin --identity").arg(&id).input(PASSWORD).ok().await;
+    world.drain().await;
+    assert_eq!(anew.run("org list").json().await, json!([]), "an account of one's own making opens nothing");
+    let keys = anew.run("keys show --code").json().await;
+    let code = keys["code"].as_str().unwrap();
+    let reset = |shell: &Shell, who: &str, code: &str| shell.run("member reset --yes --code-stdin").arg(who).input(code);
+    heard.fails("unasked", ada.run("member reset bob --code-stdin").input(code), 2).await;
+    heard.fails("half a code", reset(&ada, "bob", &code[..code.len() / 2]), 2).await;
+    heard.fails("another one's code", reset(&ada, "ada", code), 2).await;
+    heard.fails("of oneself", reset(&bob, "bob", code), 11).await;
+    let own = ada.run("keys show --code").json().await;
+    heard.fails("an admin's own keys", reset(&ada, "ada", own["code"].as_str().unwrap()), 2).await;
+    let done = reset(&ada, "bob", code).json().await;
+    assert_eq!(done["words"], keys["words"], "what Ada is shown is what Bob reads to her");
+    assert_eq!((&done["given"], &done["missing"]), (&json!(["agents/production"]), &json!([])));
+    assert_eq!(done["rekeyed"], json!(["agents/production"]));
+    heard.fails("the keys before", bob.run("secrets list -e production"), 11).await;
+    heard.fails("the same code again", reset(&ada, "bob", code), 11).await;
+
+    let back = done["code"].as_str().unwrap();
+    heard.fails("back, unasked", anew.run("join --code-stdin").input(back), 2).await;
+    heard.fails("half a way back", anew.run("join --yes --code-stdin").input(&back[..30]), 2).await;
+    heard.fails("a way back for somebody else", Shell::resident(&world, "eve").await.run("join --yes --code-stdin").input(back), 11).await;
+    let entered = anew.run("join --yes --code-stdin").input(back).json().await;
+    assert_eq!(entered["admin_words"], ada.run("whoami").json().await["words"], "what Bob is shown is what Ada reads to him");
+    assert_eq!(anew.run("secrets get --plain stripe/key -e production").ok().await, "sk_1");
+    anew.run("secrets set stripe/key --stdin -e production").input("sk_2").ok().await;
+    assert_eq!(ada.run("secrets get --plain stripe/key -e production").ok().await, "sk_2");
+    anew.run("keys rotate --yes").ok().await;
+    assert_eq!(anew.run("secrets get --plain stripe/key -e production").ok().await, "sk_2");
+    heard.review("reset");
+    world.stop().await;
+}
+
+/// A device that has shown its code, and waits.
+struct Waiting {
+    child: tokio::process::Child,
+    shown: String,
+}
+
+impl Waiting {
+    async fn start(line: &mut Line) -> Self {
+        use tokio::io::AsyncReadExt as _;
+        let mut child = line.start();
+        drop(child.stdin.take());
+        let mut stdout = child.stdout.take().expect("a pipe");
+        let (mut shown, mut bytes) = (Vec::new(), [0; 4096]);
+        while !is_whole(&shown) {
+            let read = stdout.read(&mut bytes).await.expect("its output");
+            assert!(read > 0, "it ended: {}", String::from_utf8_lossy(&shown));
+            shown.extend_from_slice(&bytes[..read]);
+        }
+        Self { child, shown: String::from_utf8(shown).expect("text") }
+    }
+
+    /// The twelve words, below the square.
+    fn words(&self) -> &str {
+        self.shown.trim_end().lines().last().expect("a line")
+    }
+
+    /// Whether it succeeds, and what it says.
+    async fn ends(self) -> (bool, String) {
+        let output = self.child.wait_with_output().await.expect("it ends");
+        (output.status.success(), super::shell::text(&output.stderr))
+    }
+}
+
+fn is_whole(shown: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(shown);
+    let last = text.trim_end().lines().last().unwrap_or_default();
+    text.ends_with('\n') && last.split(' ').count() == 12 && last.is_ascii()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_last_owner_is_lost_and_paper_brings_another() {
+    let world = World::in_real_time(Engine::Sqlite).await;
+    let ada = Shell::founder(&world, "ada").await;
+    ada.run("secrets set stripe/key --stdin -e production").input("sk_1").ok().await;
+    let bob = Shell::resident(&world, "bob").await;
+    let code = ada.run("member invite --name bob").ok().await;
+    bob.run("join --yes --code-stdin").input(code).ok().await;
+    let alone = ada.run("status").output().await;
+    assert!(super::shell::text(&alone.stderr).contains("breakglass create"), "one owner guards production");
+
+    let mut heard = Heard::of(&world);
+    heard.fails("unasked", ada.run("breakglass create"), 2).await;
+    heard.fails("no owner", bob.run("breakglass create --yes"), 11).await;
+    heard.fails("a split that is none", ada.run("breakglass create --yes --split 3/2"), 2).await;
+    let whole = ada.run("breakglass create --yes").json().await;
+    let split = ada.run("breakglass create --yes --name vaulted --split 2/3").json().await;
+    assert_eq!(split["code"], serde_json::Value::Null);
+    let shares: Vec<&str> = split["shares"].as_array().unwrap().iter().map(|share| share.as_str().unwrap()).collect();
+    let enough = ada.run("status").output().await;
+    assert!(!super::shell::text(&enough.stderr).contains("breakglass"));
+    // What comes later is read too: new environments, new keys.
+    ada.run("env create staging --project agents").ok().await;
+    ada.run("keys rotate --compromised --yes").ok().await;
+    ada.run("secrets set stripe/key --stdin -e production").input("sk_2").ok().await;
+
+    let desk = Shell::new(&world, "desk");
+    let drill = |paper: &str| desk.run("breakglass drill --code-stdin").input(paper);
+    let two = format!("{}\n{}\n", shares[2], shares[0]);
+    for paper in [whole["code"].as_str().unwrap(), &two] {
+        let head = ada.run("org show").json().await["head"].clone();
+        let drilled = drill(paper).json().await;
+        let opened = drilled["opened"].as_array().unwrap();
+        assert_eq!((opened.len(), &drilled["missing"]), (3, &json!([])));
+        assert!(opened.iter().any(|one| one["environment"] == "agents/production" && one["secrets"] == 1));
+        assert_eq!(ada.run("org show").json().await["head"], head, "a drill changes nothing");
+    }
+    let others = ada.run("breakglass create --yes --name third --split 2/3").json().await;
+    let other = others["shares"][1].as_str().unwrap();
+    heard.fails("one share of two", drill(shares[0]), 2).await;
+    heard.fails("the same share twice", drill(&format!("{} {}", shares[0], shares[0])), 2).await;
+    heard.fails("shares of two codes", drill(&format!("{} {other}", shares[0])), 2).await;
+    heard.fails("half a share", drill(&format!("{} {}", shares[0], &shares[1][..40])), 2).await;
+    heard.fails("a machine's token", drill("kvm1_x"), 2).await;
+
+    let raise = |who: &str| desk.run("breakglass use --yes --code-stdin --owner").arg(who).input(two.as_str());
+    heard.fails("for nobody", raise("eve"), 12).await;
+    let raised = raise("bob").json().await;
+    assert_eq!((&raised["name"], &raised["role"]), (&json!("bob"), &json!("owner")));
+    assert_eq!(bob.run("secrets get --plain stripe/key -e production").ok().await, "sk_2");
+    bob.run("member remove ada --yes").ok().await;
+    bob.run("member remove vaulted --yes").ok().await;
+    heard.fails("a code that was removed", drill(&two), 11).await;
+    bob.run("secrets set stripe/key --stdin -e production").input("sk_3").ok().await;
+    heard.review("breakglass");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn facts_are_told_anew_and_an_organization_is_taken_off_the_list() {
+    let world = World::in_real_time(Engine::Sqlite).await;
+    let ada = Shell::founder(&world, "ada").await;
+    let run = |words: &str| ada.run(words).var("KEYVAWLT_ENV", "production");
+    run("secrets set db --stdin --expires 7d --label Database").input("s").ok().await;
+    let told = run("secrets facts db --owner Bob").ok().await;
+    assert!(told.contains("label Database, owner Bob") && told.contains("expires "), "what is not said stays: {told}");
+    assert!(run("secrets facts db --expires 90d --label Main").ok().await.contains("label Main"));
+    assert_eq!(run("secrets facts db --clear").ok().await, "of db the server and its mails can read: nothing\n");
+    assert_eq!(run("secrets get db").json().await["version"], 1);
+    let mut heard = Heard::of(&world);
+    heard.fails("nothing to tell", run("secrets facts db"), 2).await;
+    heard.fails("facts of nothing", run("secrets facts nowhere --owner Bob"), 12).await;
+
+    let bob = Shell::resident(&world, "bob").await;
+    let code = ada.run("member invite --name bob").ok().await;
+    bob.run("join --yes --code-stdin").input(code).ok().await;
+    let id = bob.run("org list").json().await[0]["id"].as_str().unwrap().to_owned();
+    heard.fails("an organization one belongs to", bob.run("org forget --yes").arg(&id), 13).await;
+    heard.fails("an organization of nobody", bob.run("org forget --yes 00000000"), 12).await;
+    ada.run("member remove bob --yes").ok().await;
+    heard.fails("unasked", bob.run("org forget").arg(&id), 2).await;
+    bob.run("org forget --yes").arg(&id).ok().await;
+    assert_eq!(bob.run("org list").json().await, json!([]));
+    heard.review("facts_and_lists");
     world.stop().await;
 }

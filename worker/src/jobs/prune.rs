@@ -1,4 +1,4 @@
-//! Forgets what need not be kept: ended jobs, answered requests, used assertions.
+//! Forgets what need not be kept: ended jobs, answered requests, used assertions, device links.
 
 use super::Outcome;
 use crate::context::Context;
@@ -13,5 +13,6 @@ async fn prune(context: &Context) -> Result<()> {
     jobs::prune(&tx).await?;
     requests::prune(&tx).await?;
     accounts::prune_assertions(&tx).await?;
+    accounts::prune_links(&tx).await?;
     tx.commit().await
 }

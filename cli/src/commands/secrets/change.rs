@@ -5,7 +5,7 @@
 use keyvawlt_client::{Clock, Error, FactsInput, SecretWrite};
 use serde::Serialize;
 
-use crate::args::secrets::{Draft, Facts, Set, ValueSource};
+use crate::args::secrets::{Draft, Facts, Set, TellFacts, ValueSource};
 use crate::commands::Context;
 use crate::duration::{display_length, display_ms};
 use crate::edit::{self, Edited};
@@ -135,6 +135,45 @@ fn facts(said: &Facts, now_ms: u64) -> Outcome<Option<FactsInput>> {
         provider: said.provider.clone(),
         owner: said.owner.clone(),
     }))
+}
+
+/// `keyvawlt secrets facts`
+pub async fn tell(arguments: &TellFacts, context: &mut Context) -> Outcome {
+    #[derive(Serialize)]
+    struct Told<'a> {
+        name: &'a str,
+        server_reads: String,
+    }
+    if arguments.facts.is_empty() && !arguments.clear {
+        return Err(Failure::usage("nothing to tell").on(arguments.name.as_str()).hint("say --expires, --label or the like, or --clear"));
+    }
+    let said = facts(&arguments.facts, Clock::default().now_ms())?;
+    let (mut vault, environment) = vault::place(context).await?;
+    let name = arguments.name.as_str();
+    let told = match said {
+        None => FactsInput::default(),
+        // A date stays until another is said; the library would take it for no date.
+        Some(said) => {
+            let listed = vault.list(&environment.ns_id)?;
+            let before = listed.iter().find(|secret| secret.name == name).and_then(|secret| secret.facts.as_ref());
+            FactsInput { expires_ms: said.expires_ms.or(before.and_then(|facts| facts.expires_ms)), ..said }
+        }
+    };
+    vault.set_facts(&environment.ns_id, name, &told).await?;
+    let listed = vault.list(&environment.ns_id)?;
+    let now = listed.iter().find(|secret| secret.name == name).and_then(|secret| secret.facts.clone());
+    let known = now.map(|facts| FactsInput {
+        expires_ms: facts.expires_ms,
+        rotate_every_ms: facts.rotate_every_ms,
+        label: facts.label,
+        provider: facts.provider,
+        owner: facts.owner,
+    });
+    let told = Told { name, server_reads: known.as_ref().map(in_clear).unwrap_or_default() };
+    context.output.result(&told, || {
+        let reads = if told.server_reads.is_empty() { "nothing" } else { told.server_reads.as_str() };
+        format!("of {name} the server and its mails can read: {reads}")
+    })
 }
 
 /// `keyvawlt secrets edit`

@@ -9,6 +9,7 @@ mod encoding;
 mod identity;
 mod namespace;
 mod padding;
+mod recovery;
 mod secret;
 pub mod seeded;
 mod signature;
@@ -50,6 +51,7 @@ pub fn all() -> Vec<File> {
         secret::file(),
         account::file(),
         codes::file(),
+        recovery::file(),
     ]
 }
 
