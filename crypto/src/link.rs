@@ -66,7 +66,7 @@ impl LinkKeys {
         let private = kem_private(&self.kem);
         let opened = hpke::single_shot_open::<ChaCha20Poly1305, HkdfSha256, XWing>(&OpModeR::Base, &private, &enc, &info, ct, b"");
         let padded = Zeroizing::new(opened.map_err(|_| broken())?);
-        LinkedDevice::from_plain(&pad::unpad(&padded).map_err(|_| broken())?, origin)
+        LinkedDevice::from_plain(pad::unpad(&padded).map_err(|_| broken())?, origin)
     }
 }
 

@@ -103,6 +103,6 @@ mod tests {
         let text = code.encode().unwrap();
         assert!(ReturnCode::is_meant(&text));
         assert_eq!(ReturnCode::parse(&text).unwrap(), code);
-        assert!(ReturnCode::parse(&text.replacen("_", "-", 1)).is_err());
+        assert!(ReturnCode::parse(&text.replacen('_', "-", 1)).is_err());
     }
 }

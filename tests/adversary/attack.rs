@@ -121,8 +121,8 @@ pub trait Attack: Sized {
 
 /// One play: the control, or the lie and its detection.
 pub async fn play<A: Attack>(telling: Telling) {
-    let mut scene = Scene::start().await;
-    let mut attack = A::prepare(&mut scene).await;
+    let mut scene = Box::pin(Scene::start()).await;
+    let mut attack = Box::pin(A::prepare(&mut scene)).await;
     match telling {
         Telling::Nobody => {
             attack.truth(&mut scene).await;

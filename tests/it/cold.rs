@@ -183,7 +183,7 @@ async fn values_are_fetched_when_they_are_used(world: World) {
     let all = agent.read_all(&production).unwrap();
     assert_eq!(all.len(), MANY);
     assert!(all.iter().all(|secret| secret.info.version == 2
-        || &*secret.value == format!("value {}", &secret.info.name[2..].trim_start_matches('0').parse::<usize>().unwrap_or(0)).as_bytes()));
+        || *secret.value == *format!("value {}", &secret.info.name[2..].trim_start_matches('0').parse::<usize>().unwrap_or(0)).as_bytes()));
     drop(agent);
     let agent = client.machine(&token, &state).await.unwrap();
     assert_eq!(agent.read_all(&production).unwrap().len(), MANY, "what was fetched is remembered");

@@ -33,8 +33,8 @@ impl Team {
         adas.create_project("agents", &[("development", 1), ("production", 3)]).await.expect("a project");
         let production = adas.environment("agents", "production").expect("production").ns_id;
         adas.write(&production, &[SecretWrite::new("a", "1")]).await.expect("a write");
-        let bobs = joins(&mut adas, bob, "Bob", role::MEMBER).await;
-        let carols = joins(&mut adas, carol, "Carol", carols_role).await;
+        let bobs = Box::pin(joins(&mut adas, bob, "Bob", role::MEMBER)).await;
+        let carols = Box::pin(joins(&mut adas, carol, "Carol", carols_role)).await;
         adas.sync().await.expect("news");
         let mut team = Self { production, ada: adas, bob: bobs, carol: carols, people };
         team.ada.grant(&team.id(1), &production, 3, 0).await.expect("write for Bob");

@@ -63,6 +63,7 @@ pub struct VerifyEmail {
 
 /// `keyvawlt login`
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct Login {
     /// The account's id, as the Emergency Kit shows it; asked for when absent
     #[arg(long, value_name = "ID", conflicts_with = "kit_file")]

@@ -169,7 +169,7 @@ async fn recorded() {
 /// Bob's device sealed to keys whose private half is known here.
 fn linked_to(device: &LinkKeys, origin: &str, scene: &Scene) -> Vec<u8> {
     let mut key = scene.bob.device.clone();
-    key.origin = origin.to_owned();
+    origin.clone_into(&mut key.origin);
     let linked = keyvawlt_crypto::link::LinkedDevice { device: key, key_id: scene.bob.account.identity().key_id(), generation: 1 };
     linked.seal(&device.id(), device.kem_pk(), &mut forge::rng()).expect("sealed")
 }
