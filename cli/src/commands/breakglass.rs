@@ -72,8 +72,8 @@ async fn drill(paper: &Paper, context: &mut Context) -> Outcome {
         opened: Vec<Opened>,
         missing: Vec<String>,
     }
-    let vault = open(paper, context).await?;
-    let Drill { opened, missing } = vault.drill()?;
+    let mut vault = open(paper, context).await?;
+    let Drill { opened, missing } = vault.drill().await?;
     let opened = opened.into_iter().map(|(environment, secrets)| Opened { environment, secrets });
     let drilled = Drilled { organization: vault.name()?, opened: opened.collect(), missing };
     context.output.result(&drilled, || {

@@ -106,6 +106,24 @@ pub(super) const FINER: &[(&str, Option<Exit>, Texts)] = &[
         ),
     ),
     (
+        "INCOMPLETE",
+        Some(Exit::NotFound),
+        texts(
+            "The break-glass identity on paper does not read every environment.",
+            "An environment was made, or its access taken away, since the paper was.",
+            "Have a manager of each environment that the message names give it access, then drill again.",
+        ),
+    ),
+    (
+        "LINK_ENDED",
+        Some(Exit::NotFound),
+        texts(
+            "No device waits with this code, or none answered: codes hold for ten minutes.",
+            "The words were mistyped, somebody took too long, or the code was used already.",
+            "keyvawlt login --link on the new device shows a new code. If you did not ask for one, somebody else did: let nothing in.",
+        ),
+    ),
+    (
         "LOGGED_IN",
         Some(Exit::Local),
         texts(

@@ -75,10 +75,11 @@ impl Vault {
     }
 
     /// Opens the present key of every environment, and every secret in it. Changes nothing.
-    pub fn drill(&self) -> Result<Drill> {
+    pub async fn drill(&mut self) -> Result<Drill> {
         let mut opened = Vec::new();
         let environments = self.environments()?;
         for environment in &environments {
+            self.fetch_all(&environment.ns_id).await?;
             let secrets = self.read_all(&environment.ns_id)?;
             opened.push((format!("{}/{}", environment.project, environment.name), secrets.len()));
         }

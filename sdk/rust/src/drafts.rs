@@ -46,11 +46,14 @@ impl Vault {
     /// Stages a value, or replaces what is staged under this name.
     pub async fn stage(&mut self, environment: &NsId, write: &SecretWrite) -> Result<()> {
         keyvawlt_ledger::names::check(&write.name).map_err(|fault| Error::invalid("name", fault.why))?;
+        self.fetch_draft(environment, &write.name).await?;
         self.change(|change| stage(change, environment, write)).await
     }
 
     /// Makes a staged value the secret's next version. Returns its number.
     pub async fn commit_draft(&mut self, environment: &NsId, name: &str) -> Result<u64> {
+        self.fetch_draft(environment, name).await?;
+        self.fetch(environment, [name]).await?;
         self.change(|change| commit(change, environment, name)).await
     }
 

@@ -20,12 +20,17 @@ impl Vault {
     /// [`crate::Options::values_when_used`] was chosen. Names of nothing are in nobody's way.
     pub async fn fetch<'n>(&mut self, environment: &NsId, names: impl IntoIterator<Item = &'n str>) -> Result<()> {
         let names: BTreeSet<&str> = names.into_iter().collect();
-        self.fetch_lacking(environment, |found| names.contains(found.name.as_str())).await
+        self.fetch_lacking(environment, |found| !found.leaf.is_draft() && names.contains(found.name.as_str())).await
+    }
+
+    /// The same for what is staged under a name.
+    pub(crate) async fn fetch_draft(&mut self, environment: &NsId, name: &str) -> Result<()> {
+        self.fetch_lacking(environment, |found| found.leaf.is_draft() && found.name == name).await
     }
 
     /// The same for all secrets of an environment.
     pub async fn fetch_all(&mut self, environment: &NsId) -> Result<()> {
-        self.fetch_lacking(environment, |_| true).await
+        self.fetch_lacking(environment, |found| !found.leaf.is_draft()).await
     }
 
     /// Takes in every manifest link of an environment that was listed, so that its history is known here too.
@@ -40,7 +45,9 @@ impl Vault {
             return Ok(());
         }
         let mut lacking: BTreeMap<NsId, Vec<(SecretId, u64)>> = BTreeMap::new();
-        for found in self.index(environment)?.usable().filter(|found| found.objects.lacks_value(found.leaf) && wanted(found)) {
+        let (index, drafts) = (self.index(environment)?, self.drafts_of(environment)?);
+        let lacks = |found: &&Found| found.objects.lacks_value(found.leaf) && wanted(found);
+        for found in index.usable().chain(&drafts).filter(lacks) {
             lacking.entry(found.space.tip.ns_id).or_default().push((found.leaf.secret_id, found.leaf.version));
         }
         if lacking.is_empty() {

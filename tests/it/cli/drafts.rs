@@ -1,6 +1,7 @@
 //! Staged values, told in commands.
 
 use super::people::{colleague, owner_of_payments};
+use super::shell::Shell;
 use crate::world::{Engine, World};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -44,5 +45,30 @@ async fn a_staged_value_is_seen_by_nobody_until_it_is_committed() {
     ada.run("secrets draft commit stripe/key -e production").fails(13).await;
     ada.run("secrets undelete stripe/key -e production").ok().await;
     assert_eq!(ada.run("secrets draft commit stripe/key -e production").json().await["version"], 5);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_without_memory_stages_commits_and_writes_what_it_has_only_listed() {
+    let world = World::in_real_time(Engine::Sqlite).await;
+    let ada = owner_of_payments(&world).await;
+    for (name, value) in [("stripe/key", "k1"), ("stripe/other", "o1")] {
+        ada.run("secrets set --stdin --note live -e production").arg(name).input(value).ok().await;
+    }
+    ada.run("secrets set stripe/key --draft --stdin -e production").input("k2").ok().await;
+    let token = ada.run("machine create deploy --perm write -e production").ok().await;
+    // Each job begins on a fresh machine, and has but the listing.
+    let job = |nth: u32, words: &str| Shell::new(&world, &format!("job-{nth}")).run(words).var("KEYVAWLT_TOKEN", token.trim());
+    assert_eq!(job(1, "secrets draft commit stripe/key -e production").json().await["version"], 2);
+    job(2, "secrets set stripe/key --draft --stdin -e production").input("k3").ok().await;
+    job(3, "secrets set stripe/other --stdin -e production").input("o2").ok().await;
+    job(4, "secrets rollback stripe/other --to 1 -e production").ok().await;
+    job(5, "secrets delete stripe/other --yes -e production").ok().await;
+    job(6, "secrets undelete stripe/other -e production").ok().await;
+    assert_eq!(job(7, "secrets get --plain stripe/key -e production").ok().await, "k2");
+    assert_eq!(job(8, "secrets get stripe/other -e production").json().await["note"], "live");
+    assert_eq!(ada.run("secrets draft commit stripe/key -e production").json().await["version"], 3);
+    assert_eq!(ada.run("secrets get --plain stripe/key -e production").ok().await, "k3");
+    assert_eq!(ada.run("secrets get --plain stripe/other -e production").ok().await, "o1");
     world.stop().await;
 }
