@@ -19,7 +19,7 @@ use keyvawlt_schema::bundle as bundles;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel};
 
 pub use email::{CODE_TTL_MS, CodeMail, change_email, draw_code, resend_code, verify_email};
-pub(crate) use keys::{keep_bundle, renew_keys, with_standing_keys};
+pub(crate) use keys::{keep_bundle, own_keys, renew_keys, with_standing_keys};
 pub use link::{LINK_TTL_MS, MAX_LINKS, answer_link, link_answer, link_offer, offer_link, prune_links};
 pub use login::{Principal, log_in, principal, prune_assertions};
 pub use slots::{ListedSlot, MAX_SLOTS, Slot, SlotKind, add_slot, list_slots, remove_slot, sealed_account_key};

@@ -63,10 +63,15 @@ pub(super) async fn remember(tx: &Tx, account: &AccountId, key: &KeyId) -> Resul
     Ok(())
 }
 
-/// Every key an account has had.
-pub(super) async fn all(tx: &Tx, account: &AccountId) -> Result<Vec<Vec<u8>>> {
-    let rows = account_key::Entity::find().filter(account_key::Column::AccountId.eq(account.0.to_vec())).all(tx.db()).await?;
-    Ok(rows.into_iter().map(|row| row.key_id).collect())
+/// The keys by which somebody is known in one organization or another: those that the account has, and has had. Others may have begun an account
+/// for the same identity, with keys of their own.
+pub(crate) async fn own_keys(tx: &Tx, account: Option<&AccountId>, current: &KeyId) -> Result<Vec<Vec<u8>>> {
+    let mut keys = vec![current.0.to_vec()];
+    if let Some(account) = account {
+        let earlier = account_key::Entity::find().filter(account_key::Column::AccountId.eq(account.0.to_vec()));
+        keys.extend(earlier.all(tx.db()).await?.into_iter().map(|row| row.key_id));
+    }
+    Ok(keys)
 }
 
 async fn had_key(tx: &Tx, account: &AccountId, key: &KeyId) -> Result<bool> {

@@ -139,10 +139,7 @@ async fn note(tx: &Tx, subject: Subject) -> Result<()> {
 /// Organizations that added the identity without its doing learn nothing of it.
 async fn orgs_of(tx: &Tx, principal: &Principal) -> Result<Vec<OrgId>> {
     let tx = tx.without_permit("a verified log-in is put on record where the identity belongs");
-    let keys = match &principal.account {
-        Some(account) => super::keys::all(tx, account).await?,
-        None => vec![principal.key_id.0.to_vec()],
-    };
+    let keys = super::keys::own_keys(tx, principal.account.as_ref(), &principal.key_id).await?;
     let rows: Vec<Vec<u8>> = member::Entity::find()
         .select_only()
         .column(member::Column::OrgId)

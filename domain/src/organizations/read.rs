@@ -1,6 +1,8 @@
 //! Reading an organization: its links, who belongs where, and what happened.
 
+use crate::accounts::own_keys;
 use crate::authorize::{Action, Permit};
+use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::policy::Deed;
 use crate::store::{Tx, column, number};
@@ -168,11 +170,16 @@ pub(crate) async fn links(tx: &Tx, org: &OrgId, mut from_seq: u64, page_bytes: u
 /// Lists the organizations in which the caller's identity is a member.
 pub async fn list_organizations(permit: &Permit<'_, ListOrganizations>) -> Result<OrgPage> {
     let ListOrganizations { limit, after } = *permit.action();
-    let (identity, _) = permit.caller().identity().ok_or(Error::Forbidden)?;
+    let (identity, key_id) = permit.caller().identity().ok_or(Error::Forbidden)?;
+    let account = match permit.caller() {
+        Caller::Account { account_id, .. } => Some(account_id),
+        Caller::Identity { .. } | Caller::Invite { .. } => None,
+    };
+    let keys = own_keys(permit.tx(), account, &key_id).await?;
     let mut mine = member::Entity::find()
         .select_only()
         .column(member::Column::OrgId)
-        .filter(member::Column::IdentityId.eq(identity.0.to_vec()))
+        .filter(member::Column::IdentityId.eq(identity.0.to_vec()).and(member::Column::KeyId.is_in(keys)))
         // Others may have added this identity's keys to organizations that it never entered.
         .filter(member::Column::Own.eq(true))
         .order_by_asc(member::Column::OrgId)

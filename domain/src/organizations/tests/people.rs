@@ -134,6 +134,18 @@ async fn whom_others_add_does_not_belong_there_by_that() {
     .await;
 }
 
+#[tokio::test]
+async fn whoever_begins_an_account_for_somebody_elses_identity_is_not_told_where_that_one_belongs() {
+    on_each_engine(async |store| {
+        let (world, _) = begin(store).await;
+        let stranger = Person::renewed("olga");
+        assert_eq!(stranger.id, world.owner.id);
+        assert_eq!(homes(store, &world.owner).await, [world.org()]);
+        assert_eq!(homes(store, &stranger).await, []);
+    })
+    .await;
+}
+
 #[test]
 fn what_would_take_too_much_room_is_refused_before_it_is_decoded() {
     let mut world = World::begins();
