@@ -91,7 +91,7 @@ pub enum Command {
     Version,
     /// Say what a code means, and what to do; without one, list them
     Explain {
-        /// As shown in error[CODE], or an exit's number
+        /// As a failure shows it, such as E_SIG, or an exit's number
         code: Option<String>,
     },
     /// Look at what was kept when something did not verify
