@@ -10,7 +10,7 @@ use keyvawlt_proto::v1::organization_service_client::OrganizationServiceClient;
 use keyvawlt_proto::{CLIENT_HEADER, MAX_MESSAGE, v1};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tonic::Request;
@@ -39,6 +39,8 @@ pub enum Kind {
     Full,
     /// Everything, written by a hundred links.
     FullGrown,
+    /// An environment that the server does not remember from an earlier read.
+    Anew,
     /// A new version of a secret.
     Write,
     /// An assertion for an access token.
@@ -46,7 +48,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 6] = [Kind::NoOp, Kind::Warm, Kind::Full, Kind::FullGrown, Kind::Write, Kind::LogIn];
+    pub const ALL: [Kind; 7] = [Kind::NoOp, Kind::Warm, Kind::Full, Kind::FullGrown, Kind::Anew, Kind::Write, Kind::LogIn];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -54,6 +56,7 @@ impl Kind {
             Kind::Warm => "warm read: nothing changed",
             Kind::Full => "full read, 100 secrets of one import",
             Kind::FullGrown => "full read, 100 secrets of 100 writes",
+            Kind::Anew => "100 secrets that the server has to look up anew",
             Kind::Write => "write",
             Kind::LogIn => "log-in",
         }
@@ -64,9 +67,13 @@ impl Kind {
 pub struct Calls {
     imported: Agent,
     grown: Agent,
+    many: Agent,
     token: AsciiMetadataValue,
     grown_token: AsciiMetadataValue,
+    many_token: AsciiMetadataValue,
     writer_token: AsciiMetadataValue,
+    /// Which of the many environments is read next.
+    next: AtomicUsize,
 }
 
 /// One caller, with its own namespace to write in.
@@ -86,11 +93,11 @@ pub struct Round {
 
 impl Calls {
     /// Logs the agents in.
-    pub async fn prepare(imported: Agent, grown: Agent, writer: &Agent) -> Result<Self> {
+    pub async fn prepare(imported: Agent, grown: Agent, many: Agent, writer: &Agent) -> Result<Self> {
         let channel = connect(&imported.origin).await?;
         let (token, grown_token) = (log_in(&channel, &imported).await?, log_in(&channel, &grown).await?);
-        let writer_token = log_in(&channel, writer).await?;
-        Ok(Self { imported, grown, token, grown_token, writer_token })
+        let (many_token, writer_token) = (log_in(&channel, &many).await?, log_in(&channel, writer).await?);
+        Ok(Self { imported, grown, many, token, grown_token, many_token, writer_token, next: AtomicUsize::new(0) })
     }
 
     async fn once(&self, kind: Kind, channel: &Channel, caller: &mut Caller) -> Result<()> {
@@ -102,8 +109,12 @@ impl Calls {
                 let answer = read(channel, self.imported.warm_question()?, &self.token).await?;
                 ensure!(answer.links.is_empty() && answer.namespaces.is_empty() && answer.wraps.is_empty(), "something changed");
             }
-            Kind::Full => complete(&read(channel, self.imported.full_question()?, &self.token).await?)?,
-            Kind::FullGrown => complete(&read(channel, self.grown.full_question()?, &self.grown_token).await?)?,
+            Kind::Full => complete(&read(channel, self.imported.full_question()?, &self.token).await?, true)?,
+            Kind::FullGrown => complete(&read(channel, self.grown.full_question()?, &self.grown_token).await?, true)?,
+            Kind::Anew => {
+                let question = self.many.question_about(self.next.fetch_add(1, Ordering::Relaxed))?;
+                complete(&read(channel, question, &self.many_token).await?, false)?;
+            }
             Kind::Write => {
                 let Some(write) = caller.writes.pop_front() else { return Ok(()) };
                 let mut organizations = OrganizationServiceClient::new(channel.clone());
@@ -221,9 +232,10 @@ async fn read(channel: &Channel, question: v1::ReadChangesRequest, token: &Ascii
     Ok(namespaces.read_changes(as_caller(question, token)).await?.into_inner())
 }
 
-fn complete(answer: &v1::ReadChangesResponse) -> Result<()> {
+fn complete(answer: &v1::ReadChangesResponse, with_chain: bool) -> Result<()> {
     let objects: usize = answer.namespaces.iter().map(|news| news.objects.len()).sum();
-    ensure!(objects == SECRETS * 4 && !answer.links.is_empty() && answer.wraps.len() == 1 && !answer.more, "the answer is not everything");
+    let chain = answer.links.is_empty() != with_chain && (answer.wraps.len() == 1 || !with_chain);
+    ensure!(objects == SECRETS * 4 && chain && !answer.more, "the answer is not everything");
     Ok(())
 }
 

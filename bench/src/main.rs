@@ -103,10 +103,11 @@ async fn measure(builds: bool) -> Result<()> {
     let mut person = Person::sign_up(&server.origin, folder.path().join("person")).await?;
     let imported = scene::read_scene(&mut person, "imported", false).await?;
     let grown = scene::read_scene(&mut person, "grown", true).await?;
+    let many = scene::many_scene(&mut person).await?;
     let most = CONCURRENCIES.into_iter().max().unwrap_or(1);
     let (writer, manifests) = scene::write_scene(&mut person, most).await?;
     let agent = imported.clone();
-    let calls = Arc::new(load::Calls::prepare(imported, grown, &writer).await?);
+    let calls = Arc::new(load::Calls::prepare(imported, grown, many, &writer).await?);
     let mut callers = load::callers(manifests);
     for concurrency in CONCURRENCIES {
         println!("{concurrency} at once");

@@ -141,7 +141,8 @@ impl Report {
         writeln!(
             page,
             "SQLite with `synchronous=FULL`. The server is a process of its own; the callers share the machine with it, over one connection for every \
-             eight of them. CPU is user and kernel time, per call. Full reads wait for their audit record, writes and log-ins for their commit.\n"
+             eight of them. CPU is user and kernel time, per call. Full reads wait for their audit record, writes and log-ins for their commit. \
+             What somebody has read since it was last written is remembered, up to 8 MiB; the reads of \"anew\" find nothing of it.\n"
         )?;
         writeln!(
             page,

@@ -14,6 +14,8 @@ use std::sync::Arc;
 
 /// Secrets of a read: what an environment of a real project holds.
 pub const SECRETS: usize = 100;
+/// Environments whose spans take more than twice of what a server remembers: a hundred secrets take about 100 KB there.
+const MANY: usize = 160;
 /// Development: many machines may write there.
 pub const DEVELOPMENT: u8 = 1;
 const DAY_MS: u64 = 24 * 3600 * 1000;
@@ -65,6 +67,20 @@ pub async fn read_scene(person: &mut Person, name: &str, one_by_one: bool) -> Re
     let mseq = if one_by_one { SECRETS as u64 } else { 1 };
     let token = admit(&mut vault, &[environment], permission::READ).await?;
     agent(&mut vault, token, vec![(environment, mseq)]).await
+}
+
+/// An organization with so many environments of a hundred secrets each that a server, which remembers 8 MiB of what it read, has forgotten each
+/// one before it is read again.
+pub async fn many_scene(person: &mut Person) -> Result<Agent> {
+    let mut vault = person.found("many").await?;
+    let names: Vec<String> = (0..MANY).map(|n| format!("environment-{n}")).collect();
+    let environments: Vec<(&str, u8)> = names.iter().map(|name| (name.as_str(), DEVELOPMENT)).collect();
+    let environments = vault.create_project("agents", &environments).await?;
+    for ns in &environments {
+        vault.write(ns, &secrets(SECRETS)).await?;
+    }
+    let token = admit(&mut vault, &environments, permission::READ).await?;
+    agent(&mut vault, token, environments.iter().map(|ns| (*ns, 1)).collect()).await
 }
 
 /// An organization with an environment per writer, and an agent that may write in all.
@@ -119,6 +135,12 @@ impl Agent {
     pub fn full_question(&self) -> Result<v1::ReadChangesRequest> {
         let (ns, _) = *self.environments.first().context("an environment")?;
         Ok(self.question(0, ns, 0, true))
+    }
+
+    /// "Everything in this environment", of the many in turn, by somebody who has the chain.
+    pub fn question_about(&self, turn: usize) -> Result<v1::ReadChangesRequest> {
+        let (ns, _) = *self.environments.get(turn % self.environments.len()).context("an environment")?;
+        Ok(self.question(self.next_seq, ns, 0, false))
     }
 
     fn question(&self, from_seq: u64, ns: NsId, mseq: u64, all_wraps: bool) -> v1::ReadChangesRequest {
