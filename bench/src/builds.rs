@@ -1,28 +1,65 @@
-//! Clean builds, in a target folder of their own: how long they take, and how much is built.
+//! Clean builds, in a target folder of their own: how long they take, and how much is built. They take so long that they are measured apart: the
+//! last part of the page is theirs, and other runs keep it.
 
+use crate::machine::Machine;
 use crate::program::workspace;
+use crate::report::{megabytes, page_path, today};
 use anyhow::{Context as _, Result, bail};
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+const TITLE: &str = "## Builds\n";
+
 /// What building costs.
-pub struct Builds {
-    pub dev: Duration,
-    pub release: Duration,
+struct Builds {
+    dev: Duration,
+    release: Duration,
     /// The stripped server program.
-    pub server_bytes: u64,
+    server_bytes: u64,
     /// The stripped command line.
-    pub cli_bytes: u64,
+    cli_bytes: u64,
     /// Crates of the server, our own included.
-    pub server_crates: usize,
+    server_crates: usize,
     /// Crates of the whole workspace with its tests.
-    pub all_crates: usize,
+    all_crates: usize,
 }
 
-pub fn measure() -> Result<Builds> {
+/// Measures, and replaces the last part of the page.
+pub fn renew() -> Result<()> {
+    let machine = Machine::look()?;
+    let page = fs::read_to_string(page_path())?;
+    let (before, _) = page.split_once(TITLE).context("the page has no part about builds: run without --builds first")?;
+    let builds = measure()?.section(&machine)?;
+    Ok(fs::write(page_path(), format!("{before}{builds}"))?)
+}
+
+/// The last part of the page as it stands.
+pub fn section() -> String {
+    let page = fs::read_to_string(page_path()).unwrap_or_default();
+    let not_yet = "\nNot measured yet: `cargo run --release -p keyvawlt-bench -- --builds` does.\n";
+    format!("{TITLE}{}", page.split_once(TITLE).map_or(not_yet, |(_, section)| section))
+}
+
+impl Builds {
+    fn section(&self, machine: &Machine) -> Result<String> {
+        let Self { dev, release, server_bytes, cli_bytes, server_crates, all_crates } = self;
+        let mut page = format!("{TITLE}\n");
+        writeln!(page, "Clean, on this machine, with everything downloaded; of {}, {}.\n\n| | |\n|---|--:|", machine.revision, today()?)?;
+        writeln!(page, "| dev, the whole workspace with its tests | {:.0} s |", dev.as_secs_f64())?;
+        writeln!(page, "| release, server and command line | {:.0} s |", release.as_secs_f64())?;
+        writeln!(page, "| server, stripped | {:.1} MB |", megabytes(*server_bytes))?;
+        writeln!(page, "| command line, stripped | {:.1} MB |", megabytes(*cli_bytes))?;
+        writeln!(page, "| crates of the server | {server_crates} |")?;
+        writeln!(page, "| crates of everything, tests included | {all_crates} |")?;
+        Ok(page)
+    }
+}
+
+fn measure() -> Result<Builds> {
     let target = tempfile::tempdir()?;
     let dev = build(target.path(), &["build", "--locked", "--workspace", "--all-targets"])?;
     let release =

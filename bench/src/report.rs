@@ -1,6 +1,6 @@
 //! The results as a page of Markdown: what was measured, beside what was aimed at.
 
-use crate::builds::Builds;
+use crate::builds;
 use crate::client::{ChainVerified, OPENED, Opened, ReaderAdded, median};
 use crate::cold::ColdStart;
 use crate::load::{Kind, Round};
@@ -11,6 +11,7 @@ use crate::team::Team;
 use anyhow::Result;
 use keyvawlt_client::Clock;
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::time::Duration;
 use time::OffsetDateTime;
 use time::macros::format_description;
@@ -33,7 +34,6 @@ pub struct Report {
     pub cold: Option<ColdStart>,
     pub run: Option<Run>,
     pub team: Option<Team>,
-    pub builds: Option<Builds>,
 }
 
 /// One kind of call, by so many callers.
@@ -60,7 +60,6 @@ impl Report {
             cold: None,
             run: None,
             team: None,
-            builds: None,
         })
     }
 
@@ -72,13 +71,12 @@ impl Report {
         self.calls(&mut page)?;
         self.client(&mut page)?;
         page.push_str(&self.team.as_ref().map(Team::page).transpose()?.unwrap_or_default());
-        self.builds(&mut page)?;
-        Ok(std::fs::write(workspace().join("bench").join("RESULTS.md"), page)?)
+        page.push_str(&builds::section());
+        Ok(std::fs::write(page_path(), page)?)
     }
 
     fn head(&self, page: &mut String) -> Result<()> {
-        let now = OffsetDateTime::from_unix_timestamp((Clock::System.now_ms() / 1000).try_into()?)?;
-        let date = now.format(format_description!("[year]-[month]-[day] [hour]:[minute] UTC"))?;
+        let date = today()?;
         let Machine { processor, cores, memory_kb, kernel, rustc, revision } = &self.machine;
         let version = env!("CARGO_PKG_VERSION");
         writeln!(page, "# Measurements\n\nWritten by `cargo run --release -p keyvawlt-bench`; do not edit.\n")?;
@@ -204,20 +202,6 @@ impl Report {
         Ok(writeln!(page)?)
     }
 
-    fn builds(&self, page: &mut String) -> Result<()> {
-        writeln!(page, "## Builds\n")?;
-        let Some(Builds { dev, release, server_bytes, cli_bytes, server_crates, all_crates }) = &self.builds else {
-            return Ok(writeln!(page, "Not measured in this run: `cargo run --release -p keyvawlt-bench -- --builds` does.")?);
-        };
-        writeln!(page, "Clean, on this machine, with everything downloaded.\n\n| | |\n|---|--:|")?;
-        writeln!(page, "| dev, the whole workspace with its tests | {:.0} s |", dev.as_secs_f64())?;
-        writeln!(page, "| release, server and command line | {:.0} s |", release.as_secs_f64())?;
-        writeln!(page, "| server, stripped | {:.1} MB |", megabytes(*server_bytes))?;
-        writeln!(page, "| command line, stripped | {:.1} MB |", megabytes(*cli_bytes))?;
-        writeln!(page, "| crates of the server | {server_crates} |")?;
-        Ok(writeln!(page, "| crates of everything, tests included | {all_crates} |")?)
-    }
-
     fn concurrencies(&self) -> Vec<usize> {
         self.rows.iter().filter(|row| row.kind == Kind::NoOp).map(|row| row.concurrency).collect()
     }
@@ -241,6 +225,17 @@ impl Report {
 
 fn aim(page: &mut String, what: &str, target: &str, measured: &str, met: bool) -> Result<()> {
     Ok(writeln!(page, "| {what} | {target} | {measured} | {} |", if met { "met" } else { "**missed**" })?)
+}
+
+/// Where the page lies.
+pub fn page_path() -> PathBuf {
+    workspace().join("bench").join("RESULTS.md")
+}
+
+/// Day and minute.
+pub fn today() -> Result<String> {
+    let now = OffsetDateTime::from_unix_timestamp((Clock::System.now_ms() / 1000).try_into()?)?;
+    Ok(now.format(format_description!("[year]-[month]-[day] [hour]:[minute] UTC"))?)
 }
 
 /// A length of time.
