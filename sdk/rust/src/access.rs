@@ -29,7 +29,7 @@ pub struct WayIn {
     pub label: String,
     /// When it was added, epoch milliseconds.
     pub created_ms: u64,
-    /// The one this session came in by.
+    /// The one this client came in by.
     pub own: bool,
 }
 
