@@ -1,16 +1,18 @@
 //! Every short history: a breadth-first search over the real rules, from an organization of an owner and two who may join, with two environments and
 //! a guarded folder. After each step the properties are checked; a planted fault in the rules shows that they can fail.
 //!
-//! `docs/exploration.md` says how far it was searched. States that differ only in which of the two newcomers is which are one.
+//! `docs/exploration.md` says how far it was searched, by the example `explore`. States that differ only in which of the two newcomers is which are one.
 
-mod forks;
+pub mod forks;
 mod moves;
 mod org;
-mod summary;
+#[cfg(test)]
+mod tests;
 
 use keyvawlt_ledger::Hash;
 use moves::moves;
-use org::{Org, Rules};
+use org::Org;
+pub use org::Rules;
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
@@ -28,7 +30,7 @@ pub struct Found {
 }
 
 /// Searches `depth` steps far, or until a property breaks or the time is over.
-fn search(rules: Rules, depth: usize, patience: Duration) -> Found {
+pub fn search(rules: Rules, depth: usize, patience: Duration) -> Found {
     let begun = Instant::now();
     let mut seen: HashSet<Hash> = HashSet::new();
     let mut frontier =
@@ -82,37 +84,4 @@ fn settled(rules: Rules) -> Org {
         Move::Access { by: 1, at: org::FOLDER, to: 2, bits: crate::world::READ, ends: false },
     ];
     beginning.into_iter().fold(Org::begins(rules), |org, next| next.apply(&org).unwrap_or_else(|| panic!("{next:?} is allowed")))
-}
-
-/// Far enough in every run of the tests; the whole search is `the_whole_search_writes_its_page`.
-const SHORT: usize = 2;
-
-#[test]
-fn no_short_history_breaks_a_property() {
-    let found = search(Rules::Real, SHORT, Duration::from_mins(5));
-    assert_eq!(found.broken, None);
-    assert_eq!(found.states, summary::published_states(SHORT), "docs/exploration.md is of other rules: run the whole search again");
-    assert!(found.accepted > 100 && found.accepted < found.judged, "{found:?}");
-}
-
-#[test]
-fn a_planted_fault_is_found() {
-    for (rules, word) in [(Rules::NothingIsOwed, "knows the current key"), (Rules::NothingIsFenced, "wrote")] {
-        let found = search(rules, 7, Duration::from_mins(5));
-        let broken = found.broken.unwrap_or_else(|| panic!("{rules:?} was not noticed: {:?}", found.states));
-        assert!(broken.contains(word), "{rules:?} was noticed as another fault: {broken}");
-    }
-}
-
-/// `cargo test --release -p keyvawlt-ledger --test it the_whole_search -- --ignored --nocapture`
-#[test]
-#[ignore = "takes up to ten minutes, and writes docs/exploration.md"]
-fn the_whole_search_writes_its_page() {
-    const PATIENCE: Duration = Duration::from_mins(10);
-    let begun = Instant::now();
-    let found = search(Rules::Real, 5, PATIENCE);
-    assert_eq!(found.broken, None);
-    let forks = forks::search(forks::Client::Real, 9);
-    assert_eq!(forks.broken, None);
-    summary::write(&found, &forks, begun.elapsed());
 }

@@ -1,31 +1,17 @@
-//! docs/exploration.md: written by the whole search, and held against every shorter one.
+//! The page of a whole search: what was searched, how, and how many states there are.
 
-use super::Found;
+use crate::explore::Found;
 use std::fmt::Write as _;
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-fn page() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/exploration.md")
-}
-
-/// The first published counts of states, by number of steps.
-pub fn published_states(depth: usize) -> Vec<usize> {
-    let text = fs::read_to_string(page()).expect("docs/exploration.md");
-    let rules = text.split("## ").find(|part| part.starts_with("The rules")).expect("a part about the rules");
-    let rows = rules.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" | "));
-    let counts = rows.filter_map(|(_, count)| count.trim_end_matches(" |").replace(',', "").parse().ok());
-    counts.take(depth + 1).collect()
-}
-
-/// Writes the page.
-pub fn write(rules: &Found, forks: &Found, took: Duration) {
+/// The page's text.
+pub fn written(rules: &Found, forks: &Found, took: Duration) -> String {
     let mut text = HEAD.to_owned();
     part(&mut text, RULES, rules);
     part(&mut text, FORKS, forks);
-    let _ = writeln!(text, "The search took {} s on one core, in release mode.", took.as_secs());
-    fs::write(page(), text).expect("a page");
+    let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
+    let _ = writeln!(text, "The search took {} s on one core, in {profile} mode.", took.as_secs());
+    text
 }
 
 fn part(text: &mut String, heading: &str, found: &Found) {
@@ -55,8 +41,8 @@ const HEAD: &str = "\
 # Every short history
 
 A breadth-first search over the real rules (`ledger::chain::apply` and `ledger::manifest::verify`, with real signatures): every order of the moves
-below, up to a number of steps. The program that searches, `ledger/tests/it/explore.rs`, writes this page; the tests search the first steps again,
-and hold the counts against it. With a fault planted in the rules (nothing owed, nothing fenced, any history believed) the same search finds a
+below, up to a number of steps. A program that searches, `ledger/examples/explore`, writes this page; the tests (`ledger/tests/it/explore`) search
+the first steps again, and hold the counts against it. With a fault planted in the rules (nothing owed, nothing fenced, any history believed) the same search finds a
 broken property, so it can fail.
 
 ";
