@@ -2,7 +2,7 @@
 
 use crate::hex_json;
 
-#[path = "../../examples/vectors/cases/mod.rs"]
+#[path = "../../examples/crypto_vectors/cases/mod.rs"]
 mod cases;
 
 #[test]
@@ -12,7 +12,7 @@ fn the_committed_files_are_what_the_program_makes() {
         let committed = hex_json::read(file.name);
         assert!(
             made == committed,
-            "tests/vectors/{} differs: a format changed. If that is meant, run `cargo run -p keyvawlt-crypto --example vectors`",
+            "tests/vectors/{} differs: a format changed. If that is meant, run `cargo run -p keyvawlt-crypto --example crypto_vectors`",
             file.name
         );
     }

@@ -45,7 +45,10 @@ fn after(case: &Json) -> usize {
 #[test]
 fn the_committed_files_are_what_the_program_makes() {
     for (name, content) in files() {
-        assert!(committed(name) == content, "{name} differs: run `cargo run -p keyvawlt-ledger --example vectors` and read the change");
+        assert!(
+            committed(name) == content,
+            "{name} differs: run `cargo run -p keyvawlt-ledger --example ledger_vectors` and read the change"
+        );
     }
 }
 

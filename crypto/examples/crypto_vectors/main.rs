@@ -1,4 +1,4 @@
-//! Writes `tests/vectors/*.json`: `cargo run -p keyvawlt-crypto --example vectors`. The same every time; a test compares.
+//! Writes `tests/vectors/*.json`: `cargo run -p keyvawlt-crypto --example crypto_vectors`. The same every time; a test compares.
 
 mod cases;
 
