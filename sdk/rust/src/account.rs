@@ -2,15 +2,21 @@
 //!
 //! Login and unlock never create keys: an account that is missing or does not open is an error, never a fresh start.
 
-use crate::access::slot_bytes;
+pub(crate) mod access;
+pub(crate) mod breakglass;
+pub(crate) mod home;
+pub(crate) mod link;
+pub(crate) mod rotate;
+
+use crate::account::access::slot_bytes;
+use crate::account::home::Home;
 use crate::error::{Error, Result};
-use crate::home::Home;
-use crate::invites::Invitation;
+use crate::memory::state::StateDir;
 use crate::organization::Founding;
 use crate::random::{self, rng};
 use crate::session::Session;
-use crate::space::unverified;
-use crate::state::StateDir;
+use crate::sync::space::unverified;
+use crate::team::invites::Invitation;
 use crate::vault::Vault;
 use crate::wire::{Client, rpc};
 use bytes::Bytes;

@@ -2,10 +2,10 @@
 //! and sent as one batch. When somebody else was first, the change is made again from the new state.
 
 use crate::error::{Error, Result};
-use crate::fences::{ForeignHeads, Loss};
+use crate::memory::spaces::head_of;
+use crate::organization::fences::{ForeignHeads, Loss};
 use crate::random::{self, rng};
-use crate::space::{Space, Stop, unverified};
-use crate::spaces::head_of;
+use crate::sync::space::{Space, Stop, unverified};
 use crate::sync::statements;
 use crate::vault::Vault;
 use crate::wire::rpc;

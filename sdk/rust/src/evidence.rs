@@ -2,7 +2,7 @@
 //!
 //! Invariant: statements that were signed to be read by others, and public keys; nothing that this identity decrypted.
 
-use crate::spaces::Spaces;
+use crate::memory::spaces::Spaces;
 use crate::vault::Vault;
 use keyvawlt_ledger::canon::Canon as _;
 use keyvawlt_ledger::chain::{Link, Replica};

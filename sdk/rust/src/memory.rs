@@ -1,8 +1,12 @@
 //! What this machine remembers of an organization between runs: one file with the chain, the pins and how far each namespace was verified, and
 //! one file for each namespace. The first is replaced last: it alone decides what counts.
 
+pub(crate) mod lock;
+pub(crate) mod spaces;
+pub(crate) mod state;
+
 use crate::error::{Error, Result};
-use crate::spaces::StoredTip;
+use crate::memory::spaces::StoredTip;
 use crate::vault::Vault;
 use keyvawlt_ledger::canon::{Blob, Canon};
 use keyvawlt_ledger::chain::{Head, Replica};
@@ -92,11 +96,11 @@ pub(crate) fn folder_name(org_id: &OrgId) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::memory::state::StateDir;
     use crate::organization::genesis;
     use crate::random::rng;
     use crate::session::Session;
-    use crate::space::{Space, StoredHash, StoredSpace};
-    use crate::state::StateDir;
+    use crate::sync::space::{Space, StoredHash, StoredSpace};
     use crate::wire::{Client, Options};
     use keyvawlt_crypto::Identity;
     use keyvawlt_ledger::assertion::Subject;

@@ -1,9 +1,15 @@
 //! Founding an organization: its genesis and its directory, made here and pinned before anything is sent.
 
+pub(crate) mod directory;
+pub(crate) mod environments;
+pub(crate) mod fences;
+pub(crate) mod guard;
+pub(crate) mod heartbeat;
+pub(crate) mod structure;
+
 use crate::change::Change;
-use crate::directory;
-use crate::environments::create_root;
 use crate::error::{Error, Result};
+use crate::organization::environments::create_root;
 use crate::random;
 use crate::session::Session;
 use crate::vault::Vault;

@@ -2,16 +2,15 @@
 
 use crate::change::{Change, NewObject};
 use crate::error::{Error, Result};
-use crate::facts::facts_object;
-use crate::index::{Flaw, Found};
-use crate::past::number;
 use crate::random::{self, rng};
-use crate::space::unverified;
-use crate::values::not_fetched;
+use crate::secrets::facts::facts_object;
+use crate::secrets::index::{Flaw, Found};
+use crate::secrets::past::number;
+use crate::sync::space::unverified;
+use crate::sync::values::not_fetched;
 use crate::vault::Vault;
 use keyvawlt_crypto::secret::{CopiedFrom, Payload, open_version, seal_name, seal_version};
 use keyvawlt_ledger::chain::Questions;
-use keyvawlt_ledger::facts;
 use keyvawlt_ledger::limits::MAX_OPS;
 use keyvawlt_ledger::manifest::{DELETED, Leaf, ObjectKind, object_hash};
 use keyvawlt_ledger::{Code, Fault, Hash, NsId, SecretId, names};
@@ -19,6 +18,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use record::{Secret, SecretInfo, SecretWrite, VersionInfo};
 
+pub(crate) mod drafts;
+pub(crate) mod facts;
+pub(crate) mod index;
+pub(crate) mod past;
 mod record;
 
 impl Vault {
@@ -312,7 +315,12 @@ pub(crate) fn deletions(change: &mut Change, home: &NsId, leaves: Vec<Leaf>) -> 
     let mut objects = Vec::new();
     let deleted = leaves.into_iter().map(|leaf| {
         // A deleted key needs no reminder.
-        objects.push(NewObject { secret_id: leaf.secret_id, version: leaf.version + 1, kind: ObjectKind::Facts, data: facts::none() });
+        objects.push(NewObject {
+            secret_id: leaf.secret_id,
+            version: leaf.version + 1,
+            kind: ObjectKind::Facts,
+            data: keyvawlt_ledger::facts::none(),
+        });
         Leaf {
             version: leaf.version + 1,
             epoch,
@@ -320,7 +328,7 @@ pub(crate) fn deletions(change: &mut Change, home: &NsId, leaves: Vec<Leaf>) -> 
             mseq,
             payload_hash: Hash::ZERO,
             dek_hash: Hash::ZERO,
-            facts_hash: object_hash(ObjectKind::Facts, &facts::none()),
+            facts_hash: object_hash(ObjectKind::Facts, &keyvawlt_ledger::facts::none()),
             ..leaf
         }
     });

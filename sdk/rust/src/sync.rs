@@ -1,11 +1,16 @@
 //! Taking in what changed: links first, then manifests, then the checks that span both. Nothing is kept unless all of it verifies.
 
+pub(crate) mod keyring;
+pub(crate) mod space;
+pub(crate) mod start;
+pub(crate) mod values;
+
 use crate::account::statement;
 use crate::error::{Error, Result};
 use crate::evidence::Met;
-use crate::keyring::{check_wrap, read_wrap};
-use crate::space::{Space, Stop, unverified};
-use crate::spaces::Spaces;
+use crate::memory::spaces::Spaces;
+use crate::sync::keyring::{check_wrap, read_wrap};
+use crate::sync::space::{Space, Stop, unverified};
 use crate::vault::Vault;
 use crate::wire::rpc;
 use bytes::Bytes;
@@ -441,10 +446,10 @@ pub(crate) fn statements(signed: &[Signed]) -> Vec<v1::SignedStatement> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::memory::state::StateDir;
     use crate::organization::genesis;
     use crate::random::rng;
     use crate::session::Session;
-    use crate::state::StateDir;
     use crate::wire::{Client, Options};
     use keyvawlt_crypto::Identity;
     use keyvawlt_ledger::assertion::Subject;

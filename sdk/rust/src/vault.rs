@@ -1,14 +1,14 @@
 //! One organization as one identity sees it: the verified chain, the namespaces it reads, and what this machine remembers of both.
 
+use crate::account::home::Home;
 use crate::error::{Error, Result};
-use crate::home::Home;
-use crate::keyring::Keyring;
 use crate::memory;
+use crate::memory::spaces::{Spaces, head_of};
+use crate::memory::state::{Lock, StateDir};
 use crate::session::Session;
-use crate::space::unverified;
-use crate::spaces::{Spaces, head_of};
-use crate::state::{Lock, StateDir};
 use crate::sync::check_contains;
+use crate::sync::keyring::Keyring;
+use crate::sync::space::unverified;
 use crate::wire::{Client, rpc};
 use keyvawlt_crypto::Identity;
 use keyvawlt_crypto::account::OrgPin;

@@ -1,6 +1,6 @@
 //! What the library says of secrets, and what is told to it. No `Debug` here shows a value, a note or a tag.
 
-use crate::facts::FactsInput;
+use crate::secrets::facts::FactsInput;
 use keyvawlt_crypto::Zeroizing;
 use keyvawlt_ledger::facts::Facts;
 use keyvawlt_ledger::{IdentityId, NsId, SecretId};
