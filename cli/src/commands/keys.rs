@@ -138,8 +138,13 @@ async fn rotate(compromised: bool, yes: bool, context: &mut Context) -> Outcome 
         let organizations = if done.organizations.is_empty() { vec!["none".to_owned()] } else { lines.collect() };
         fields(&[("replaced in", organizations), ("your words", vec![done.words.clone()])])
     })?;
-    if resumed {
-        context.output.note("an earlier rotation had broken off, and was continued; rotate again for yet other keys");
+    match (resumed, compromised) {
+        (false, _) => {}
+        (true, false) => context.output.note("an earlier rotation had broken off, and was continued; rotate again for yet other keys"),
+        // Where it had come to its end it is not repeated, and nobody knows here whether keys had leaked then.
+        (true, true) => context.output.warn(
+            "an earlier rotation had broken off, and was continued: unless that one was --compromised too, run keyvawlt keys rotate --compromised once more",
+        ),
     }
     if compromised {
         context
