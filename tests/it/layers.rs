@@ -11,6 +11,7 @@ use graph::{graph, locked, toml_file};
 
 /// Who may name whom: the drawing in ARCHITECTURE.md, as a list. A new room must take its place here.
 const ROOMS: &[(&str, &[&str])] = &[
+    ("keyvawlt-catalogue", &[]),
     ("keyvawlt-ledger", &[]),
     ("keyvawlt-proto", &[]),
     ("keyvawlt-crypto", &["keyvawlt-ledger"]),
@@ -19,8 +20,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("keyvawlt-api", &["keyvawlt-domain", "keyvawlt-ledger", "keyvawlt-proto"]),
     ("keyvawlt-worker", &["keyvawlt-domain"]),
     ("keyvawlt-server", &["keyvawlt-api", "keyvawlt-domain", "keyvawlt-worker"]),
-    ("keyvawlt-client", &["keyvawlt-crypto", "keyvawlt-ledger", "keyvawlt-proto"]),
-    ("keyvawlt", &["keyvawlt-client", "keyvawlt-crypto", "keyvawlt-ledger"]),
+    ("keyvawlt-client", &["keyvawlt-catalogue", "keyvawlt-crypto", "keyvawlt-ledger", "keyvawlt-proto"]),
+    ("keyvawlt", &["keyvawlt-catalogue", "keyvawlt-client", "keyvawlt-crypto", "keyvawlt-ledger"]),
     // Measures both sides, and is part of neither.
     ("keyvawlt-bench", &["keyvawlt-client", "keyvawlt-crypto", "keyvawlt-ledger", "keyvawlt-proto", "keyvawlt-server"]),
 ];
@@ -48,7 +49,7 @@ const FRAMEWORKS: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms without I/O, clock or global randomness: the same bytes in give the same answer, on both sides of the wire.
-const PURE: &[&str] = &["keyvawlt-ledger", "keyvawlt-crypto"];
+const PURE: &[&str] = &["keyvawlt-catalogue", "keyvawlt-ledger", "keyvawlt-crypto"];
 const IMPURE: &[&str] = &["tokio", "mio", "socket2", "async-std", "sea-orm", "sqlx-core", "tonic", "hyper", "lettre", "rustix"];
 const RANDOM_BY_ITSELF: &[&str] = &["rand", "getrandom"];
 
