@@ -1,16 +1,24 @@
 //! Jobs: rows written in the transaction of the change that causes them. This table is the truth; a queue only hurries.
 //!
-//! A job is claimed by raising its attempts under a lease, so one that kills its process is given up after as many tries as any other. Every
-//! ending names the attempt it ends: a worker whose lease ran out changes nothing. Jobs carry ids, never content. Delivery is at least once.
+//! A job is claimed by raising its attempts under a lease, which the worker renews while it runs. Every ending names the attempt it ends: a
+//! worker whose lease ran out changes nothing. What fails is tried again later and later; what kills its worker is given up after a few times.
+//! Jobs carry ids, never content. Delivery is at least once.
+
+pub mod desk;
+pub mod kinds;
 
 use crate::error::{Error, Result};
-use crate::store::{Tx, column};
+use crate::store::{Tx, column, number};
 pub use keyvawlt_ledger::{AccountId, IdentityId, NsId, OrgId, SecretId};
 use keyvawlt_schema::job::{ActiveModel, Column, Entity};
-use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict};
-use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
+use kinds::{Kind, MAX_CRASHES};
+use sea_orm::sea_query::{Alias, Expr, ExprTrait as _, OnConflict, Order, Query, SelectStatement, UnionType};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait as _, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, QueryTrait as _,
+};
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::collections::BTreeMap;
+use std::{fmt, str::FromStr};
 
 /// Waiting for its time and a worker.
 pub const QUEUED: i16 = 0;
@@ -30,6 +38,8 @@ pub const GIVEN_UP_KEPT_MS: u64 = 30 * DAY_MS;
 const BACKOFF_BASE_MS: u64 = 5_000;
 /// The longest wait: a mail server that was down for the night is found again within the hour.
 const BACKOFF_MAX_MS: u64 = 60 * 60 * 1000;
+/// Jobs forgotten in one transaction: a fraction of a second of the writer's time.
+const PRUNED_AT_ONCE: u64 = 2_000;
 /// Of an error's text, this much is kept.
 const MAX_ERROR_CHARS: usize = 500;
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
@@ -77,34 +87,14 @@ pub enum Job {
 }
 
 impl Job {
-    /// The name people and metrics use.
-    pub fn kind(&self) -> &'static str {
+    /// Its row in the table of kinds.
+    pub fn kind(&self) -> &'static Kind {
         match self {
-            Self::EmailCode { .. } => "email_code",
-            Self::ExpirySweep => "expiry_sweep",
-            Self::ExpiryScan { .. } => "expiry_scan",
-            Self::ExpiryAlert { .. } => "expiry_alert",
-            Self::Prune => "prune",
-        }
-    }
-
-    /// Somebody waits for a code; everything else can wait for it.
-    fn priority(&self) -> i16 {
-        match self {
-            Self::EmailCode { .. } => 10,
-            Self::ExpiryAlert { .. } | Self::ExpiryScan { .. } => 5,
-            Self::ExpirySweep | Self::Prune => 0,
-        }
-    }
-
-    /// A code is stale within minutes, an alert is worth the whole week it comes ahead (waits of half an hour at the shortest), for it is
-    /// made only once, and a tick comes again by itself.
-    fn max_attempts(&self) -> i32 {
-        match self {
-            Self::EmailCode { .. } => 6,
-            Self::ExpiryAlert { .. } => 350,
-            Self::ExpiryScan { .. } => 8,
-            Self::ExpirySweep | Self::Prune => 3,
+            Self::EmailCode { .. } => &kinds::EMAIL_CODE,
+            Self::ExpirySweep => &kinds::EXPIRY_SWEEP,
+            Self::ExpiryScan { .. } => &kinds::EXPIRY_SCAN,
+            Self::ExpiryAlert { .. } => &kinds::EXPIRY_ALERT,
+            Self::Prune => &kinds::PRUNE,
         }
     }
 }
@@ -125,6 +115,16 @@ impl fmt::Debug for JobId {
     }
 }
 
+impl FromStr for JobId {
+    type Err = hex::FromHexError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut id = [0; 16];
+        hex::decode_to_slice(text, &mut id)?;
+        Ok(Self(id))
+    }
+}
+
 /// One attempt at a job, and the right to say how it ended.
 #[derive(Clone, Debug)]
 pub struct Claim {
@@ -134,6 +134,7 @@ pub struct Claim {
     pub job: Job,
     /// From 1.
     pub attempt: i32,
+    failures: i32,
     max_attempts: i32,
 }
 
@@ -141,12 +142,14 @@ pub struct Claim {
 pub async fn enqueue(tx: &Tx, job: &Job, run_at_ms: u64, dedupe_key: Option<String>) -> Result<bool> {
     let row = ActiveModel {
         id: Set(tx.random().ordered_id(tx.now_ms()).to_vec()),
-        kind: Set(job.kind().to_owned()),
+        kind: Set(job.kind().name.to_owned()),
         payload: Set(serde_json::to_string(job).map_err(Error::internal)?),
         state: Set(QUEUED),
-        priority: Set(job.priority()),
+        priority: Set(job.kind().priority),
         attempts: Set(0),
-        max_attempts: Set(job.max_attempts()),
+        failures: Set(0),
+        crashes: Set(0),
+        max_attempts: Set(job.kind().attempts),
         run_at: Set(column(run_at_ms)),
         lease_until: Set(None),
         leased_by: Set(None),
@@ -163,59 +166,112 @@ pub async fn enqueue(tx: &Tx, job: &Job, run_at_ms: u64, dedupe_key: Option<Stri
     Ok(written)
 }
 
-/// The jobs whose time has come, the most urgent first.
+/// The jobs whose time has come, the most urgent first; of each kind no more than may still begin.
 pub async fn due(tx: &Tx, limit: u64) -> Result<Vec<JobId>> {
-    let rows: Vec<Vec<u8>> = Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(Column::State.eq(QUEUED).and(Column::RunAt.lte(column(tx.now_ms()))))
-        .order_by_desc(Column::Priority)
-        .order_by_asc(Column::RunAt)
-        .limit(limit)
-        .into_tuple()
-        .all(tx.db())
-        .await?;
-    rows.into_iter().map(|id| id.try_into().map(JobId).map_err(|_| Error::internal("a job id must be 16 bytes"))).collect()
+    let running = running(tx).await?;
+    let free = |kind: &Kind| std::cmp::min(kind.at_once.saturating_sub(running.get(kind.name).copied().unwrap_or(0)), limit);
+    let mut finds = kinds::ALL.into_iter().filter(|kind| free(kind) > 0).map(|kind| due_of(tx, kind, free(kind)));
+    let Some(mut find) = finds.next() else { return Ok(Vec::new()) };
+    for of_another_kind in finds {
+        find.union(UnionType::All, of_another_kind);
+    }
+    let mut found: Vec<(i16, i64, Vec<u8>)> = Vec::new();
+    for row in tx.db().query_all(&find).await? {
+        found.push((row.try_get_by_index(0)?, row.try_get_by_index(1)?, row.try_get_by_index(2)?));
+    }
+    found.sort_by_key(|(priority, run_at, _)| (std::cmp::Reverse(*priority), *run_at));
+    let ids = found.into_iter().take(usize::try_from(limit).unwrap_or(usize::MAX));
+    ids.map(|(_, _, id)| id.try_into().map(JobId).map_err(|_| Error::internal("a job id must be 16 bytes"))).collect()
 }
 
-/// Takes a job for `lease_ms`; `None` when somebody else has it, or its time has not come.
+/// A select of its own around each, for a part of a union has no order.
+fn due_of(tx: &Tx, kind: &Kind, limit: u64) -> SelectStatement {
+    let mut ordered = Query::select();
+    ordered
+        .columns([Column::Priority, Column::RunAt, Column::Id])
+        .from(Entity)
+        .and_where(Column::State.eq(QUEUED).and(Column::Kind.eq(kind.name)).and(Column::RunAt.lte(column(tx.now_ms()))))
+        .order_by(Column::RunAt, Order::Asc)
+        .limit(limit);
+    let mut part = Query::select();
+    part.columns([Column::Priority, Column::RunAt, Column::Id]).from_subquery(ordered, Alias::new(kind.name));
+    part
+}
+
+async fn running(tx: &Tx) -> Result<BTreeMap<String, u64>> {
+    let counted = Entity::find().select_only().column(Column::Kind).column_as(Column::Id.count(), "jobs");
+    let rows: Vec<(String, i64)> = counted.filter(Column::State.eq(RUNNING)).group_by(Column::Kind).into_tuple().all(tx.db()).await?;
+    Ok(rows.into_iter().map(|(kind, jobs)| (kind, number(jobs))).collect())
+}
+
+/// Takes a job for `lease_ms`; `None` when somebody else has it, its time has not come, or as many of its kind run as may. (On PostgreSQL two
+/// workers that claim in the same instant may go one beyond.)
 pub async fn claim(tx: &Tx, id: JobId, worker: &str, lease_ms: u64) -> Result<Option<Claim>> {
     let now = tx.now_ms();
+    let Some(row) = Entity::find_by_id(id.0.to_vec()).one(tx.db()).await? else { return Ok(None) };
+    let Some(kind) = kinds::named(&row.kind) else { return Ok(None) };
+    let of_its_kind = Entity::find()
+        .select_only()
+        .column_as(Column::Id.count(), "jobs")
+        .filter(Column::State.eq(RUNNING).and(Column::Kind.eq(kind.name)));
     let taken = Entity::update_many()
         .col_expr(Column::State, Expr::value(RUNNING))
         .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1))
         .col_expr(Column::LeaseUntil, Expr::value(column(now + lease_ms)))
         .col_expr(Column::LeasedBy, Expr::value(worker))
         .filter(Column::Id.eq(id.0.to_vec()).and(Column::State.eq(QUEUED)).and(Column::RunAt.lte(column(now))))
+        .filter(Column::Attempts.eq(row.attempts))
+        .filter(Expr::expr(of_its_kind.into_query()).lt(column(kind.at_once)))
         .exec(tx.db())
         .await?;
     if taken.rows_affected == 0 {
         return Ok(None);
     }
-    let row = Entity::find_by_id(id.0.to_vec()).one(tx.db()).await?;
-    let row = row.ok_or_else(|| Error::internal("a claimed job is gone"))?;
-    let job = serde_json::from_str(&row.payload).map_err(Error::internal)?;
-    Ok(Some(Claim { id, job, attempt: row.attempts, max_attempts: row.max_attempts }))
+    match serde_json::from_str(&row.payload) {
+        Ok(job) => Ok(Some(Claim { id, job, attempt: row.attempts + 1, failures: row.failures, max_attempts: row.max_attempts })),
+        Err(error) => {
+            let ending = Ending { error: Some(&format!("this program does not understand it: {error}")), ..Ending::of(GIVEN_UP) };
+            end(tx, (id, row.attempts + 1), ending).await?;
+            Ok(None)
+        }
+    }
+}
+
+/// Holds a job for another `lease_ms`; says whether it is still the caller's.
+pub async fn renew(tx: &Tx, claim: &Claim, lease_ms: u64) -> Result<bool> {
+    let lease = Entity::update_many().col_expr(Column::LeaseUntil, Expr::value(column(tx.now_ms() + lease_ms)));
+    Ok(lease.filter(still((claim.id, claim.attempt))).exec(tx.db()).await?.rows_affected > 0)
 }
 
 /// Ends an attempt: the job is done. Says whether the attempt was still the caller's.
 pub async fn finish(tx: &Tx, claim: &Claim) -> Result<bool> {
-    end(tx, claim, Ending { state: DONE, run_at: None, error: None }).await
+    end(tx, (claim.id, claim.attempt), Ending { failures: claim.failures, ..Ending::of(DONE) }).await
 }
 
 /// Ends an attempt that failed: again later, or given up when it was the last one.
 pub async fn retry(tx: &Tx, claim: &Claim, error: &str) -> Result<bool> {
-    if claim.attempt >= claim.max_attempts {
+    let failures = claim.failures + 1;
+    if failures >= claim.max_attempts {
         return give_up(tx, claim, error).await;
     }
-    let delay = backoff_ms(claim.attempt);
+    let delay = backoff_ms(failures);
     let jittered = delay / 2 + tx.random().below(delay / 2 + 1);
-    end(tx, claim, Ending { state: QUEUED, run_at: Some(tx.now_ms() + jittered), error: Some(error) }).await
+    let ending = Ending { run_at: Some(tx.now_ms() + jittered), error: Some(error), failures, ..Ending::of(QUEUED) };
+    end(tx, (claim.id, claim.attempt), ending).await
 }
 
 /// Ends an attempt: no later one could succeed.
 pub async fn give_up(tx: &Tx, claim: &Claim, error: &str) -> Result<bool> {
-    end(tx, claim, Ending { state: GIVEN_UP, run_at: None, error: Some(error) }).await
+    let ending = Ending { error: Some(error), failures: claim.failures + 1, ..Ending::of(GIVEN_UP) };
+    end(tx, (claim.id, claim.attempt), ending).await
+}
+
+/// Ends an attempt that was broken off and is nobody's fault: somebody else does it, at once.
+pub async fn give_back(tx: &Tx, claim: &Claim) -> Result<bool> {
+    let ending = Ending { run_at: Some(tx.now_ms()), failures: claim.failures, ..Ending::of(QUEUED) };
+    let mine = end(tx, (claim.id, claim.attempt), ending).await?;
+    tx.wake_relay();
+    Ok(mine)
 }
 
 /// Takes back what workers did not finish within their lease; says how many jobs are due again.
@@ -226,12 +282,13 @@ pub async fn expire_leases(tx: &Tx) -> Result<u64> {
         Entity::update_many()
             .col_expr(Column::LeaseUntil, Expr::value(None::<i64>))
             .col_expr(Column::LeasedBy, Expr::value(None::<String>))
+            .col_expr(Column::Crashes, Expr::col(Column::Crashes).add(1))
             .col_expr(Column::LastError, Expr::value("the worker did not finish"))
     };
     released()
         .col_expr(Column::State, Expr::value(GIVEN_UP))
         .col_expr(Column::FinishedAt, Expr::value(now))
-        .filter(over.clone().add(Expr::col(Column::Attempts).gte(Expr::col(Column::MaxAttempts))))
+        .filter(over.clone().add(Column::Crashes.gte(MAX_CRASHES - 1)))
         .exec(tx.db())
         .await?;
     let again = released().col_expr(Column::State, Expr::value(QUEUED)).filter(over).exec(tx.db()).await?;
@@ -267,37 +324,52 @@ pub async fn counts(tx: &Tx) -> Result<Counts> {
     })
 }
 
-/// Forgets jobs that ended long ago.
-pub async fn prune(tx: &Tx) -> Result<u64> {
+/// Forgets a page of jobs that ended long ago; says whether there may be more. The writer is let go between pages.
+pub async fn prune(tx: &Tx) -> Result<bool> {
     let ended_before = |state: i16, age: u64| Column::State.eq(state).and(Column::FinishedAt.lte(column(tx.now_ms().saturating_sub(age))));
     let old = Condition::any().add(ended_before(DONE, DONE_KEPT_MS)).add(ended_before(GIVEN_UP, GIVEN_UP_KEPT_MS));
-    Ok(Entity::delete_many().filter(old).exec(tx.db()).await?.rows_affected)
+    let page = Entity::find().select_only().column(Column::Id).filter(old).limit(PRUNED_AT_ONCE);
+    let forgotten = Entity::delete_many().filter(Column::Id.in_subquery(page.into_query())).exec(tx.db()).await?;
+    Ok(forgotten.rows_affected == PRUNED_AT_ONCE)
 }
 
 struct Ending<'a> {
     state: i16,
     run_at: Option<u64>,
     error: Option<&'a str>,
+    failures: i32,
 }
 
-async fn end(tx: &Tx, claim: &Claim, ending: Ending<'_>) -> Result<bool> {
+impl Ending<'_> {
+    fn of(state: i16) -> Self {
+        Self { state, run_at: None, error: None, failures: 0 }
+    }
+}
+
+async fn end(tx: &Tx, attempt: (JobId, i32), ending: Ending<'_>) -> Result<bool> {
     let error = ending.error.map(|text| text.chars().take(MAX_ERROR_CHARS).collect::<String>());
     let mut update = Entity::update_many()
         .col_expr(Column::State, Expr::value(ending.state))
         .col_expr(Column::LeaseUntil, Expr::value(None::<i64>))
         .col_expr(Column::LeasedBy, Expr::value(None::<String>))
-        .col_expr(Column::LastError, Expr::value(error));
+        .col_expr(Column::LastError, Expr::value(error))
+        .col_expr(Column::Failures, Expr::value(ending.failures))
+        .col_expr(Column::Crashes, Expr::value(0));
     update = match ending.run_at {
         Some(run_at) => update.col_expr(Column::RunAt, Expr::value(column(run_at))),
         None => update.col_expr(Column::FinishedAt, Expr::value(column(tx.now_ms()))),
     };
-    let mine = Column::Id.eq(claim.id.0.to_vec()).and(Column::State.eq(RUNNING)).and(Column::Attempts.eq(claim.attempt));
-    Ok(update.filter(mine).exec(tx.db()).await?.rows_affected > 0)
+    Ok(update.filter(still(attempt)).exec(tx.db()).await?.rows_affected > 0)
 }
 
-fn backoff_ms(attempt: i32) -> u64 {
+/// This very attempt runs.
+fn still((id, attempt): (JobId, i32)) -> sea_orm::sea_query::SimpleExpr {
+    Column::Id.eq(id.0.to_vec()).and(Column::State.eq(RUNNING)).and(Column::Attempts.eq(attempt))
+}
+
+fn backoff_ms(failures: i32) -> u64 {
     // Far beyond the cap, far from an overflow.
-    let doublings = std::cmp::min(attempt.saturating_sub(1), 20);
+    let doublings = std::cmp::min(failures.saturating_sub(1), 20);
     std::cmp::min(BACKOFF_BASE_MS << doublings, BACKOFF_MAX_MS)
 }
 

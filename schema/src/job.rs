@@ -17,9 +17,13 @@ pub struct Model {
     pub state: i16,
     /// Higher goes first.
     pub priority: i16,
-    /// Raised before each attempt.
+    /// Raised before each attempt: the number of an attempt is the right to end it.
     pub attempts: i32,
-    /// Given up after so many.
+    /// Attempts that failed.
+    pub failures: i32,
+    /// Attempts, one after the other, that nobody ended: their worker died.
+    pub crashes: i32,
+    /// Given up after so many failures.
     pub max_attempts: i32,
     /// Not before, epoch milliseconds.
     pub run_at: i64,

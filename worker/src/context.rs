@@ -4,8 +4,13 @@ use crate::mailer::Mailer;
 use keyvawlt_domain::Store;
 use keyvawlt_domain::jobs::JobId;
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// The relay looks again when so many jobs ended since it looked: early enough that the queue does not run dry.
+const REFILL_AFTER: u64 = 16;
 
 #[derive(Debug)]
 pub(crate) struct Context {
@@ -13,14 +18,27 @@ pub(crate) struct Context {
     pub(crate) mailer: Mailer,
     /// Stands in the leases.
     pub(crate) name: String,
+    /// The process stops.
+    pub(crate) stop: CancellationToken,
     /// Pushed and not yet ended: they are not pushed again.
     in_hand: Mutex<HashSet<JobId>>,
     put_down: Notify,
+    ended: AtomicU64,
+    refill: Notify,
 }
 
 impl Context {
-    pub(crate) fn new(store: Store, mailer: Mailer, name: String) -> Self {
-        Self { store, mailer, name, in_hand: Mutex::default(), put_down: Notify::new() }
+    pub(crate) fn new(store: Store, mailer: Mailer, name: String, stop: CancellationToken) -> Self {
+        Self {
+            store,
+            mailer,
+            name,
+            stop,
+            in_hand: Mutex::default(),
+            put_down: Notify::new(),
+            ended: AtomicU64::default(),
+            refill: Notify::new(),
+        }
     }
 
     /// Says whether the job was not in hand before.
@@ -31,6 +49,15 @@ impl Context {
     pub(crate) fn put_down(&self, id: JobId) {
         self.in_hand().remove(&id);
         self.put_down.notify_waiters();
+        if self.ended.fetch_add(1, Ordering::Relaxed) + 1 >= REFILL_AFTER {
+            self.ended.store(0, Ordering::Relaxed);
+            self.refill.notify_one();
+        }
+    }
+
+    /// Returns when many jobs ended since it last did.
+    pub(crate) async fn wants_more(&self) {
+        self.refill.notified().await;
     }
 
     pub(crate) fn put_down_all(&self) {

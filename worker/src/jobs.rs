@@ -14,10 +14,16 @@ use keyvawlt_domain::{Error, Result};
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-/// The longest a job may take: a slow mail server answers within it.
-const TIME_LIMIT: Duration = Duration::from_secs(40);
-/// A lease outlives the job's time limit, so that two workers have one job only when a clock is wrong.
-const LEASE_MS: u64 = 60_000;
+/// How long a worker that says nothing keeps a job: a killed one's is run again within half a minute.
+const LEASE_MS: u64 = 20_000;
+/// Some renewals may fail before the lease is lost.
+const RENEW_EVERY: Duration = Duration::from_secs(5);
+/// What runs when the process stops may go on for so long; then it is given back. The process waits a little longer than that.
+const GRACE: Duration = Duration::from_secs(5);
+/// An ending that the store does not take is offered again as long as the lease holds: a mail that was sent is not sent twice for a store that
+/// was away for some seconds.
+const ENDING_OFFERS: u32 = 12;
+const OFFER_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// How an attempt ended.
 #[derive(Debug)]
@@ -28,6 +34,10 @@ pub(crate) enum Outcome {
     Retry(String),
     /// No later attempt could succeed.
     GiveUp(String),
+    /// Broken off, for this process stops: somebody else does it.
+    GiveBack,
+    /// Broken off, for somebody else has it.
+    Lost,
 }
 
 impl From<Result<()>> for Outcome {
@@ -57,22 +67,52 @@ impl From<MailerError> for Outcome {
 
 /// Runs one job from claim to ending. Never fails: what cannot be written down now is found again when the lease ends.
 pub(crate) async fn run(context: &Context, id: JobId) {
+    if context.stop.is_cancelled() {
+        return;
+    }
     let claim = match claim(context, id).await {
         Ok(Some(claim)) => claim,
         Ok(None) => return,
         Err(error) => return tracing::warn!(%error, job = %id, "a job could not be claimed"),
     };
-    let work = AssertUnwindSafe(act(context, &claim)).catch_unwind();
-    let outcome = match tokio::time::timeout(TIME_LIMIT, work).await {
-        Ok(Ok(outcome)) => outcome,
-        Ok(Err(_)) => Outcome::Retry("it panicked".to_owned()),
-        Err(_) => Outcome::Retry("it took too long".to_owned()),
-    };
-    match write_down(context, &claim, &outcome).await {
+    let outcome = attend(context, &claim).await;
+    match offer(context, &claim, &outcome).await {
         Ok(true) => {}
         Ok(false) => tracing::warn!(job = %id, "a job's lease ended before the job did"),
         Err(error) => tracing::warn!(%error, job = %id, "a job's ending could not be written down"),
     }
+}
+
+/// Does the job within its time and behind a guard, as long as it is this worker's.
+async fn attend(context: &Context, claim: &Claim) -> Outcome {
+    let limit = Duration::from_secs(claim.job.kind().time_limit_s);
+    let work = AssertUnwindSafe(act(context, claim)).catch_unwind();
+    tokio::select! {
+        ended = tokio::time::timeout(limit, work) => match ended {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => Outcome::Retry("it panicked".to_owned()),
+            Err(_) => Outcome::Retry("it took too long".to_owned()),
+        },
+        () = lose(context, claim) => Outcome::Lost,
+        () = run_out_of_time(context) => Outcome::GiveBack,
+    }
+}
+
+/// Renews the lease; returns when somebody else has the job.
+async fn lose(context: &Context, claim: &Claim) {
+    loop {
+        tokio::time::sleep(RENEW_EVERY).await;
+        match renew(context, claim).await {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => tracing::warn!(%error, job = %claim.id, "a lease could not be renewed"),
+        }
+    }
+}
+
+async fn run_out_of_time(context: &Context) {
+    context.stop.cancelled().await;
+    tokio::time::sleep(GRACE).await;
 }
 
 async fn act(context: &Context, claim: &Claim) -> Outcome {
@@ -94,8 +134,29 @@ async fn claim(context: &Context, id: JobId) -> Result<Option<Claim>> {
     Ok(claim)
 }
 
+async fn renew(context: &Context, claim: &Claim) -> Result<bool> {
+    let tx = context.store.write().await?;
+    let mine = jobs::renew(&tx, claim, LEASE_MS).await?;
+    tx.commit().await?;
+    Ok(mine)
+}
+
+async fn offer(context: &Context, claim: &Claim, outcome: &Outcome) -> Result<bool> {
+    let mut offers = 1;
+    loop {
+        match write_down(context, claim, outcome).await {
+            Err(error) if offers < ENDING_OFFERS && !context.stop.is_cancelled() => {
+                tracing::warn!(%error, job = %claim.id, "the store does not take a job's ending; it is offered again");
+                tokio::time::sleep(OFFER_AGAIN_AFTER).await;
+                offers += 1;
+            }
+            written => return written,
+        }
+    }
+}
+
 async fn write_down(context: &Context, claim: &Claim, outcome: &Outcome) -> Result<bool> {
-    let (kind, attempt) = (claim.job.kind(), claim.attempt);
+    let (kind, attempt) = (claim.job.kind().name, claim.attempt);
     let tx = context.store.write().await?;
     let mine = match outcome {
         Outcome::Done => jobs::finish(&tx, claim).await?,
@@ -107,6 +168,8 @@ async fn write_down(context: &Context, claim: &Claim, outcome: &Outcome) -> Resu
             tracing::error!(job = %claim.id, kind, attempt, why, "a job was given up");
             jobs::give_up(&tx, claim, why).await?
         }
+        Outcome::GiveBack => jobs::give_back(&tx, claim).await?,
+        Outcome::Lost => false,
     };
     tx.commit().await?;
     Ok(mine)

@@ -36,7 +36,7 @@ impl Worker {
     /// Starts the worker's tasks; they end when `stop` is cancelled, a running job first coming to its end. `name` must be unique among the
     /// processes of one store: leases carry it.
     pub fn start(store: Store, mailer: Mailer, name: String, concurrency: usize, tasks: &TaskTracker, stop: &CancellationToken) -> Self {
-        let context = Arc::new(Context::new(store, mailer, name));
+        let context = Arc::new(Context::new(store, mailer, name, stop.clone()));
         let push = queue::start(&context, concurrency, tasks, stop);
         let relay = relay::Relay::new(Arc::clone(&context), push);
         tasks.spawn(relay.clone().run(stop.clone()));

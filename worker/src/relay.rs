@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Ids taken up at a look: a few rounds of the queue.
 const PAGE: u64 = 64;
-/// How often to look for leases that ran out.
-const EXPIRE_LEASES_EVERY_MS: u64 = 15_000;
+/// How often to look for leases that ran out: with a lease, less than half a minute.
+const EXPIRE_LEASES_EVERY_MS: u64 = 5_000;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Relay {
@@ -33,6 +33,7 @@ impl Relay {
                 () = stop.cancelled() => break,
                 () = tokio::time::sleep(LOOK_EVERY) => {}
                 () = self.context.store.job_written() => {}
+                () = self.context.wants_more() => {}
             }
             tokio::select! {
                 () = stop.cancelled() => break,
@@ -60,7 +61,8 @@ impl Relay {
     async fn expire_leases(&self) -> Result<()> {
         let now = self.context.store.clock().now_ms();
         let last = self.leases_expired_at.load(Ordering::Relaxed);
-        if now < last.saturating_add(EXPIRE_LEASES_EVERY_MS) {
+        // A clock that was set back does not keep it from looking.
+        if (last..last.saturating_add(EXPIRE_LEASES_EVERY_MS)).contains(&now) {
             return Ok(());
         }
         let tx = self.context.store.write().await?;

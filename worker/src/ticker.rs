@@ -29,7 +29,7 @@ pub(crate) async fn run(context: Arc<Context>, stop: CancellationToken) {
 pub(crate) async fn tick(context: &Context) -> Result<()> {
     let tx = context.store.write().await?;
     for (job, every_ms) in &SCHEDULE {
-        let key = format!("{}@{}", job.kind(), tx.now_ms() / every_ms);
+        let key = format!("{}@{}", job.kind().name, tx.now_ms() / every_ms);
         jobs::enqueue(&tx, job, tx.now_ms(), Some(key)).await?;
     }
     tx.commit().await

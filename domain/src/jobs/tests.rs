@@ -37,7 +37,7 @@ async fn a_key_is_used_once_even_after_the_job_is_done() {
         tx.commit().await.unwrap();
         assert!(!put(store, Some("tick@1")).await);
         assert!(put(store, None).await && put(store, None).await);
-        assert_eq!(due_now(store).await.len(), 2);
+        assert_eq!(count(store).await.due, 2);
     })
     .await;
 }
@@ -104,21 +104,199 @@ async fn a_lease_that_ran_out_is_somebody_elses_to_end() {
     .await;
 }
 
+async fn crash(store: &Store, id: JobId) {
+    assert!(take(store, id).await.is_some());
+    store.clock().advance_ms(LEASE_MS);
+    let tx = store.write().await.unwrap();
+    expire_leases(&tx).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
 #[tokio::test]
 async fn a_job_that_kills_its_workers_is_given_up() {
     on_each_engine(async |store| {
         put(store, None).await;
         let id = due_now(store).await[0];
-        for _ in 0..3 {
-            assert!(take(store, id).await.is_some());
-            store.clock().advance_ms(LEASE_MS);
-            let tx = store.write().await.unwrap();
-            expire_leases(&tx).await.unwrap();
-            tx.commit().await.unwrap();
+        for _ in 1..MAX_CRASHES {
+            crash(store, id).await;
+            assert_eq!(count(store).await, Counts { due: 1, ..Counts::default() });
         }
+        crash(store, id).await;
         assert_eq!(count(store).await, Counts { given_up: 1, ..Counts::default() });
     })
     .await;
+}
+
+#[tokio::test]
+async fn crashes_and_failures_are_counted_apart() {
+    on_each_engine(async |store| {
+        let tx = store.write().await.unwrap();
+        enqueue(&tx, &Job::EmailCode { account: AccountId([1; 16]) }, NOW, None).await.unwrap();
+        tx.commit().await.unwrap();
+        let id = due_now(store).await[0];
+        for failure in 1..kinds::EMAIL_CODE.attempts {
+            for _ in 1..MAX_CRASHES {
+                crash(store, id).await;
+            }
+            let claim = take(store, id).await.unwrap();
+            let tx = store.write().await.unwrap();
+            assert!(retry(&tx, &claim, "the mail server sleeps").await.unwrap());
+            tx.commit().await.unwrap();
+            store.clock().advance_ms(backoff_ms(failure));
+        }
+        assert_eq!(count(store).await, Counts { due: 1, ..Counts::default() }, "four crashes between failures are bad luck");
+        let claim = take(store, id).await.unwrap();
+        assert_eq!(claim.attempt, MAX_CRASHES * kinds::EMAIL_CODE.attempts - (MAX_CRASHES - 1), "every attempt has a number of its own");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_lease_is_renewed_by_its_holder_alone() {
+    on_each_engine(async |store| {
+        put(store, None).await;
+        let id = due_now(store).await[0];
+        let claim = take(store, id).await.unwrap();
+        store.clock().advance_ms(LEASE_MS - 1);
+        let tx = store.write().await.unwrap();
+        assert!(renew(&tx, &claim, LEASE_MS).await.unwrap());
+        tx.commit().await.unwrap();
+        store.clock().advance_ms(LEASE_MS - 1);
+        let tx = store.write().await.unwrap();
+        assert_eq!(expire_leases(&tx).await.unwrap(), 0);
+        tx.commit().await.unwrap();
+        store.clock().advance_ms(1);
+        let tx = store.write().await.unwrap();
+        assert_eq!(expire_leases(&tx).await.unwrap(), 1);
+        assert!(!renew(&tx, &claim, LEASE_MS).await.unwrap());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_given_back_is_due_at_once_and_no_failure() {
+    on_each_engine(async |store| {
+        put(store, None).await;
+        let id = due_now(store).await[0];
+        for _ in 0..10 {
+            let claim = take(store, id).await.unwrap();
+            let tx = store.write().await.unwrap();
+            assert!(give_back(&tx, &claim).await.unwrap());
+            assert!(!finish(&tx, &claim).await.unwrap(), "the attempt has ended");
+            tx.commit().await.unwrap();
+        }
+        assert_eq!(count(store).await, Counts { due: 1, ..Counts::default() });
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_a_kind_no_more_run_at_once_than_may() {
+    on_each_engine(async |store| {
+        put(store, None).await;
+        put(store, None).await;
+        let one = due_now(store).await;
+        assert_eq!(one.len(), 1, "two tables are not cleaned at once");
+        let claim = take(store, one[0]).await.unwrap();
+        assert!(due_now(store).await.is_empty());
+        let tx = store.read().await.unwrap();
+        let other = Entity::find().filter(Column::State.eq(QUEUED)).one(tx.db()).await.unwrap().unwrap();
+        let other = JobId(other.id.try_into().unwrap());
+        drop(tx);
+        assert!(take(store, other).await.is_none(), "whoever asks for it past the relay");
+        let tx = store.write().await.unwrap();
+        finish(&tx, &claim).await.unwrap();
+        tx.commit().await.unwrap();
+        assert!(take(store, other).await.is_some());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_urgent_goes_before_the_early() {
+    on_each_engine(async |store| {
+        let code = Job::EmailCode { account: AccountId([1; 16]) };
+        let scan = Job::ExpiryScan { org: OrgId([1; 32]), ns: NsId([2; 16]) };
+        let tx = store.write().await.unwrap();
+        for (job, at) in [(&Job::Prune, NOW - 9), (&scan, NOW - 5), (&code, NOW), (&scan, NOW - 7), (&code, NOW + 1)] {
+            enqueue(&tx, job, at, None).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        let mut order = Vec::new();
+        let tx = store.read().await.unwrap();
+        for id in due(&tx, 10).await.unwrap() {
+            let row = Entity::find_by_id(id.0.to_vec()).one(tx.db()).await.unwrap().unwrap();
+            order.push((row.kind, number(row.run_at) + 9 - NOW));
+        }
+        let expected = [("email_code", 9), ("expiry_scan", 2), ("expiry_scan", 4), ("prune", 0)];
+        assert_eq!(order, expected.map(|(kind, at)| (kind.to_owned(), at)));
+        assert_eq!(due(&tx, 2).await.unwrap().len(), 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_newer_program_wrote_is_left_to_it_and_what_nobody_understands_is_given_up() {
+    on_each_engine(async |store| {
+        put(store, None).await;
+        let id = due_now(store).await[0];
+        let set = async |column: Column, value: &str| {
+            let tx = store.write().await.unwrap();
+            Entity::update_many().col_expr(column, Expr::value(value)).exec(tx.db()).await.unwrap();
+            tx.commit().await.unwrap();
+        };
+        set(Column::Kind, "dance").await;
+        assert!(due_now(store).await.is_empty());
+        assert!(take(store, id).await.is_none());
+        set(Column::Kind, "prune").await;
+        set(Column::Payload, r#"{"job":"waltz"}"#).await;
+        assert!(take(store, id).await.is_none());
+        let tx = store.read().await.unwrap();
+        let listed = desk::list(&tx, Some(desk::State::GivenUp), None, 10).await.unwrap();
+        assert!(listed[0].last_error.as_ref().unwrap().contains("waltz"), "{listed:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_operator_lists_and_runs_again_and_discards() {
+    on_each_engine(async |store| {
+        for key in ["a", "b", "c"] {
+            put(store, Some(key)).await;
+            store.clock().advance_ms(1);
+        }
+        let id = due_now(store).await[0];
+        let claim = take(store, id).await.unwrap();
+        let tx = store.write().await.unwrap();
+        assert!(!desk::run_again(&tx, id).await.unwrap() && !desk::discard(&tx, id).await.unwrap(), "somebody has it");
+        give_up(&tx, &claim, "the address is refused").await.unwrap();
+        tx.commit().await.unwrap();
+
+        let tx = store.write().await.unwrap();
+        let page = desk::list(&tx, None, None, 2).await.unwrap();
+        let rest = desk::list(&tx, None, Some(page[1].id), 2).await.unwrap();
+        assert_eq!((page.len(), rest.len(), rest[0].id), (2, 1, id), "the newest first");
+        assert_eq!(desk::list(&tx, Some(desk::State::GivenUp), None, 9).await.unwrap(), rest);
+        assert!(desk::run_again(&tx, id).await.unwrap());
+        tx.commit().await.unwrap();
+        assert_eq!(take(store, id).await.unwrap().failures, 0);
+
+        let tx = store.write().await.unwrap();
+        assert!(desk::discard(&tx, page[0].id).await.unwrap());
+        assert!(!desk::discard(&tx, page[0].id).await.unwrap());
+        tx.commit().await.unwrap();
+        assert!(!put(store, Some("c")).await, "its key stays used");
+    })
+    .await;
+}
+
+#[test]
+fn every_kind_has_its_line() {
+    insta::assert_snapshot!(kinds::table());
+    let mut names: Vec<&str> = kinds::ALL.iter().map(|kind| kind.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), kinds::ALL.len(), "two kinds of one name");
 }
 
 #[tokio::test]
@@ -128,11 +306,14 @@ async fn what_ended_long_ago_is_forgotten() {
         let claim = take(store, due_now(store).await[0]).await.unwrap();
         let tx = store.write().await.unwrap();
         finish(&tx, &claim).await.unwrap();
-        assert_eq!(prune(&tx).await.unwrap(), 0);
+        assert!(!prune(&tx).await.unwrap());
         tx.commit().await.unwrap();
+        assert!(!put(store, Some("tick@1")).await);
         store.clock().advance_ms(DONE_KEPT_MS);
         let tx = store.write().await.unwrap();
-        assert_eq!(prune(&tx).await.unwrap(), 1);
+        assert!(!prune(&tx).await.unwrap());
+        tx.commit().await.unwrap();
+        assert!(put(store, Some("tick@1")).await, "the row is gone, and its key with it");
     })
     .await;
 }

@@ -9,8 +9,13 @@ pub(super) async fn run(context: &Context) -> Outcome {
 }
 
 async fn prune(context: &Context) -> Result<()> {
+    let mut more = true;
+    while more {
+        let tx = context.store.write().await?;
+        more = jobs::prune(&tx).await?;
+        tx.commit().await?;
+    }
     let tx = context.store.write().await?;
-    jobs::prune(&tx).await?;
     requests::prune(&tx).await?;
     accounts::prune_assertions(&tx).await?;
     accounts::prune_links(&tx).await?;
