@@ -1,6 +1,6 @@
 //! What every job may use, and which jobs this process has in hand.
 
-use crate::mailer::Mailer;
+use crate::channels::mail::Mailer;
 use keyvawlt_domain::Store;
 use keyvawlt_domain::jobs::JobId;
 use std::collections::HashSet;

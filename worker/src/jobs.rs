@@ -6,8 +6,8 @@ mod expiry_scan;
 mod expiry_sweep;
 mod prune;
 
+use crate::channels::Reception;
 use crate::context::Context;
-use crate::mailer::MailerError;
 use futures::FutureExt as _;
 use keyvawlt_domain::jobs::{self, Claim, Job, JobId};
 use keyvawlt_domain::{Error, Result};
@@ -59,9 +59,13 @@ impl From<Error> for Outcome {
     }
 }
 
-impl From<MailerError> for Outcome {
-    fn from(error: MailerError) -> Self {
-        if error.is_permanent() { Self::GiveUp(error.to_string()) } else { Self::Retry(error.to_string()) }
+impl From<Reception> for Outcome {
+    fn from(reception: Reception) -> Self {
+        match reception {
+            Reception::Taken => Self::Done,
+            Reception::Later { why, .. } => Self::Retry(why),
+            Reception::Refused { why } => Self::GiveUp(why),
+        }
     }
 }
 

@@ -3,14 +3,15 @@
 //! The `job` table is the truth. Whatever is lost here (a queue, a process) is found there again; whatever runs twice leaves one effect. Knows
 //! no gRPC and no table.
 
+mod channels;
 mod context;
 mod jobs;
-mod mailer;
-mod mails;
+mod message;
 mod queue;
 mod relay;
 mod settings;
 mod ticker;
+mod words;
 
 use context::Context;
 use keyvawlt_domain::{Result, Store, jobs as rows};
@@ -19,7 +20,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use mailer::{MailTransport, Mailer, MailerError, Outbox, SentMail};
+pub use channels::mail::{MailTransport, Mailer, MailerError, Outbox, SentMail, SmtpError, SmtpOptions};
 pub use settings::{Settings, SettingsError, SmtpSettings};
 
 /// Jobs of one process that run at once: they wait for the store and for mail servers, not for the processor.

@@ -1,6 +1,6 @@
 //! The worker's section of the configuration.
 
-use crate::mailer::{MailTransport, Mailer, MailerError};
+use crate::channels::mail::{MailTransport, Mailer, MailerError, SmtpOptions};
 use crate::{DEFAULT_CONCURRENCY, Outbox};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -97,7 +97,7 @@ impl Settings {
             let password = read("password_file", self.smtp.password_file.as_deref())?;
             let ca = read("ca_file", self.smtp.ca_file.as_deref())?;
             let login = self.smtp.user.clone().zip(password.map(|text| text.trim_end_matches(['\r', '\n']).to_owned()));
-            MailTransport::smtp(&url, login, ca.as_deref())?
+            MailTransport::smtp(&url, SmtpOptions { login, ca, ..SmtpOptions::default() })?
         };
         Ok(Mailer::new(transport, &self.mail_from)?)
     }

@@ -10,7 +10,7 @@ use keyvawlt_ledger::account::Claim;
 use keyvawlt_ledger::bundle::{Bundle, key_id, kind};
 use keyvawlt_ledger::canon::Canon as _;
 use keyvawlt_ledger::{Domain, Signed, SlotId};
-use keyvawlt_worker::{MailTransport, Mailer, Outbox, Worker};
+use keyvawlt_worker::{MailTransport, Mailer, Outbox, SmtpOptions, Worker};
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use tokio_util::sync::CancellationToken;
@@ -122,7 +122,7 @@ async fn a_mail_lies_in_the_outbox_folder_as_a_whole() {
 #[tokio::test]
 async fn a_mail_server_that_is_down_delays_a_mail_and_loses_none() {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let office = Office::open(MailTransport::smtp(&format!("smtp://{nobody}"), None, None).unwrap()).await;
+    let office = Office::open(MailTransport::smtp(&format!("smtp://{nobody}"), SmtpOptions::default()).unwrap()).await;
     office.sign_up().await;
     let counts = office.worker.drain().await.unwrap();
     assert_eq!((counts.later, counts.given_up), (1, 0));
@@ -167,7 +167,7 @@ async fn a_real_smtp_server_receives_the_mail() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let mut server = SmtpServer::start(&python, port);
     assert_eq!(server.line(), port.to_string());
-    let transport = MailTransport::smtp(&format!("smtp://127.0.0.1:{port}"), None, None).unwrap();
+    let transport = MailTransport::smtp(&format!("smtp://127.0.0.1:{port}"), SmtpOptions::default()).unwrap();
     let office = Office::open(transport).await;
     office.sign_up().await;
     assert_eq!(office.worker.drain().await.unwrap(), keyvawlt_domain::jobs::Counts::default());

@@ -2,7 +2,7 @@
 
 use super::Outcome;
 use crate::context::Context;
-use crate::mails;
+use crate::words;
 use keyvawlt_domain::Result;
 use keyvawlt_domain::accounts::{self, CODE_TTL_MS, CodeMail};
 use keyvawlt_domain::jobs::{AccountId, Claim};
@@ -16,13 +16,8 @@ pub(super) async fn run(context: &Context, claim: &Claim, account: &AccountId) -
     };
     let id = format!("code.{}.{}", claim.id, claim.attempt);
     let now_ms = context.store.clock().now_ms();
-    match mails::email_code(&mail.code, CODE_TTL_MS) {
-        Ok(words) => match context.mailer.send(&mail.email, &id, words, now_ms).await {
-            Ok(()) => Outcome::Done,
-            Err(error) => error.into(),
-        },
-        Err(error) => Outcome::GiveUp(error.to_string()),
-    }
+    let message = words::code::email_code(&mail.code, CODE_TTL_MS);
+    context.mailer.send(&mail.email, &id, &message, now_ms).await.into()
 }
 
 async fn draw(context: &Context, account: &AccountId) -> Result<Option<CodeMail>> {

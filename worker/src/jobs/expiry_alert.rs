@@ -2,7 +2,8 @@
 
 use super::Outcome;
 use crate::context::Context;
-use crate::mails;
+use crate::message::Message;
+use crate::words;
 use keyvawlt_domain::jobs::{IdentityId, NsId, OrgId, SecretId};
 use keyvawlt_domain::notices::{self, ExpiryNotice};
 use keyvawlt_domain::{Result, Store};
@@ -27,13 +28,8 @@ pub(super) async fn run(context: &Context, about: About<'_>) -> Outcome {
     // Ids are unique without the organization's: a header line has its limits.
     let About { ns, secret, version, recipient, .. } = about;
     let id = format!("expiry.{ns}.{secret}.{version}.{recipient}");
-    match mails::expiry(&notice, now_ms) {
-        Ok(words) => match context.mailer.send(&notice.email, &id, words, now_ms).await {
-            Ok(()) => Outcome::Done,
-            Err(error) => error.into(),
-        },
-        Err(error) => Outcome::GiveUp(error.to_string()),
-    }
+    let message = Message::one(words::expiry::piece(&notice, now_ms));
+    context.mailer.send(&notice.email, &id, &message, now_ms).await.into()
 }
 
 async fn reload(store: &Store, about: About<'_>) -> Result<Option<ExpiryNotice>> {

@@ -1,0 +1,40 @@
+//! A secret that expires, or has.
+
+use super::dates::{date, distance, timestamp};
+use crate::message::{Piece, Tone, label};
+use keyvawlt_domain::notices::ExpiryNotice;
+use serde_json::json;
+
+/// Enough of an id to find it among a person's own.
+const SHORT_ID: usize = 8;
+
+pub(crate) fn piece(notice: &ExpiryNotice, now_ms: u64) -> Piece {
+    let ExpiryNotice { org, ns, secret, version, expires_ms, .. } = notice;
+    let (label, provider) = (label(notice.label.as_deref()), label(notice.provider.as_deref()));
+    let what = label.clone().unwrap_or_else(|| format!("Secret {}", short(&secret.to_string())));
+    let (verb, tone) = if *expires_ms <= now_ms { ("expired", Tone::Urgent) } else { ("expires", Tone::Soon) };
+    let mut piece =
+        Piece::new("expiry", tone, &format!("{what} {verb} {}", distance(*expires_ms, now_ms))).fact("When", &date(*expires_ms));
+    if let Some(provider) = &provider {
+        piece = piece.fact("Provider", provider);
+    }
+    piece
+        .exact("Secret", &format!("{secret}, version {version}"))
+        .exact("Namespace", &ns.to_string())
+        .exact("Organization", &org.to_string())
+        .to_do("Make a new key at its provider, and store it as the next version of the secret.")
+        .why("You can read this secret, and your address is confirmed.")
+        .data(json!({
+            "organization": org.to_string(),
+            "namespace": ns.to_string(),
+            "secret": secret.to_string(),
+            "version": version,
+            "label": label,
+            "provider": provider,
+            "expires_at": timestamp(*expires_ms),
+        }))
+}
+
+fn short(id: &str) -> &str {
+    id.get(..SHORT_ID).unwrap_or(id)
+}

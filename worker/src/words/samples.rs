@@ -1,0 +1,56 @@
+//! One message of each topic and shape, for the tests of every channel: snapshots, the browser, the documents.
+
+use super::{code, expiry};
+use crate::message::{Message, Piece};
+use keyvawlt_domain::jobs::{NsId, OrgId, SecretId};
+use keyvawlt_domain::notices::ExpiryNotice;
+
+/// 23 November 2026, 09:00 UTC.
+pub(crate) const NOW: u64 = 1_795_424_400_000;
+pub(crate) const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+pub(crate) const UNSUBSCRIBE: &str = "https://vault.example.com/unsubscribe/3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+/// Every topic's piece, named.
+pub(crate) fn pieces() -> Vec<(&'static str, Piece)> {
+    vec![
+        ("expiry_labelled", expiry(1, Some("Stripe live"), NOW + 7 * DAY_MS)),
+        ("expiry_hostile_label", expiry(2, Some("Stripe <b>live</b> & co\r\nBcc: eve@example.com"), NOW + 7 * DAY_MS)),
+        ("expiry_passed", expiry(3, None, NOW - 2 * DAY_MS)),
+    ]
+}
+
+/// Every shape of message, named: each topic alone, a code, a gathered one, a digest, and the longest there can be.
+pub(crate) fn messages() -> Vec<(&'static str, Message)> {
+    let mut messages: Vec<_> = pieces().into_iter().map(|(name, piece)| (name, Message::one(piece))).collect();
+    messages.push(("email_code", code::email_code("01234567", 30 * 60_000)));
+    let gathered = Message::many(pieces().into_iter().map(|(_, piece)| piece).collect(), 0);
+    messages.push(("gathered", gathered.expect("there are pieces")));
+    messages.push(("digest", digest()));
+    messages.push(("longest", longest()));
+    messages
+}
+
+fn digest() -> Message {
+    let pieces = (1..=5).map(|nth| expiry(nth, Some(&format!("Key number {nth}")), NOW + u64::from(nth) * DAY_MS)).collect();
+    Message::many(pieces, 7).expect("there are pieces").titled("Your secrets this week").unsubscribe(UNSUBSCRIBE)
+}
+
+/// Labels and providers as long as anybody can make them, without a place to break a line.
+fn longest() -> Message {
+    let piece = |nth: u8| expiry(nth, Some(&"W".repeat(200)), NOW + u64::from(nth) * DAY_MS);
+    Message::many((0..50).map(piece).collect(), 1_000_000).expect("there are pieces").unsubscribe(UNSUBSCRIBE)
+}
+
+fn expiry(nth: u8, label: Option<&str>, expires_ms: u64) -> Piece {
+    let notice = ExpiryNotice {
+        email: "ada@example.com".to_owned(),
+        org: OrgId([0xa1; 32]),
+        ns: NsId([0xb2; 16]),
+        secret: SecretId([nth; 16]),
+        version: 3,
+        expires_ms,
+        label: label.map(ToOwned::to_owned),
+        provider: label.map(|_| "stripe <live>".to_owned()),
+    };
+    expiry::piece(&notice, NOW)
+}
