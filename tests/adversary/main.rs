@@ -4,6 +4,7 @@
 //! all clients and told to one only, the lie must be detected with its code, followed by no write, and no canary byte may reach the server.
 //! What the run finds is compared with docs/attacks.md and docs/attacks.json (`table.rs`).
 
+mod annals;
 mod attack;
 mod black_box;
 mod broken_off;

@@ -285,12 +285,16 @@ impl Vault {
 
     /// The chain from its genesis, which must contain what was accepted.
     pub(crate) async fn replay(&self, accepted: &Replica) -> Result<Replica> {
-        self.replay_with(accepted, |_, _| ()).await
+        self.replay_with(Replica::new(self.org_id), accepted, |_, _| ()).await
     }
 
-    /// The same, telling of each link what it did, and the replica after it.
-    pub(crate) async fn replay_with(&self, accepted: &Replica, mut tell: impl FnMut(&Applied, &Replica)) -> Result<Replica> {
-        let mut replica = Replica::new(self.org_id);
+    /// The same from some link on, telling of each what it did, and the replica after it.
+    pub(crate) async fn replay_with(
+        &self,
+        mut replica: Replica,
+        accepted: &Replica,
+        mut tell: impl FnMut(&Applied, &Replica),
+    ) -> Result<Replica> {
         for _ in 0..MAX_PAGES {
             let request = v1::ReadChainRequest { org_id: Bytes::copy_from_slice(&self.org_id.0), from_seq: replica.tip().next_seq() };
             let answer = self.session.call(async |client, token| rpc::read_chain(client, Some(token), request.clone()).await).await?;
