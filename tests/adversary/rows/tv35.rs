@@ -26,6 +26,8 @@ pub const ROW: Row = Row {
         Try::detected::<Machine<OtherValue>>("the value of another secret", Code::Root),
         Try::detected::<Machine<OtherManifest>>("the manifest continues another history", Code::Fork),
         Try::detected::<Machine<FalseHead>>("the proof that the manifest contains a head is false", Code::Fork),
+        Try::detected::<Machine<EndlessState>>("a state that fills memory, page by page", Code::Limit),
+        Try::detected::<Machine<EndlessListing>>("a listing that fills memory, page by page", Code::Limit),
         Try::detected::<Machine<NoManifest>>("a manifest that the chain names is hidden", Code::Rollback),
     ],
 };
@@ -48,6 +50,8 @@ struct OtherValue;
 struct OtherManifest;
 struct FalseHead;
 struct NoManifest;
+struct EndlessState;
+struct EndlessListing;
 
 /// The last byte of a field is another.
 fn spoil(bytes: &mut bytes::Bytes) {
@@ -135,6 +139,25 @@ impl Lie for NoManifest {
     }
 }
 
+/// A page as large as a message may be, with room for what it has already. Cheap to send often.
+fn filling() -> bytes::Bytes {
+    bytes::Bytes::from(vec![0; keyvawlt_proto::MAX_MESSAGE - (1 << 20)])
+}
+
+impl Lie for EndlessState {
+    fn start(answer: &mut v1::ReadStartResponse) {
+        answer.entries.push(v1::StateEntry { key: bytes::Bytes::from_static(b"policy"), value: filling() });
+        "more".clone_into(&mut answer.next_page_token);
+    }
+}
+
+impl Lie for EndlessListing {
+    fn listing(answer: &mut v1::ReadListingResponse) {
+        answer.secrets.push(v1::ListedSecret { name: filling(), ..v1::ListedSecret::default() });
+        "more".clone_into(&mut answer.next_page_token);
+    }
+}
+
 /// A machine that has nothing but its token.
 struct Machine<L> {
     token: MachineToken,
@@ -165,6 +188,9 @@ impl<L: Lie> Attack for Machine<L> {
     }
 
     async fn lie(&mut self, scene: &mut Scene, audience: Audience) {
+        // Whoever asks for more hears the beginning again.
+        scene.server.requests::<ReadStart>(audience, |request| request.page_token.clear());
+        scene.server.requests::<ReadListing>(audience, |request| request.page_token.clear());
         scene.server.answers::<ReadStart>(audience, |_, answer| L::start(answer));
         scene.server.answers::<ReadListing>(audience, |_, answer| L::listing(answer));
     }

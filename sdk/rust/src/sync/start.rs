@@ -24,6 +24,12 @@ use std::sync::Arc;
 const STARTS: usize = 3;
 /// Pages of one answer; a state of 10,000 members in 16,000 namespaces has fewer, and a server that never ends is cut off.
 const MAX_PAGES: usize = 20_000;
+/// Bytes of a state: entries have 100 to 300 bytes, and 10,000 members with 16,000 namespaces are 10 MB; this leaves room for as much access as such a
+/// house gives. A server that sends more than that fills memory, and nothing else.
+const MAX_STATE_BYTES: usize = 256 << 20;
+/// Bytes of a listing: 50,000 secrets with name and facts at their largest are 230 MB, and whoever lists values has as much again for them. More does
+/// not fit the memory of a client that holds it.
+const MAX_LISTING_BYTES: usize = 512 << 20;
 /// How often a listing is begun anew because somebody wrote between two of its pages.
 const LISTINGS: usize = 16;
 /// Older heads that a listing can prove; where more are named, every link is read.
@@ -171,9 +177,13 @@ impl Vault {
         };
         let mut first = None;
         let mut secrets = Vec::new();
+        let mut room = Room(MAX_LISTING_BYTES);
         for _ in 0..MAX_PAGES {
             let ask = async |client: &crate::Client, token: &str| rpc::read_listing(client, Some(token), request.clone()).await;
             let mut page = self.session.call(ask).await?;
+            page.secrets.iter().try_for_each(|secret| {
+                room.take(size_of_val(secret) + secret.name.len() + secret.facts.len() + secret.payload.len() + secret.dek.len())
+            })?;
             secrets.append(&mut page.secrets);
             request.page_token.clone_from(&page.next_page_token);
             let first = first.get_or_insert(page);
@@ -191,8 +201,10 @@ pub(crate) async fn start(session: &Session, org_id: OrgId, pin: Pin, at_most: u
         v1::ReadStartRequest { org_id: Bytes::copy_from_slice(&org_id.0), pin_seq: pin.0, at_most, page_token: String::new() };
     let mut start: Option<Start> = None;
     let mut entries = Vec::new();
+    let mut room = Room(MAX_STATE_BYTES);
     for _ in 0..MAX_PAGES {
         let page = session.call(async |client, token| rpc::read_start(client, Some(token), request.clone()).await).await?;
+        page.entries.iter().try_for_each(|entry| room.take(size_of_val(entry) + entry.key.len() + entry.value.len()))?;
         let start = match &mut start {
             Some(start) => start,
             None if page.checkpoint.is_none() => return Ok(None),
@@ -292,6 +304,17 @@ fn signed(statement: Option<&v1::SignedStatement>) -> Result<Signed> {
 
 fn hashes(path: &[Bytes]) -> Result<Vec<Hash>, Fault> {
     path.iter().map(|hash| Hash::from_slice(hash)).collect()
+}
+
+/// Bytes of memory that an answer may still take.
+struct Room(usize);
+
+impl Room {
+    fn take(&mut self, bytes: usize) -> Result<()> {
+        let why = "the server's answer is larger than any that this client can hold";
+        self.0 = self.0.checked_sub(bytes).ok_or_else(|| unverified(Fault::new(Code::Limit, why)))?;
+        Ok(())
+    }
 }
 
 fn endless() -> Error {
