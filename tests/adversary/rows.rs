@@ -32,6 +32,7 @@ rows! {
     dl01
     in01
     ko01
+    kr01
     lp01
     lp05
     lp07

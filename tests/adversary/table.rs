@@ -113,7 +113,7 @@ run differ; `attacks.json` is the same for programs. It ran on version VERSION.
 * **N/A-path**: no code path for it exists; the check that says so found one where it was planted.
 
 `TVnn` are attacks particular to a team vault; `BWnn`, `LPnn`, `DLnn` and `1Pnn` are the numbers of eprint 2026/058 (revised 2026, 31 attacks
-on four password managers); `CS`, `MG`, `NC`, `MX`, `TH`, `KO`, `IN`, `CV` and `SA` come from earlier work on cloud storage, messengers, OpenPGP and
+on four password managers); `KR` is about rotated keys; `CS`, `MG`, `NC`, `MX`, `TH`, `KO`, `IN`, `CV` and `SA` come from earlier work on cloud storage, messengers, OpenPGP and
 password managers.
 
 | Row | The malicious server | How it was tried | Control | Told to all | Told to one | Command line |

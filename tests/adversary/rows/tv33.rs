@@ -1,5 +1,6 @@
 //! TV33: somebody who was given one guarded folder, and nothing else, is delivered another wrap than the chain signs, or the folder's author sealed
-//! another key for the readers of the environment than the folder has.
+//! another key for the readers of the environment than the folder has. Or the server hides from him that his access was taken: silence, which his
+//! client refuses once it is longer than a limit.
 
 use crate::attack::{Attack, Row, Try};
 use crate::folder::{Folder, key_of};
@@ -14,12 +15,15 @@ use keyvawlt_crypto::{Key, nk};
 use keyvawlt_ledger::Code;
 use keyvawlt_ledger::canon::{Blob, Canon as _};
 use keyvawlt_ledger::wrap::Wrap;
+use std::time::Duration;
 
 pub const ROW: Row = Row {
     id: "TV33",
-    title: "Gives another key to somebody who sees one guarded folder only, or to those who see the folder with its environment",
+    title: "Gives another key to somebody who sees one guarded folder only, or to those who see the folder with its environment; or hides from him that he \
+            lost it",
     tries: &[
         Try::detected::<OtherWrap>("another wrap than the one that gave the access", Code::Wrap),
+        Try::detected::<Hidden>("that his access was taken is hidden, for longer than the client's limit", Code::Stale),
         Try::detected_by_all::<FalseParentSeal>("a false key, sealed under the environment's", Code::NkCommit),
     ],
 };
@@ -53,6 +57,48 @@ impl Attack for OtherWrap {
 
     async fn act(&mut self, scene: &mut Scene) -> Result<(), Error> {
         self.folder.carol.read_anew(&self.new_machine, &scene.production).await
+    }
+}
+
+/// Carol sees the folder and nothing else; that it was taken from her she is not told.
+struct Hidden(Folder);
+
+/// Older statements are refused in this play, where the folder's writers give heartbeats.
+const LIMIT_MS: u64 = 1_500;
+/// How long Carol is told nothing.
+const SILENCE: Duration = Duration::from_secs(2);
+
+impl Attack for Hidden {
+    /// Ada's heartbeat, and what her other devices learn of it.
+    const WRITES: usize = 2;
+
+    async fn prepare(scene: &mut Scene) -> Self {
+        let mut folder = Folder::guard(scene).await;
+        folder.carol.read_all(&scene.production).await.expect("Carol reads her folder");
+        Self(folder)
+    }
+
+    fn victim(&self, _: &Scene) -> Who {
+        self.0.carol.who()
+    }
+
+    async fn lie(&mut self, scene: &mut Scene, audience: Audience) {
+        let carol = self.0.carol.account.identity().id();
+        scene.ada.vault().revoke(&carol, &self.0.ns_id).await.expect("her access is taken");
+        // The honest server says of the folder that she does not read it.
+        scene.server.requests::<ReadChanges>(audience, |request| request.namespaces.clear());
+        scene.server.answers::<ReadChanges>(audience, |request, answer| {
+            (answer.links, answer.namespaces, answer.wraps) = (vec![], vec![], vec![]);
+            (answer.more, answer.next_seq) = (false, request.from_seq);
+        });
+    }
+
+    async fn act(&mut self, scene: &mut Scene) -> Result<(), Error> {
+        tokio::time::sleep(SILENCE).await;
+        scene.ada.vault().heartbeat().await.expect("Ada says how things stand");
+        let vault = self.0.carol.vault();
+        vault.sync().await?;
+        vault.check_fresh(&self.0.ns_id, LIMIT_MS)
     }
 }
 
