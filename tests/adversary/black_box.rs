@@ -12,7 +12,7 @@ use std::io::Write as _;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 /// How the command line ends when something does not verify.
 const VERIFICATION_FAILED: i32 = 17;
@@ -105,18 +105,23 @@ impl Machine {
 
     /// Runs `keyvawlt` with these arguments.
     pub async fn run(&self, line: &[&str]) -> Output {
+        let mut child = self.start(line);
+        if let Some(mut stdin) = child.stdin.take() {
+            // A command that reads nothing has closed it.
+            let _ = tokio::io::AsyncWriteExt::write_all(&mut stdin, CANARY.as_bytes()).await;
+        }
+        child.wait_with_output().await.expect("an end")
+    }
+
+    /// Starts `keyvawlt` with these arguments.
+    pub fn start(&self, line: &[&str]) -> Child {
         let mut command = Command::new(binary());
         command.args(line).env_clear().env("HOME", &self.folder).env("PATH", "/usr/bin:/bin");
         for (name, value) in [("KEYVAWLT_PROJECT", "agents"), ("KEYVAWLT_ENV", "production")] {
             command.env(name, value);
         }
         command.env("KEYVAWLT_CONFIG_DIR", &self.folder).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.kill_on_drop(true).spawn().expect("the command line starts");
-        if let Some(mut stdin) = child.stdin.take() {
-            // A command that reads nothing has closed it.
-            let _ = tokio::io::AsyncWriteExt::write_all(&mut stdin, CANARY.as_bytes()).await;
-        }
-        child.wait_with_output().await.expect("an end")
+        command.kill_on_drop(true).spawn().expect("the command line starts")
     }
 }
 

@@ -13,6 +13,7 @@ mod files;
 mod folder;
 mod forge;
 mod insider;
+mod killed;
 mod moves;
 mod mutations;
 mod person;

@@ -16,6 +16,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tonic::body::Body;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
@@ -76,6 +77,16 @@ struct Mind {
     tokens: Mutex<Vec<(Who, String)>>,
     /// Tokens of its own making, each with the one it stands for.
     made: Mutex<Vec<(String, String)>>,
+    hold: Mutex<Option<Hold>>,
+}
+
+/// A call that will never be answered.
+struct Hold {
+    /// Calls that may change something, before it.
+    writes: usize,
+    /// The real server gets it all the same.
+    passed: bool,
+    reached: oneshot::Sender<()>,
 }
 
 impl std::fmt::Debug for Mind {
@@ -181,10 +192,18 @@ impl LyingServer {
         held(&self.mind.lies).push(Lie { audience, path: R::PATH, what: What::Swallow });
     }
 
+    /// Never answers the call that comes after so many that may change something. It is passed on, or not; whoever waits hears when it came to that.
+    pub fn holds_after(&self, writes: usize, passed: bool) -> oneshot::Receiver<()> {
+        let (reached, heard) = oneshot::channel();
+        *held(&self.mind.hold) = Some(Hold { writes, passed, reached });
+        heard
+    }
+
     /// Tells the truth again.
     pub fn repent(&self) {
         held(&self.mind.lies).clear();
         held(&self.mind.twins).clear();
+        held(&self.mind.hold).take();
     }
 
     /// Knows what clients sent to the server whose data this is.
@@ -222,6 +241,9 @@ impl Mind {
         if lies.iter().any(|lie| matches!(lie.what, What::Swallow)) {
             return Ok(Response::new(Bytes::new()));
         }
+        let hold = self.hold_of(path.path());
+        let (before, after) = if hold.as_ref().is_some_and(|hold| hold.passed) { (None, hold) } else { (hold, None) };
+        never_answer(before).await;
         let mut passed = asked.clone();
         for lie in &lies {
             if let What::Request(rewrite) = &lie.what {
@@ -232,6 +254,7 @@ impl Mind {
         let mut server = server.max_decoding_message_size(MAX_MESSAGE).max_encoding_message_size(MAX_MESSAGE);
         server.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
         let mut answer = server.unary(Request::from_parts(headers, extensions, passed), path, Raw).await?;
+        never_answer(after).await;
         for lie in &lies {
             if let What::Answer(rewrite) = &lie.what {
                 *answer.get_mut() = rewrite(&asked, answer.get_ref()).into();
@@ -240,9 +263,31 @@ impl Mind {
         Ok(answer)
     }
 
+    /// Whether this is the call that is never answered.
+    fn hold_of(&self, path: &str) -> Option<Hold> {
+        let mut hold = held(&self.hold);
+        let awaited = hold.as_mut().filter(|_| writes(path))?;
+        match awaited.writes.checked_sub(1) {
+            Some(left) => {
+                awaited.writes = left;
+                None
+            }
+            None => hold.take(),
+        }
+    }
+
     fn server_for(&self, who: Option<Who>) -> Result<Channel, Status> {
         let twin = held(&self.twins).iter().find(|(audience, _)| audience.hears(who)).map(|(_, channel)| channel.clone());
         twin.or_else(|| held(&self.honest).clone()).ok_or_else(|| Status::unavailable("there is no server behind this one yet"))
+    }
+}
+
+/// Says that it came to that, and waits for ever.
+async fn never_answer(hold: impl IntoIterator<Item = Hold>) {
+    for Hold { reached, .. } in hold {
+        // Whoever waited may be gone.
+        let _ = reached.send(());
+        std::future::pending::<()>().await;
     }
 }
 
