@@ -46,6 +46,28 @@ macro_rules! on_each_store {
 }
 pub(crate) use on_each_store;
 
+/// The same for stories told in commands, which read the machine's own clock.
+macro_rules! in_real_time_on_each_store {
+    ($($story:ident),+ $(,)?) => {$(
+        mod $story {
+            use crate::world::{Engine, World};
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_sqlite() {
+                super::$story(World::in_real_time(Engine::Sqlite).await).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_postgresql() {
+                if !Engine::Postgres.is_left_out() {
+                    super::$story(World::in_real_time(Engine::Postgres).await).await;
+                }
+            }
+        }
+    )+};
+}
+pub(crate) use in_real_time_on_each_store;
+
 /// A running server, and everything around it.
 pub struct World {
     pub server: Running,

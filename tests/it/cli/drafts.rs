@@ -2,11 +2,14 @@
 
 use super::people::{colleague, owner_of_payments};
 use super::shell::Shell;
-use crate::world::{Engine, World};
+use crate::world::{World, in_real_time_on_each_store};
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_staged_value_is_seen_by_nobody_until_it_is_committed() {
-    let world = World::in_real_time(Engine::Sqlite).await;
+in_real_time_on_each_store!(
+    a_staged_value_is_seen_by_nobody_until_it_is_committed,
+    a_job_without_memory_stages_commits_and_writes_what_it_has_only_listed,
+);
+
+async fn a_staged_value_is_seen_by_nobody_until_it_is_committed(world: World) {
     let ada = owner_of_payments(&world).await;
     let set = |words: &str, value: &str| ada.run(&format!("secrets set --stdin -e production {words}")).input(value);
     set("stripe/key", "k1").ok().await;
@@ -48,9 +51,7 @@ async fn a_staged_value_is_seen_by_nobody_until_it_is_committed() {
     world.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_job_without_memory_stages_commits_and_writes_what_it_has_only_listed() {
-    let world = World::in_real_time(Engine::Sqlite).await;
+async fn a_job_without_memory_stages_commits_and_writes_what_it_has_only_listed(world: World) {
     let ada = owner_of_payments(&world).await;
     for (name, value) in [("stripe/key", "k1"), ("stripe/other", "o1")] {
         ada.run("secrets set --stdin --note live -e production").arg(name).input(value).ok().await;

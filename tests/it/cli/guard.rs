@@ -2,11 +2,11 @@
 
 use super::people::{colleague, owner_of_payments};
 use super::shell::Shell;
-use crate::world::{Engine, World};
+use crate::world::{World, in_real_time_on_each_store};
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_folder_is_guarded_shared_alone_and_put_back() {
-    let world = World::in_real_time(Engine::Sqlite).await;
+in_real_time_on_each_store!(a_folder_is_guarded_shared_alone_and_put_back);
+
+async fn a_folder_is_guarded_shared_alone_and_put_back(world: World) {
     let ada = owner_of_payments(&world).await;
     for (name, value) in [("stripe/key", "k1"), ("stripe/key", "k2"), ("stripe/hook", "h1"), ("DATABASE_URL", "db")] {
         ada.run("secrets set --stdin -e production").arg(name).input(value).ok().await;

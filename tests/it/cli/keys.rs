@@ -2,15 +2,23 @@
 
 use super::bad_input::Heard;
 use super::shell::{Line, Shell};
-use crate::world::{Engine, PASSWORD, World};
+use crate::world::{PASSWORD, World, in_real_time_on_each_store};
 use serde_json::json;
 use std::fs;
 
 const NEW_PASSWORD: &str = "another horse, another staple";
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn keys_are_replaced_everywhere() {
-    let world = World::in_real_time(Engine::Sqlite).await;
+in_real_time_on_each_store!(
+    keys_are_replaced_everywhere,
+    a_password_a_secret_key_and_devices_are_replaced,
+    everything_is_lost_but_the_recovery_code,
+    a_new_device_shows_words_and_is_let_in,
+    everything_is_lost_and_an_admin_resets_the_keys,
+    the_last_owner_is_lost_and_paper_brings_another,
+    facts_are_told_anew_and_an_organization_is_taken_off_the_list,
+);
+
+async fn keys_are_replaced_everywhere(world: World) {
     let ada = Shell::founder(&world, "ada").await;
     ada.run("secrets set stripe/key --stdin -e production").input("sk_1").ok().await;
     let before = ada.run("keys show").json().await;
@@ -35,9 +43,7 @@ async fn keys_are_replaced_everywhere() {
     world.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_password_a_secret_key_and_devices_are_replaced() {
-    let world = World::in_real_time(Engine::Sqlite).await;
+async fn a_password_a_secret_key_and_devices_are_replaced(world: World) {
     let ada = Shell::new(&world, "ada");
     ada.run("signup --email ada@example.com --password-stdin --kit-file kit").input(PASSWORD).ok().await;
     world.drain().await;
@@ -82,9 +88,7 @@ async fn a_password_a_secret_key_and_devices_are_replaced() {
     world.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn everything_is_lost_but_the_recovery_code() {
-    let world = World::in_real_time(Engine::Sqlite).await;
+async fn everything_is_lost_but_the_recovery_code(world: World) {
     let ada = Shell::founder(&world, "ada").await;
     ada.run("secrets set stripe/key --stdin -e production").input("sk_1").ok().await;
     let first = ada.run("recovery create").json().await;
@@ -136,9 +140,7 @@ async fn everything_is_lost_but_the_recovery_code() {
     world.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_new_device_shows_words_and_is_let_in() {
-    let world = World::in_real_time(Engine::Sqlite).await;
+async fn a_new_device_shows_words_and_is_let_in(world: World) {
     let ada = Shell::founder(&world, "ada").await;
     ada.run("secrets set stripe/key --stdin -e production").input("sk_1").ok().await;
     let phone = Shell::new(&world, "phone");
@@ -177,9 +179,7 @@ async fn a_new_device_shows_words_and_is_let_in() {
     world.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn everything_is_lost_and_an_admin_resets_the_keys() {
-    let world = World::in_real_time(Engine::Sqlite).await;
+async fn everything_is_lost_and_an_admin_resets_the_keys(world: World) {
     let ada = Shell::founder(&world, "ada").await;
     ada.run("secrets set stripe/key --stdin -e production").input("sk_1").ok().await;
     let bob = Shell::resident(&world, "bob").await;
@@ -264,9 +264,7 @@ fn is_whole(shown: &[u8]) -> bool {
     text.ends_with('\n') && last.split(' ').count() == 12 && last.is_ascii()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_last_owner_is_lost_and_paper_brings_another() {
-    let world = World::in_real_time(Engine::Sqlite).await;
+async fn the_last_owner_is_lost_and_paper_brings_another(world: World) {
     let ada = Shell::founder(&world, "ada").await;
     ada.run("secrets set stripe/key --stdin -e production").input("sk_1").ok().await;
     let bob = Shell::resident(&world, "bob").await;
@@ -322,9 +320,7 @@ async fn the_last_owner_is_lost_and_paper_brings_another() {
     world.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn facts_are_told_anew_and_an_organization_is_taken_off_the_list() {
-    let world = World::in_real_time(Engine::Sqlite).await;
+async fn facts_are_told_anew_and_an_organization_is_taken_off_the_list(world: World) {
     let ada = Shell::founder(&world, "ada").await;
     let run = |words: &str| ada.run(words).var("KEYVAWLT_ENV", "production");
     run("secrets set db --stdin --expires 7d --label Database").input("s").ok().await;

@@ -3,7 +3,7 @@
 use super::people::owner_of_payments;
 use super::rollback::copy;
 use super::shell::Shell;
-use crate::world::{Engine, World};
+use crate::world::{Engine, World, in_real_time_on_each_store};
 use std::fs;
 use std::time::Duration;
 
@@ -61,9 +61,9 @@ async fn a_lock_holds_a_machine_without_memory_to_what_its_repository_saw() {
     world.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn silence_is_told_and_refused_where_a_machine_gives_heartbeats() {
-    let world = World::in_real_time(Engine::Sqlite).await;
+in_real_time_on_each_store!(silence_is_told_and_refused_where_a_machine_gives_heartbeats);
+
+async fn silence_is_told_and_refused_where_a_machine_gives_heartbeats(world: World) {
     let ada = owner_of_payments(&world).await;
     ada.run("secrets set stripe/key --stdin -e production").input("k1").ok().await;
     ada.run("init --project payments -e production").ok().await;

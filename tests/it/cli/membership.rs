@@ -2,12 +2,19 @@
 
 use super::people::{colleague, owner_of_payments};
 use super::shell::{Shell, until_fails};
-use crate::world::{Engine, World};
+use crate::world::{World, in_real_time_on_each_store};
 use serde_json::json;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn people_leave_by_themselves_but_never_the_last_owner() {
-    let world = World::in_real_time(Engine::Sqlite).await;
+in_real_time_on_each_store!(
+    people_leave_by_themselves_but_never_the_last_owner,
+    roles_and_ends_change_and_the_directory_follows,
+    a_machine_gets_a_new_token_while_the_old_one_works_on_for_a_while,
+    words_that_were_compared_are_remembered_and_replaced_keys_noticed,
+    codes_carry_keys_below_production_and_are_marked_when_they_were_seen,
+    whoever_was_removed_comes_back_with_new_keys_and_none_of_the_old_access,
+);
+
+async fn people_leave_by_themselves_but_never_the_last_owner(world: World) {
     let ada = owner_of_payments(&world).await;
     ada.run("secrets set a --stdin -e production").input("1").ok().await;
     let bob = colleague(&world, &ada, "bob", "payments/production:read").await;
@@ -33,9 +40,7 @@ async fn people_leave_by_themselves_but_never_the_last_owner() {
     world.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn roles_and_ends_change_and_the_directory_follows() {
-    let world = World::in_real_time(Engine::Sqlite).await;
+async fn roles_and_ends_change_and_the_directory_follows(world: World) {
     let ada = owner_of_payments(&world).await;
     let bob = colleague(&world, &ada, "bob", "payments/development:read").await;
     bob.run("member invite --name Eve").fails(11).await;
@@ -58,9 +63,7 @@ async fn roles_and_ends_change_and_the_directory_follows() {
     world.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_machine_gets_a_new_token_while_the_old_one_works_on_for_a_while() {
-    let world = World::in_real_time(Engine::Sqlite).await;
+async fn a_machine_gets_a_new_token_while_the_old_one_works_on_for_a_while(world: World) {
     let ada = owner_of_payments(&world).await;
     ada.run("secrets set a --stdin -e production").input("1").ok().await;
     let old = ada.run("machine create ci -e production --perm write --ttl 90d").ok().await;
@@ -92,9 +95,7 @@ async fn a_machine_gets_a_new_token_while_the_old_one_works_on_for_a_while() {
     world.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn words_that_were_compared_are_remembered_and_replaced_keys_noticed() {
-    let world = World::in_real_time(Engine::Sqlite).await;
+async fn words_that_were_compared_are_remembered_and_replaced_keys_noticed(world: World) {
     let ada = owner_of_payments(&world).await;
     let bob = colleague(&world, &ada, "bob", "payments/development:read").await;
     let eve = colleague(&world, &ada, "eve", "payments/development:read").await;
@@ -134,9 +135,7 @@ async fn words_that_were_compared_are_remembered_and_replaced_keys_noticed() {
     world.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn codes_carry_keys_below_production_and_are_marked_when_they_were_seen() {
-    let world = World::in_real_time(Engine::Sqlite).await;
+async fn codes_carry_keys_below_production_and_are_marked_when_they_were_seen(world: World) {
     let ada = owner_of_payments(&world).await;
     ada.run("secrets set a --stdin -e development").input("1").ok().await;
     let invite = "member invite --name bob --carry-keys";
@@ -169,9 +168,7 @@ async fn codes_carry_keys_below_production_and_are_marked_when_they_were_seen() 
     world.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_was_removed_comes_back_with_new_keys_and_none_of_the_old_access() {
-    let world = World::in_real_time(Engine::Sqlite).await;
+async fn whoever_was_removed_comes_back_with_new_keys_and_none_of_the_old_access(world: World) {
     let ada = owner_of_payments(&world).await;
     ada.run("secrets set a --stdin -e production").input("1").ok().await;
     let bob = colleague(&world, &ada, "bob", "payments/production:read").await;

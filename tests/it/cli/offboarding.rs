@@ -2,13 +2,17 @@
 
 use super::people::{colleague, owner_of_payments};
 use super::shell::Shell;
-use crate::world::{Engine, World};
+use crate::world::{World, in_real_time_on_each_store};
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_rehearsal_shows_what_offboarding_then_does() {
-    let world = World::in_real_time(Engine::Sqlite).await;
+in_real_time_on_each_store!(
+    a_rehearsal_shows_what_offboarding_then_does,
+    the_work_list_is_shared_and_settled_by_new_versions_or_with_a_reason,
+    the_server_reminds_of_what_it_was_told_and_only_then,
+);
+
+async fn a_rehearsal_shows_what_offboarding_then_does(world: World) {
     let ada = owner_of_payments(&world).await;
     ada.run("secrets set stripe/key --stdin -e production --provider stripe --owner ada --expires 60d").input("sk_1").ok().await;
     ada.run("secrets set debug/key --stdin -e development").input("dk_1").ok().await;
@@ -52,9 +56,7 @@ async fn a_rehearsal_shows_what_offboarding_then_does() {
     world.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_work_list_is_shared_and_settled_by_new_versions_or_with_a_reason() {
-    let world = World::in_real_time(Engine::Sqlite).await;
+async fn the_work_list_is_shared_and_settled_by_new_versions_or_with_a_reason(world: World) {
     let ada = owner_of_payments(&world).await;
     for secret in ["a", "b", "c"] {
         ada.run("secrets set --stdin -e production").arg(secret).input("1").ok().await;
@@ -92,9 +94,7 @@ async fn the_work_list_is_shared_and_settled_by_new_versions_or_with_a_reason() 
     world.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_server_reminds_of_what_it_was_told_and_only_then() {
-    let world = World::in_real_time(Engine::Sqlite).await;
+async fn the_server_reminds_of_what_it_was_told_and_only_then(world: World) {
     let ada = owner_of_payments(&world).await;
     ada.run("secrets set a --stdin -e production").input("1").ok().await;
     let _bob = colleague(&world, &ada, "bob", "payments/production:read").await;
