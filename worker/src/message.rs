@@ -30,13 +30,13 @@ pub(crate) enum Tone {
 }
 
 impl Tone {
-    /// One word for those who see no colours.
-    pub(crate) fn word(self) -> &'static str {
+    /// In words, for those who see no colours.
+    pub(crate) fn word(self) -> Option<&'static str> {
         match self {
-            Self::Urgent => "Act now",
-            Self::Soon => "Act soon",
-            Self::Calm => "For your information",
-            Self::Good => "All good",
+            Self::Urgent => Some("Act now"),
+            Self::Soon => Some("Act soon"),
+            Self::Calm => None,
+            Self::Good => Some("All good"),
         }
     }
 }

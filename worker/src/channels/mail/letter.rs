@@ -73,7 +73,7 @@ impl Tone {
         match self {
             Self::Urgent => "urgent",
             Self::Soon => "soon",
-            Self::Calm => "calm",
+            Self::Calm => "text",
             Self::Good => "good",
         }
     }
@@ -83,7 +83,7 @@ impl Tone {
         match self {
             Self::Urgent => "#b42318",
             Self::Soon => "#8a4b00",
-            Self::Calm => "#1f5fae",
+            Self::Calm => "#1c2430",
             Self::Good => "#1b6e3c",
         }
     }
@@ -106,5 +106,7 @@ struct Html<'a> {
     message: &'a Message,
 }
 
+#[cfg(test)]
+mod browser;
 #[cfg(test)]
 mod tests;
