@@ -9,6 +9,7 @@ pub mod caller;
 pub mod clock;
 pub mod error;
 pub mod jobs;
+pub mod monitors;
 pub mod namespaces;
 pub mod notices;
 pub mod organizations;
@@ -19,6 +20,7 @@ pub mod requests;
 mod scratch;
 pub mod store;
 pub mod tokens;
+pub mod zone;
 
 pub use caller::Caller;
 pub use clock::Clock;

@@ -92,6 +92,12 @@ pub enum Deed {
     ListLastWritten,
     /// What happened.
     ListAuditEvents,
+    /// Monitors of namespaces, and of the organization.
+    ReadMonitors,
+    /// A namespace's monitors, incidents and maintenances.
+    ChangeMonitors,
+    /// The organization's own.
+    ChangeOrgMonitors,
     /// An organization link of this type.
     CommitLink(u8),
     /// A manifest link.
@@ -102,8 +108,8 @@ impl Deed {
     /// Everything, in the matrix's order.
     pub fn all() -> Vec<Deed> {
         use Deed::{
-            CommitLink, CommitManifest, CreateOrganization, ListAuditEvents, ListLastWritten, ListManifestHeads, ListOrganizations,
-            ReadChain, ReadChanges, ReadListing, ReadVersion, UseAccount,
+            ChangeMonitors, ChangeOrgMonitors, CommitLink, CommitManifest, CreateOrganization, ListAuditEvents, ListLastWritten,
+            ListManifestHeads, ListOrganizations, ReadChain, ReadChanges, ReadListing, ReadMonitors, ReadVersion, UseAccount,
         };
         let mut all = vec![
             UseAccount,
@@ -116,6 +122,9 @@ impl Deed {
             ListManifestHeads,
             ListLastWritten,
             ListAuditEvents,
+            ReadMonitors,
+            ChangeMonitors,
+            ChangeOrgMonitors,
         ];
         all.extend(Body::KINDS.iter().map(|(kind, _)| CommitLink(*kind)));
         all.push(CommitManifest);
@@ -156,6 +165,7 @@ impl Deed {
             Deed::ReadVersion => &["ReadVersion"],
             Deed::ListManifestHeads | Deed::ListLastWritten => &["ListManifestHeads"],
             Deed::ListAuditEvents => &["ListAuditEvents"],
+            Deed::ReadMonitors | Deed::ChangeMonitors | Deed::ChangeOrgMonitors => &[],
             Deed::CommitLink(_) | Deed::CommitManifest => &["Commit"],
         }
     }
@@ -180,6 +190,10 @@ pub fn allows(who: Who, bits: u8, deed: Deed) -> bool {
         }
         Deed::ListLastWritten => matches!(who, Owner | Admin | Recovery),
         Deed::ListAuditEvents => matches!(who, Owner | Admin | Auditor),
+        Deed::ReadMonitors => reads && who.is_member() && who != Pending,
+        // Whoever writes an environment's secrets may say what is looked at for them, a pipeline too.
+        Deed::ChangeMonitors => matches!(who, Owner | Admin | Member | Machine) && bits & permission::WRITE != 0,
+        Deed::ChangeOrgMonitors => matches!(who, Owner | Admin),
         Deed::CommitManifest => matches!(who, Owner | Admin | Member | Machine | Recovery),
         Deed::CommitLink(kind) => match kind {
             // MemberAdd, KeyReset.
@@ -224,6 +238,7 @@ mod tests {
                     (true, true, true) => "✔",
                     (false, true, true) => "✔ read",
                     (false, false, true) if allows(who, permission::MANAGE, deed) => "✔ manage",
+                    (false, false, true) if allows(who, permission::WRITE, deed) => "✔ write",
                     _ => "?",
                 };
                 write!(matrix, "{cell:>10}").unwrap();

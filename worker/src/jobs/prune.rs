@@ -1,8 +1,8 @@
-//! Forgets what need not be kept: ended jobs, answered requests, used assertions, device links.
+//! Forgets what need not be kept: ended jobs, answered requests, used assertions, device links, old uptime and incidents.
 
 use super::Outcome;
 use crate::context::Context;
-use keyvawlt_domain::{Result, accounts, jobs, requests};
+use keyvawlt_domain::{Result, accounts, jobs, monitors, requests};
 
 pub(super) async fn run(context: &Context) -> Outcome {
     prune(context).await.into()
@@ -19,5 +19,6 @@ async fn prune(context: &Context) -> Result<()> {
     requests::prune(&tx).await?;
     accounts::prune_assertions(&tx).await?;
     accounts::prune_links(&tx).await?;
+    monitors::prune(&tx).await?;
     tx.commit().await
 }

@@ -1,0 +1,89 @@
+//! Which monitors are to be looked at now, and by whom.
+
+use super::ids::MonitorId;
+use super::rules::Rules;
+use crate::error::{Error, Result};
+use crate::store::{Tx, column, number};
+use keyvawlt_ledger::OrgId;
+use keyvawlt_schema::monitor::{Column, Entity, Model};
+use sea_orm::sea_query::{Expr, ExprTrait as _, LockBehavior, LockType};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+
+/// A look that is due, and the right to write down how it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// In which organization.
+    pub org: OrgId,
+    /// Which monitor.
+    pub monitor: MonitorId,
+    /// The result carries it back: of each round, one is written down.
+    pub round: u64,
+    /// What is looked at.
+    pub url: String,
+    /// What is asked and expected.
+    pub rules: Rules,
+    /// When it was due, epoch milliseconds.
+    pub due_ms: u64,
+}
+
+/// Takes at most `limit` monitors whose time has come, for `lease_ms`: the longest overdue first. Whoever does not write down how the look
+/// ended within its lease has lost it to the next who asks.
+pub async fn claim_due(tx: &Tx, worker: &str, limit: u64, lease_ms: u64) -> Result<Vec<Due>> {
+    let tx = tx.without_permit("the worker takes looks that are due, at URLs that their owners told the server to look at");
+    let now = column(tx.now_ms());
+    let free = Condition::any().add(Column::LeaseUntil.is_null()).add(Column::LeaseUntil.lte(now));
+    let rows = Entity::find()
+        .filter(Column::NextAt.lte(now))
+        .filter(free)
+        .order_by_asc(Column::NextAt)
+        .limit(limit)
+        // Rows that another worker is just taking are its own.
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+        .all(tx.db())
+        .await?;
+    if rows.is_empty() {
+        return Ok(vec![]);
+    }
+    Entity::update_many()
+        .col_expr(Column::LeaseUntil, Expr::value(column(tx.now_ms() + lease_ms)))
+        .col_expr(Column::LeasedBy, Expr::value(worker))
+        .col_expr(Column::Round, Expr::col(Column::Round).add(1))
+        .filter(these(rows.iter().map(|row| (&row.org_id, &row.monitor_id))))
+        .exec(tx.db())
+        .await?;
+    rows.into_iter().map(due).collect()
+}
+
+/// Gives back what was claimed and will not be looked at: a worker that ends.
+pub async fn give_back(tx: &Tx, claimed: &[Due]) -> Result<()> {
+    let tx = tx.without_permit("the worker lets go of looks that it took itself");
+    for due in claimed {
+        let mine = Column::OrgId.eq(due.org.0.to_vec()).and(Column::MonitorId.eq(due.monitor.0.to_vec()));
+        Entity::update_many()
+            .col_expr(Column::LeaseUntil, Expr::value(None::<i64>))
+            .col_expr(Column::LeasedBy, Expr::value(None::<String>))
+            .filter(mine.and(Column::Round.eq(column(due.round))))
+            .exec(tx.db())
+            .await?;
+    }
+    Ok(())
+}
+
+/// Exactly these rows.
+pub(super) fn these<'a>(keys: impl Iterator<Item = (&'a Vec<u8>, &'a Vec<u8>)>) -> Condition {
+    let (orgs, monitors): (std::collections::BTreeSet<_>, Vec<_>) = keys.map(|(org, monitor)| (org.clone(), monitor.clone())).unzip();
+    // A monitor's id is random: the organizations are there for the index.
+    Condition::all().add(Column::OrgId.is_in(orgs)).add(Column::MonitorId.is_in(monitors))
+}
+
+fn due(row: Model) -> Result<Due> {
+    Ok(Due {
+        org: OrgId::from_slice(&row.org_id)?,
+        monitor: MonitorId::from_slice(&row.monitor_id)?,
+        // As the statement above left it.
+        round: number(row.round) + 1,
+        rules: serde_json::from_str(&row.rules).map_err(Error::internal)?,
+        url: row.url,
+        due_ms: row.next_at.map_or(0, number),
+    })
+}
