@@ -252,6 +252,12 @@ mod tests {
             assert!(error.contains(key) && error.contains("in the file"), "{error}");
         }
         assert!(with("[worker]\nqueue = \"rabbits\"").unwrap_err().0.contains("worker.queue"));
+        for entry in
+            ["http://10.0.0.1", "10.0.0.0/40", "169.254.169.254", "169.254.0.0/16", "0.0.0.0/0", "::ffff:10.0.0.1", "hooks.internal:25"]
+        {
+            let error = with(&format!("[worker.outbound]\nallow = [{entry:?}]")).unwrap_err().0;
+            assert!(error.contains("worker.outbound.allow") && error.contains(entry), "{error}");
+        }
         assert!(with("[store]\nurl = \"a\"\nurl_file = \"b\"").unwrap_err().0.contains("both set"));
     }
 

@@ -40,6 +40,12 @@ const FRAMEWORKS: &[(&str, &[&str])] = &[
     ("apalis*", &["keyvawlt-worker"]),
     ("redis", &["keyvawlt-worker", "keyvawlt-api"]),
     ("lettre", &["keyvawlt-worker"]),
+    // What dials over HTTP is the worker's way out (`worker/src/outbound`), and nothing else.
+    ("hyper*", &["keyvawlt-worker"]),
+    ("http-body-util", &["keyvawlt-worker"]),
+    ("tokio-rustls", &["keyvawlt-worker"]),
+    ("rustls-native-certs", &["keyvawlt-worker"]),
+    ("reqwest", &[]),
     ("askama", &["keyvawlt-worker"]),
     ("sea-orm*", &["keyvawlt-domain", "keyvawlt-schema"]),
     ("sqlx*", &[]),

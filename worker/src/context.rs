@@ -1,6 +1,8 @@
 //! What every job may use, and which jobs this process has in hand.
 
+use crate::WorkerParts;
 use crate::channels::mail::Mailer;
+use crate::outbound::Outbound;
 use keyvawlt_domain::Store;
 use keyvawlt_domain::jobs::JobId;
 use std::collections::HashSet;
@@ -16,6 +18,7 @@ const REFILL_AFTER: u64 = 16;
 pub(crate) struct Context {
     pub(crate) store: Store,
     pub(crate) mailer: Mailer,
+    pub(crate) outbound: Outbound,
     /// Stands in the leases.
     pub(crate) name: String,
     /// The process stops.
@@ -28,10 +31,12 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    pub(crate) fn new(store: Store, mailer: Mailer, name: String, stop: CancellationToken) -> Self {
+    pub(crate) fn new(parts: WorkerParts, stop: CancellationToken) -> Self {
+        let WorkerParts { store, mailer, outbound, name } = parts;
         Self {
             store,
             mailer,
+            outbound,
             name,
             stop,
             in_hand: Mutex::default(),

@@ -7,12 +7,14 @@ mod channels;
 mod context;
 mod jobs;
 mod message;
+pub mod outbound;
 mod queue;
 mod relay;
 mod settings;
 mod ticker;
 mod words;
 
+use crate::outbound::Outbound;
 use context::Context;
 use keyvawlt_domain::{Result, Store, jobs as rows};
 use std::sync::Arc;
@@ -26,6 +28,19 @@ pub use settings::{Settings, SettingsError, SmtpSettings};
 /// Jobs of one process that run at once: they wait for the store and for mail servers, not for the processor.
 pub const DEFAULT_CONCURRENCY: usize = 4;
 
+/// What a worker works with.
+#[derive(Debug)]
+pub struct WorkerParts {
+    /// Where the jobs are.
+    pub store: Store,
+    /// The way of mails.
+    pub mailer: Mailer,
+    /// The way of everything else.
+    pub outbound: Outbound,
+    /// Stands in leases: unique among the processes of one store.
+    pub name: String,
+}
+
 /// A running worker.
 #[derive(Clone, Debug)]
 pub struct Worker {
@@ -34,10 +49,9 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts the worker's tasks; they end when `stop` is cancelled, a running job first coming to its end. `name` must be unique among the
-    /// processes of one store: leases carry it.
-    pub fn start(store: Store, mailer: Mailer, name: String, concurrency: usize, tasks: &TaskTracker, stop: &CancellationToken) -> Self {
-        let context = Arc::new(Context::new(store, mailer, name, stop.clone()));
+    /// Starts the worker's tasks; they end when `stop` is cancelled, a running job first coming to its end.
+    pub fn start(parts: WorkerParts, concurrency: usize, tasks: &TaskTracker, stop: &CancellationToken) -> Self {
+        let context = Arc::new(Context::new(parts, stop.clone()));
         let push = queue::start(&context, concurrency, tasks, stop);
         let relay = relay::Relay::new(Arc::clone(&context), push);
         tasks.spawn(relay.clone().run(stop.clone()));

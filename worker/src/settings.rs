@@ -1,6 +1,7 @@
 //! The worker's section of the configuration.
 
 use crate::channels::mail::{MailTransport, Mailer, MailerError, SmtpOptions};
+use crate::outbound::{OutboundError, OutboundSettings};
 use crate::{DEFAULT_CONCURRENCY, Outbox};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -19,6 +20,8 @@ pub struct Settings {
     pub mail_from: String,
     /// How to talk to the mail server.
     pub smtp: SmtpSettings,
+    /// How far requests to other servers go.
+    pub outbound: OutboundSettings,
 }
 
 /// `[worker.smtp]`
@@ -41,6 +44,7 @@ impl Default for Settings {
             mail: None,
             mail_from: "KeyVawlt <keyvawlt@localhost>".to_owned(),
             smtp: SmtpSettings::default(),
+            outbound: OutboundSettings::default(),
         }
     }
 }
@@ -57,6 +61,9 @@ pub enum SettingsError {
     /// The mail transport cannot be made.
     #[error("worker.mail: {0}")]
     Mail(#[from] MailerError),
+    /// The way out cannot be made.
+    #[error(transparent)]
+    Outbound(#[from] OutboundError),
     /// A file named by a setting cannot be read.
     #[error("worker.smtp.{key}: {} cannot be read: {source}", path.display())]
     File {
@@ -78,6 +85,7 @@ impl Settings {
         if !(1..=64).contains(&self.concurrency) {
             return Err(SettingsError::Concurrency(self.concurrency));
         }
+        self.outbound.check()?;
         Ok(())
     }
 

@@ -10,7 +10,8 @@ use keyvawlt_ledger::account::Claim;
 use keyvawlt_ledger::bundle::{Bundle, key_id, kind};
 use keyvawlt_ledger::canon::Canon as _;
 use keyvawlt_ledger::{Domain, Signed, SlotId};
-use keyvawlt_worker::{MailTransport, Mailer, Outbox, SmtpOptions, Worker};
+use keyvawlt_worker::outbound::OutboundSettings;
+use keyvawlt_worker::{MailTransport, Mailer, Outbox, SmtpOptions, Worker, WorkerParts};
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use tokio_util::sync::CancellationToken;
@@ -37,7 +38,9 @@ impl Office {
         let store = Store::open(&url, Clock::fixed(NOW), Random::System).await.unwrap();
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let mailer = Mailer::new(transport, FROM).unwrap();
-        let worker = Worker::start(store.clone(), mailer, "office".to_owned(), 2, &tasks, &stop);
+        let outbound = OutboundSettings { public: false, ..OutboundSettings::default() }.outbound().unwrap();
+        let parts = WorkerParts { store: store.clone(), mailer, outbound, name: "office".to_owned() };
+        let worker = Worker::start(parts, 2, &tasks, &stop);
         Self { store, worker, tasks, stop, _folder: folder }
     }
 
