@@ -3,9 +3,9 @@
 use crate::change::{Change, NewObject};
 use crate::error::{Error, Result};
 use crate::random::{self, rng};
-use crate::secrets::facts::facts_object;
 use crate::secrets::index::{Flaw, Found};
 use crate::secrets::past::number;
+use crate::secrets::rules::Occasion;
 use crate::sync::space::unverified;
 use crate::sync::values::not_fetched;
 use crate::vault::Vault;
@@ -19,10 +19,14 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use record::{Secret, SecretInfo, SecretWrite, VersionInfo};
 
 pub(crate) mod drafts;
+pub(crate) mod due;
 pub(crate) mod facts;
 pub(crate) mod index;
 pub(crate) mod past;
 mod record;
+pub(crate) mod rotations;
+pub(crate) mod rules;
+pub(crate) mod versions;
 
 impl Vault {
     /// The live secrets of an environment, in order of their names.
@@ -59,6 +63,10 @@ impl Vault {
 
     /// Writes values, new or as new versions, in one change per thousand. Returns the versions written.
     pub async fn write(&mut self, environment: &NsId, writes: &[SecretWrite]) -> Result<Vec<u64>> {
+        self.write_on(Occasion::NewValue, environment, writes).await
+    }
+
+    async fn write_on(&mut self, occasion: Occasion, environment: &NsId, writes: &[SecretWrite]) -> Result<Vec<u64>> {
         let distinct: BTreeSet<&str> = writes.iter().map(|write| write.name.as_str()).collect();
         if distinct.len() != writes.len() {
             return Err(Error::invalid("name", "a name is written twice"));
@@ -70,12 +78,16 @@ impl Vault {
         self.fetch(environment, writes.iter().map(|write| write.name.as_str())).await?;
         let mut versions = Vec::new();
         for some in writes.chunks(MAX_OPS) {
-            let mut written = self.change(|change| write_some(change, environment, some, &Pasts::new())).await;
+            let ruled = |change: &mut Change, pasts: &Pasts| {
+                let some = rules::keep(change, environment, some, occasion)?;
+                write_some(change, environment, &some, pasts)
+            };
+            let mut written = self.change(|change| ruled(change, &Pasts::new())).await;
             if matches!(written, Err(Error::Conflict { .. })) {
                 // Perhaps only for what has to be known, or done, before secrets that are or were moved are written.
                 self.finish_moves(environment, some).await?;
                 let pasts = self.pasts_of_deleted(environment, some.iter().map(|write| write.name.as_str())).await?;
-                written = self.change(|change| write_some(change, environment, some, &pasts)).await;
+                written = self.change(|change| ruled(change, &pasts)).await;
             }
             versions.extend(written?);
         }
@@ -118,7 +130,7 @@ impl Vault {
             facts: None,
             if_version: Some(newest),
         };
-        let versions = self.write(environment, &[write]).await?;
+        let versions = self.write_on(Occasion::GoingBack, environment, &[write]).await?;
         versions.first().copied().ok_or_else(|| Error::not_found("version", name))
     }
 
@@ -244,7 +256,7 @@ pub(crate) fn seal_write(
     (payload.from, payload.draft_of) = (extra.from, extra.draft_of);
     let sealed = seal_version(&key, &org_id, home, &secret_id, version, epoch, &payload, &mut rng())
         .map_err(|fault| Error::invalid("value", fault.why))?;
-    let facts = facts_object(write.facts.as_ref(), old.as_ref().and_then(|old| old.info.facts.as_ref()))?;
+    let facts = facts::object(&facts::next(write.facts.as_ref(), old.as_ref().and_then(|old| old.info.facts.as_ref()), true)?)?;
     let mut objects = vec![
         NewObject { secret_id, version, kind: ObjectKind::Payload, data: sealed.payload },
         NewObject { secret_id, version, kind: ObjectKind::Dek, data: sealed.dek },

@@ -1,7 +1,7 @@
 //! The directory: display names of the organization, its people, machines and environments, sealed for all its people.
 //!
 //! Entries are secrets named `organization`, `people/<id>`, `invites/<id>`, `machines/<id>`, `environments/<id>`, `welcomes/<id>`, `worklog/<id>-<id>`,
-//! `settled/<id>`.
+//! `settled/<id>`, `rules`.
 
 use crate::change::Change;
 use crate::error::{Error, Result};

@@ -5,7 +5,9 @@ use crate::change::{Change, NewObject};
 use crate::error::{Error, Result};
 use crate::secrets::facts::FactsInput;
 use crate::secrets::index::Found;
-use crate::secrets::{ByHome, Extra, Pasts, SecretWrite, deletions, seal_write, write_with};
+use crate::secrets::rotations::is_key;
+use crate::secrets::rules::{self, Occasion};
+use crate::secrets::{ByHome, Extra, Pasts, Secret, SecretWrite, deletions, seal_write, write_with};
 use crate::sync::space::unverified;
 use crate::vault::Vault;
 use keyvawlt_ledger::chain::Questions;
@@ -47,7 +49,16 @@ impl Vault {
     pub async fn stage(&mut self, environment: &NsId, write: &SecretWrite) -> Result<()> {
         keyvawlt_ledger::names::check(&write.name).map_err(|fault| Error::invalid("name", fault.why))?;
         self.fetch_draft(environment, &write.name).await?;
+        self.fetch(environment, [write.name.as_str()]).await?;
         self.change(|change| stage(change, environment, write)).await
+    }
+
+    /// Opens what is staged under a name.
+    pub async fn read_draft(&mut self, environment: &NsId, name: &str) -> Result<Secret> {
+        self.fetch_draft(environment, name).await?;
+        let mut staged = self.open_found(&self.draft(environment, name)?)?;
+        staged.tags.retain(|tag| !is_key(tag));
+        Ok(staged)
     }
 
     /// Makes a staged value the secret's next version. Returns its number.
@@ -83,7 +94,7 @@ impl Vault {
     }
 
     /// The draft of a name; two that claim it are nobody's.
-    fn draft(&self, environment: &NsId, name: &str) -> Result<Found<'_>> {
+    pub(crate) fn draft(&self, environment: &NsId, name: &str) -> Result<Found<'_>> {
         let mut named: Vec<Found> = self.drafts_of(environment)?.into_iter().filter(|found| found.name == name).collect();
         match (named.pop(), named.is_empty()) {
             (None, _) => Err(Error::not_found("draft", name)),
@@ -93,16 +104,21 @@ impl Vault {
     }
 
     /// A new key since then says that somebody lost access, who may know the value.
-    fn is_outdated(&self, found: &Found) -> Result<bool> {
+    pub(crate) fn is_outdated(&self, found: &Found) -> Result<bool> {
         let (state, ns_id) = (self.replica.head(), found.space.tip.ns_id);
         Ok(found.leaf.epoch < state.known_ns(&ns_id).map_err(unverified)?.epoch || state.is_owed(&ns_id, self.now_ms()))
     }
 }
 
-fn stage(change: &mut Change, environment: &NsId, write: &SecretWrite) -> Result<()> {
+pub(crate) fn stage(change: &mut Change, environment: &NsId, write: &SecretWrite) -> Result<()> {
     let vault = change.vault();
     let (home, prefix) = vault.home_of(environment, &write.name)?;
     vault.require_write(&home)?;
+    // What could not be committed is not staged.
+    rules::keep(change, environment, std::slice::from_ref(write), Occasion::NewValue)?;
+    if write.facts.as_ref().is_some_and(|told| !told.without.is_empty()) {
+        return Err(Error::invalid("facts", "a draft takes no facts back: say it of the secret itself"));
+    }
     change.settle(&home)?;
     let index = vault.index(environment)?;
     let staged = index.before(&write.name)?.filter(|found| found.space.tip.ns_id == home && !found.leaf.is_deleted());
@@ -111,8 +127,14 @@ fn stage(change: &mut Change, environment: &NsId, write: &SecretWrite) -> Result
         Ok(_) | Err(Error::NotFound { .. }) => None,
         Err(error) => return Err(error),
     };
+    let mut write = write.clone();
+    if let Some(present) = staged.filter(|_| before.is_none()).map(|found| vault.open_found(found)).transpose()? {
+        // As with every new version, what is not said stays.
+        write.note = write.note.or(Some(present.note));
+        write.tags = write.tags.or(Some(present.tags));
+    }
     let extra = Extra { from: None, draft_of: staged.map(|found| found.leaf.secret_id) };
-    let (leaf, objects) = seal_write(change, &home, &prefix, write, before.as_ref(), extra, 0)?;
+    let (leaf, objects) = seal_write(change, &home, &prefix, &write, before.as_ref(), extra, 0)?;
     change.write(home, vec![Leaf { flags: DRAFT, ..leaf }], objects, vec![])
 }
 
@@ -135,17 +157,12 @@ fn commit(change: &mut Change, environment: &NsId, name: &str) -> Result<u64> {
     let told = facts::read(&draft.objects.facts).map_err(unverified)?;
     let write = SecretWrite {
         note: Some(payload.note),
-        tags: Some(payload.tags),
-        facts: told.map(|told| FactsInput {
-            expires_ms: told.expires_ms,
-            rotate_every_ms: told.rotate_every_ms,
-            label: told.label,
-            provider: told.provider,
-            owner: told.owner,
-        }),
+        tags: Some(payload.tags.into_iter().filter(|tag| !is_key(tag)).collect()),
+        facts: told.map(FactsInput::of),
         ..SecretWrite::new(name, payload.value.to_vec())
     };
+    let write = rules::keep(change, environment, &[write], Occasion::NewValue)?;
     let gone: (Vec<Leaf>, Vec<NewObject>) = deletions(change, &home, vec![draft.leaf.clone()])?;
-    let versions = write_with(change, environment, &[write], &Pasts::new(), ByHome::from([(home, gone)]))?;
+    let versions = write_with(change, environment, &write, &Pasts::new(), ByHome::from([(home, gone)]))?;
     versions.first().copied().ok_or_else(|| Error::not_found("draft", name))
 }

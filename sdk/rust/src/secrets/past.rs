@@ -6,6 +6,7 @@
 
 use crate::error::{Error, Result};
 use crate::secrets::index::Found;
+use crate::secrets::versions::{self, VersionState, grace_of};
 use crate::secrets::{Pasts, Secret, SecretInfo, VersionInfo};
 use crate::sync::space::{Space, VersionRow, unverified};
 use crate::vault::Vault;
@@ -164,8 +165,11 @@ impl Vault {
                 at_ms: row.ts_ms,
                 author: row.author,
                 deleted: row.leaf.is_deleted(),
+                state: VersionState::Retired,
             }));
         }
+        let facts = facts::read(&index.get(name)?.objects.facts).map_err(unverified)?;
+        versions::mark(&mut versions, grace_of(facts.as_ref()), self.now_ms());
         Ok(versions)
     }
 
@@ -246,7 +250,7 @@ impl Vault {
     }
 
     /// Fetches and opens the version that a leaf named.
-    async fn fetch_version(&self, space: &Space, leaf: &Leaf, name: &str) -> Result<Payload> {
+    pub(crate) async fn fetch_version(&self, space: &Space, leaf: &Leaf, name: &str) -> Result<Payload> {
         let ns_id = space.tip.ns_id;
         let request = v1::ReadVersionRequest {
             org_id: Bytes::copy_from_slice(&self.org_id.0),

@@ -1,6 +1,7 @@
 //! What the library says of secrets, and what is told to it. No `Debug` here shows a value, a note or a tag.
 
 use crate::secrets::facts::FactsInput;
+use crate::secrets::versions::VersionState;
 use keyvawlt_crypto::Zeroizing;
 use keyvawlt_ledger::facts::Facts;
 use keyvawlt_ledger::{IdentityId, NsId, SecretId};
@@ -57,6 +58,8 @@ pub struct VersionInfo {
     pub author: IdentityId,
     /// It is a deletion.
     pub deleted: bool,
+    /// How it stands.
+    pub state: VersionState,
 }
 
 /// A value to write. Its `Debug` shows no value.
