@@ -13,6 +13,7 @@ pub mod account;
 pub mod delivery;
 pub mod keys;
 pub mod leaving;
+pub mod lifecycle;
 pub mod secrets;
 pub mod structure;
 
@@ -151,6 +152,11 @@ pub enum Command {
     Import(delivery::Import),
     /// Remove somebody in one step, and list all that could be decrypted
     Offboard(leaving::Offboard),
+    /// Say what is due, in how many days, and whose: secrets that expire, are to be rotated, or lack an expiry
+    Remind(lifecycle::Remind),
+    /// Replace a secret's value in steps that may be repeated, by people and by pipelines
+    #[command(subcommand)]
+    Rotate(lifecycle::Rotate),
     /// Secrets to rotate because somebody lost access
     #[command(subcommand)]
     Worklog(leaving::Worklog),
@@ -319,6 +325,21 @@ mod tests {
         "org forget 0123456789 --yes",
         "secrets facts a --owner Bob --expires 90d",
         "secrets facts a --clear",
+        "secrets set a --random hex:32 --grace 2d --monitor api",
+        "secrets facts a --without expires,owner --without grace",
+        "secrets facts a --grace none",
+        "secrets get a --previous",
+        "secrets get a --draft --plain",
+        "secrets get keyvawlt://payments/production/stripe/key?version=previous",
+        "rotate begin a --random alnum:24 --key build-42 --expires 90d",
+        "rotate begin a --stdin --replace",
+        "rotate commit a",
+        "rotate abort a",
+        "rotate list -e production",
+        "remind",
+        "remind --within 90d --fail-within 14d --mine",
+        "policy set --default-expiry 90d --expiry-in-production refuse --yes",
+        "policy set --default-expiry none",
         "breakglass create --split 2/3 --yes",
         "breakglass drill --code-stdin",
         "breakglass use --owner Bob --code-file f --yes",
@@ -352,6 +373,17 @@ mod tests {
             "secrets set a --expires tomorrow",
             "secrets get a/-b",
             "secrets set a --random",
+            "secrets set a --random hex:4",
+            "secrets set a --random hex:32 --stdin",
+            "secrets set a --grace soon",
+            "secrets facts a --clear --without owner",
+            "secrets facts a --without name",
+            "secrets get a --previous --version 2",
+            "secrets get keyvawlt://payments/key",
+            "rotate begin",
+            "rotate begin a --random hex:32 --file f",
+            "remind --fail-within soon",
+            "policy set --expiry-in-production maybe",
             "secrets rollback a",
             "secrets delete",
             "login --token-stdin --password-stdin",
@@ -394,7 +426,7 @@ mod tests {
         assert_eq!(source("secrets set a --stdin"), secrets::ValueSource::Read(Source::Stdin));
         match source("secrets set a=canary=1") {
             secrets::ValueSource::Argument(typed) => assert_eq!(typed.0.as_str(), "canary=1"),
-            read @ secrets::ValueSource::Read(_) => panic!("{read:?}"),
+            other => panic!("{other:?}"),
         }
         for line in ["secrets set a=canary --stdin", "secrets set a/-b=canary", "secrets set a canary"] {
             let failure = parsed(line).unwrap_err().to_string();

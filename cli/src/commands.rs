@@ -28,7 +28,9 @@ mod offboard;
 mod org;
 mod policy;
 mod project;
+mod remind;
 mod reset;
+mod rotate;
 mod run;
 mod secrets;
 mod status;
@@ -85,6 +87,8 @@ async fn perform(command: Command, context: &mut Context) -> Outcome {
         Command::Grant(command) => grant::grant(command, context).await,
         Command::Machine(command) => machine::machine(command, context).await,
         Command::Offboard(arguments) => offboard::offboard(arguments, context).await,
+        Command::Remind(arguments) => remind::remind(&arguments, context).await,
+        Command::Rotate(command) => rotate::rotate(command, context).await,
         Command::Worklog(command) => worklog::worklog(command, context).await,
         Command::Trust(command) => trust::trust(command, context).await,
         Command::Keys(command) => keys::keys(command, context).await,

@@ -35,6 +35,8 @@ pub enum Exit {
     KeyUnavailable = 18,
     /// Waiting for somebody's approval.
     ApprovalPending = 19,
+    /// Something is due within the time that was asked about.
+    Due = 20,
     /// The command of `run` exists but cannot be executed (shell convention).
     CannotExecute = 126,
     /// The command of `run` was not found (shell convention).
@@ -43,7 +45,7 @@ pub enum Exit {
 
 impl Exit {
     /// Every way to end.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Ok,
         Self::Local,
         Self::Usage,
@@ -57,6 +59,7 @@ impl Exit {
         Self::VerificationFailed,
         Self::KeyUnavailable,
         Self::ApprovalPending,
+        Self::Due,
         Self::CannotExecute,
         Self::CommandNotFound,
     ];
@@ -82,6 +85,7 @@ impl Exit {
             Self::VerificationFailed => "VERIFICATION_FAILED",
             Self::KeyUnavailable => "KEY_UNAVAILABLE",
             Self::ApprovalPending => "APPROVAL_PENDING",
+            Self::Due => "DUE",
             Self::CannotExecute => "CANNOT_EXECUTE",
             Self::CommandNotFound => "COMMAND_NOT_FOUND",
         }
@@ -119,6 +123,7 @@ mod tests {
             (Exit::VerificationFailed, 17),
             (Exit::KeyUnavailable, 18),
             (Exit::ApprovalPending, 19),
+            (Exit::Due, 20),
             (Exit::CannotExecute, 126),
             (Exit::CommandNotFound, 127),
         ];

@@ -6,12 +6,14 @@
 pub mod args;
 pub mod commands;
 pub mod dialect;
+pub mod due;
 pub mod duration;
 pub mod edit;
 pub mod envfile;
 pub mod evidence;
 pub mod exit;
 pub mod explain;
+pub mod facts;
 pub mod failure;
 pub mod files;
 pub mod import;

@@ -7,8 +7,10 @@
 
 use std::fmt;
 
+pub use address::Address;
 pub use resolve::{Answer, Unresolved, Why, resolve, select};
 
+mod address;
 mod resolve;
 
 /// What opens a reference.
@@ -57,7 +59,7 @@ impl std::str::FromStr for SecretName {
 pub enum Version {
     /// The newest, said explicitly.
     Current,
-    /// The one before the newest: reserved, not resolved yet.
+    /// The one before the newest, within its grace.
     Previous,
     /// Exactly this one; versions count from 1.
     Number(u64),
@@ -205,8 +207,11 @@ pub enum Malformed {
     #[error("a field after '#' is made of letters, digits, '_', '.' and '-'")]
     Field,
     /// Not a version.
-    #[error("a version after '@' is a number from 1 on, 'current' or 'previous'")]
+    #[error("a version is a number from 1 on, 'current' or 'previous'")]
     Version,
+    /// Not a full address.
+    #[error("an address is keyvawlt://project/environment/NAME, with ?version=N, current or previous at its end where one is meant")]
+    Address,
     /// `:-` and its relatives.
     #[error("a reference has no default: a silent fallback would hide an outage")]
     Default,

@@ -133,15 +133,12 @@ impl Plan {
         !self.selection.is_empty()
     }
 
-    /// The secrets to ask the vault for, each with its version where one is named. `secrets` are the environment's live ones.
-    pub fn wanted(&self, secrets: &[SecretName]) -> Outcome<BTreeSet<(SecretName, Option<u64>)>> {
+    /// The secrets to ask the vault for, each with the version that is meant. `secrets` are the environment's live ones.
+    pub fn wanted(&self, secrets: &[SecretName]) -> Outcome<BTreeSet<(SecretName, Version)>> {
         let chosen = self.selection.pick(secrets)?;
-        let mut wanted: BTreeSet<_> = chosen.into_iter().map(|(_, name)| (name.clone(), None)).collect();
-        wanted.extend(self.templates.values().flat_map(Template::references).filter_map(|reference| match reference.version {
-            None | Some(Version::Current) => Some((reference.name.clone(), None)),
-            Some(Version::Number(number)) => Some((reference.name.clone(), Some(number))),
-            Some(Version::Previous) => None,
-        }));
+        let mut wanted: BTreeSet<_> = chosen.into_iter().map(|(_, name)| (name.clone(), Version::Current)).collect();
+        let references = self.templates.values().flat_map(Template::references);
+        wanted.extend(references.map(|reference| (reference.name.clone(), reference.version.unwrap_or(Version::Current))));
         Ok(wanted)
     }
 
@@ -149,7 +146,7 @@ impl Plan {
     /// name; `lookup` reads one. All failures are reported together, and nothing is started.
     pub fn resolve<L>(self, secrets: &[SecretName], mut lookup: L) -> Outcome<Launch>
     where
-        L: FnMut(&SecretName, Option<Version>) -> Result<Zeroizing<String>, Why>,
+        L: FnMut(&SecretName, Version) -> Result<Zeroizing<String>, Why>,
     {
         let chosen = self.selection.pick(secrets)?;
         self.allowed.check(chosen.iter().map(|(variable, _)| variable.as_str()))?;
@@ -159,7 +156,7 @@ impl Plan {
             if self.from_files.contains(&variable) {
                 continue;
             }
-            match lookup(name, None).and_then(without_nul) {
+            match lookup(name, Version::Current).and_then(without_nul) {
                 Ok(value) => {
                     environment.insert(variable.into(), value.as_str().into());
                 }
@@ -253,11 +250,11 @@ fn without_nul(value: Zeroizing<String>) -> Result<Zeroizing<String>, Why> {
 
 fn refusal(unresolved: &Unresolved) -> Failure {
     let any = |wanted: fn(&Why) -> bool| unresolved.failures.iter().any(|(_, _, why)| wanted(why));
-    let exit = if any(|why| matches!(why, Why::Malformed(_) | Why::Reserved)) {
+    let exit = if any(|why| matches!(why, Why::Malformed(_))) {
         Exit::Usage
     } else if any(|why| matches!(why, Why::Forbidden)) {
         Exit::PermissionDenied
-    } else if any(|why| matches!(why, Why::Absent | Why::NoSuchVersion | Why::NoSuchField)) {
+    } else if any(|why| matches!(why, Why::Absent | Why::NoSuchVersion | Why::NoPrevious | Why::GraceOver(_) | Why::NoSuchField)) {
         Exit::NotFound
     } else {
         Exit::Local

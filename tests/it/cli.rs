@@ -12,6 +12,7 @@ mod offboarding;
 
 mod people;
 mod rollback;
+mod rotation;
 mod run;
 mod secrets;
 pub mod shell;

@@ -2,14 +2,15 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueHint};
+use clap::{Args, Subcommand, ValueEnum, ValueHint};
+use keyvawlt_client::{Fact, RandomValue};
 use zeroize::Zeroizing;
 
 use super::account::Typed;
-use crate::duration::{Length, Moment};
+use crate::duration::{Length, Malformed, Moment};
 use crate::failure::{Failure, Outcome};
 use crate::prompt::Source;
-use crate::reference::SecretName;
+use crate::reference::{Address, SecretName};
 
 /// `keyvawlt secrets`
 #[derive(Debug, Subcommand)]
@@ -89,7 +90,7 @@ pub struct TellFacts {
     #[command(flatten)]
     pub facts: Facts,
     /// Tell nothing any more
-    #[arg(long, conflicts_with_all = ["expires", "rotate_every", "label", "provider", "owner"])]
+    #[arg(long, conflicts_with_all = ["expires", "rotate_every", "grace", "label", "provider", "owner", "monitor", "without"])]
     pub clear: bool,
 }
 
@@ -110,14 +111,21 @@ pub struct List {
 /// `keyvawlt secrets get`
 #[derive(Debug, Args)]
 pub struct Get {
-    /// Its name
-    pub name: SecretName,
+    /// Its name, or keyvawlt://project/environment/NAME[?version=N|current|previous]
+    #[arg(value_name = "NAME")]
+    pub address: Address,
     /// The value only, byte for byte
     #[arg(long)]
     pub plain: bool,
     /// An earlier version
     #[arg(long, value_name = "VERSION", value_parser = clap::value_parser!(u64).range(1..))]
     pub version: Option<u64>,
+    /// The version before the newest, while its grace lasts
+    #[arg(long, conflicts_with = "version")]
+    pub previous: bool,
+    /// The value that is staged to be the next
+    #[arg(long, conflicts_with_all = ["version", "previous"])]
+    pub draft: bool,
     /// Only this member of the value, which is then a JSON object
     #[arg(long, value_name = "FIELD")]
     pub field: Option<String>,
@@ -133,12 +141,9 @@ pub struct Set {
     /// Taken only to say that a value is no argument of its own, without repeating it.
     #[arg(hide = true)]
     pub stray: Option<Typed>,
-    /// Read the value from stdin, without the last line end
-    #[arg(long, conflicts_with = "file")]
-    pub stdin: bool,
-    /// Read the value from a file, byte for byte
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub file: Option<PathBuf>,
+    /// Where the value comes from.
+    #[command(flatten)]
+    pub value: ValueFlags,
     /// Stage the value instead: keyvawlt secrets draft commit makes it the next version
     #[arg(long, conflicts_with = "if_version")]
     pub draft: bool,
@@ -156,6 +161,28 @@ pub struct Set {
     pub facts: Facts,
 }
 
+/// Where a value comes from; it is asked for unseen when nothing is said.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ValueFlags {
+    /// Read the value from stdin, without the last line end
+    #[arg(long, conflicts_with_all = ["file", "random"])]
+    pub stdin: bool,
+    /// Read the value from a file, byte for byte
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "random")]
+    pub file: Option<PathBuf>,
+    /// Draw the value: hex:32, base64:32 (bytes) or alnum:24 (letters and digits)
+    #[arg(long, value_name = "FORM:LENGTH")]
+    pub random: Option<RandomValue>,
+}
+
+impl ValueFlags {
+    /// What is said, if anything is.
+    pub fn said(&self) -> Option<ValueSource> {
+        let file = self.file.clone().map(|path| ValueSource::Read(Source::File(path)));
+        file.or(self.random.map(ValueSource::Random)).or(self.stdin.then_some(ValueSource::Read(Source::Stdin)))
+    }
+}
+
 /// What the server and its mails can read: nothing unless you say it here.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 #[command(next_help_heading = "Facts (the server and its mails can read these)")]
@@ -166,15 +193,61 @@ pub struct Facts {
     /// How often it is to be replaced: 90d
     #[arg(long, value_name = "DURATION")]
     pub rotate_every: Option<Length>,
+    /// How long the value before stays readable as @previous after a new version: 7d; none for not at all
+    #[arg(long, value_name = "DURATION|none", value_parser = grace)]
+    pub grace: Option<u64>,
     /// What mails call it, such as "Stripe live"
     #[arg(long, value_name = "TEXT")]
     pub label: Option<String>,
     /// Whose key it is: openai, stripe
     #[arg(long, value_name = "NAME")]
     pub provider: Option<String>,
-    /// Who is responsible for it
-    #[arg(long, value_name = "NAME")]
+    /// Who is responsible for it, and is reminded first: name of a member, or the beginning of the id
+    #[arg(long, value_name = "PERSON")]
     pub owner: Option<String>,
+    /// The monitor that watches what it opens
+    #[arg(long, value_name = "MONITOR")]
+    pub monitor: Option<String>,
+    /// Take back what was told; may be repeated
+    #[arg(long, value_enum, value_name = "FACT", value_delimiter = ',')]
+    pub without: Vec<FactName>,
+}
+
+/// A fact that can be taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FactName {
+    /// When the value stops working; also what the organization's default would say.
+    Expires,
+    /// How often it is to be replaced.
+    RotateEvery,
+    /// How long the value before stays readable: 7 days again.
+    Grace,
+    /// What mails call it.
+    Label,
+    /// Whose key it is.
+    Provider,
+    /// Who is responsible for it.
+    Owner,
+    /// The monitor.
+    Monitor,
+}
+
+impl From<FactName> for Fact {
+    fn from(name: FactName) -> Self {
+        match name {
+            FactName::Expires => Self::Expires,
+            FactName::RotateEvery => Self::RotateEvery,
+            FactName::Grace => Self::Grace,
+            FactName::Label => Self::Label,
+            FactName::Provider => Self::Provider,
+            FactName::Owner => Self::Owner,
+            FactName::Monitor => Self::Monitor,
+        }
+    }
+}
+
+fn grace(text: &str) -> Result<u64, Malformed> {
+    if text == "none" { Ok(0) } else { text.parse().map(Length::ms) }
 }
 
 impl Facts {
@@ -191,6 +264,8 @@ pub enum ValueSource {
     Argument(Typed),
     /// It has to be read.
     Read(Source),
+    /// It has to be drawn.
+    Random(RandomValue),
 }
 
 impl Set {
@@ -205,14 +280,11 @@ impl Set {
             None => (self.assignment.0.as_str(), None),
         };
         let name = SecretName::parse(name)?;
-        let read = match &self.file {
-            Some(path) => Some(Source::File(path.clone())),
-            None => self.stdin.then_some(Source::Stdin),
-        };
+        let read = self.value.said();
         match (given, read) {
-            (Some(_), Some(_)) => Err(Failure::usage("the value is given both as NAME=VALUE and by --stdin or --file")),
+            (Some(_), Some(_)) => Err(Failure::usage("the value is given both as NAME=VALUE and by --stdin, --file or --random")),
             (Some(value), None) => Ok((name, ValueSource::Argument(value))),
-            (None, Some(source)) => Ok((name, ValueSource::Read(source))),
+            (None, Some(source)) => Ok((name, source)),
             (None, None) => Ok((name, ValueSource::Read(Source::Prompt))),
         }
     }

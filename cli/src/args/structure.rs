@@ -91,6 +91,12 @@ pub struct PolicySet {
     /// How old the newest statement may be before clients warn; none for no limit
     #[arg(long, value_name = "DURATION|none")]
     pub max_staleness: Option<String>,
+    /// When a new value ends of which nobody said it, such as 90d; none for never
+    #[arg(long, value_name = "DURATION|none")]
+    pub default_expiry: Option<String>,
+    /// What clients do about a secret in production without an expiry
+    #[arg(long, value_enum, value_name = "off|warn|refuse")]
+    pub expiry_in_production: Option<Expectation>,
     /// The lowest cryptographic suite that is accepted; it only rises
     #[arg(long, value_name = "NUMBER")]
     pub min_suite: Option<u64>,
@@ -103,6 +109,17 @@ pub struct PolicySet {
     /// Do not ask
     #[arg(long, short)]
     pub yes: bool,
+}
+
+/// What clients do about something that should not be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Expectation {
+    /// Nothing.
+    Off,
+    /// They say so, and remind.
+    Warn,
+    /// They do not write it.
+    Refuse,
 }
 
 fn yes_or_no(text: &str) -> Result<bool, &'static str> {

@@ -1,10 +1,11 @@
 //! The organization's rules for itself, which everybody's client keeps.
 
 use keyvawlt_client::ledger::chain;
+use keyvawlt_client::{Rules, Severity};
 use serde::Serialize;
 
 use super::Context;
-use crate::args::structure::{Policy, PolicySet};
+use crate::args::structure::{Expectation, Policy, PolicySet};
 use crate::duration::{Length, display_length};
 use crate::failure::{Failure, Outcome};
 use crate::prompt;
@@ -17,13 +18,19 @@ struct Shown {
     allow_unverified: bool,
     machine_single_class: bool,
     max_staleness: Option<String>,
+    /// Nothing where this identity does not read the organization's directory, or where there is none.
+    default_expiry: Option<String>,
+    /// `off`, `warn` or `refuse`; nothing where this identity does not read the directory.
+    expiry_in_production: Option<&'static str>,
     min_suite: u64,
     origins: Vec<String>,
 }
 
 impl Shown {
-    fn of(policy: &chain::Policy) -> Self {
+    fn of(policy: &chain::Policy, rules: Option<Rules>) -> Self {
         Self {
+            default_expiry: rules.and_then(|rules| rules.default_expiry_ms).map(display_length),
+            expiry_in_production: rules.map(|rules| word_of(rules.expiry_in_production)),
             require_confirm: policy.require_admin_confirm,
             allow_unverified: policy.allow_unverified,
             machine_single_class: policy.machine_single_class,
@@ -45,6 +52,16 @@ impl Shown {
                 self.max_staleness.clone().unwrap_or_else(|| "none".to_owned()),
                 "clients warn when nothing newer was signed",
             ),
+            row(
+                "default-expiry",
+                self.default_expiry.clone().unwrap_or_else(|| "none".to_owned()),
+                "when a new value ends of which nobody said it",
+            ),
+            row(
+                "expiry-in-production",
+                self.expiry_in_production.unwrap_or("unknown, for people only").to_owned(),
+                "what clients do about a secret in production without one",
+            ),
             row("min-suite", self.min_suite.to_string(), "the lowest cryptographic suite; it only rises"),
             row("origins", self.origins.join(", "), "where the organization's server answers"),
         ]
@@ -61,12 +78,16 @@ pub async fn policy(command: Policy, context: &mut Context) -> Outcome {
 
 async fn show(context: &mut Context) -> Outcome {
     let vault = vault::open(context).await?;
-    let shown = Shown::of(&vault.policy()?);
-    context.output.table(&shown, &["rule", "now", "what it means"], &shown.cells(), "")
+    print(&Shown::of(&vault.policy()?, vault.rules()?), context)
+}
+
+fn print(shown: &Shown, context: &mut Context) -> Outcome {
+    context.output.table(shown, &["rule", "now", "what it means"], &shown.cells(), "")
 }
 
 async fn set(wanted: PolicySet, context: &mut Context) -> Outcome {
-    let staleness = wanted.max_staleness.as_deref().map(staleness).transpose()?;
+    let staleness = wanted.max_staleness.as_deref().map(|text| length_or_none(text, "--max-staleness")).transpose()?;
+    let expiry = wanted.default_expiry.as_deref().map(|text| length_or_none(text, "--default-expiry")).transpose()?;
     let mut vault = vault::open(context).await?;
     let before = vault.policy()?;
     let change = |policy: &mut chain::Policy| {
@@ -79,23 +100,65 @@ async fn set(wanted: PolicySet, context: &mut Context) -> Outcome {
         let new = wanted.add_origin.iter().filter(|origin| !policy.origins.contains(origin)).cloned().collect::<Vec<_>>();
         policy.origins.extend(new);
     };
-    let mut after = before.clone();
+    let change_rules = |rules: &mut Rules| {
+        rules.default_expiry_ms = expiry.unwrap_or(rules.default_expiry_ms);
+        rules.expiry_in_production = wanted.expiry_in_production.map_or(rules.expiry_in_production, Severity::from);
+    };
+    let (mut after, rules_before) = (before.clone(), vault.rules()?.unwrap_or_default());
+    let mut rules = rules_before;
     change(&mut after);
+    change_rules(&mut rules);
     if after.origins.is_empty() {
         return Err(Failure::usage("an organization has at least one origin").on("--remove-origin"));
     }
-    if after == before {
+    if after == before && rules == rules_before {
         context.output.note("the policy says so already");
     } else {
-        let less = loosened(&before, &after);
+        let less = [loosened(&before, &after), loosened_rules(rules_before, rules)].concat();
         if !less.is_empty() {
             context.output.warn(&format!("this protects less than before: {}", less.join("; ")));
         }
         prompt::confirm(context.person.as_mut(), "Change the organization's policy?", wanted.yes)?;
-        after = vault.set_policy(change).await?;
+        if after != before {
+            after = vault.set_policy(change).await?;
+        }
+        if rules != rules_before {
+            vault.set_rules(change_rules).await?;
+        }
     }
-    let shown = Shown::of(&after);
-    context.output.table(&shown, &["rule", "now", "what it means"], &shown.cells(), "")
+    print(&Shown::of(&after, vault.rules()?), context)
+}
+
+/// What keeps less of expiries than before is said as well.
+fn loosened_rules(before: Rules, after: Rules) -> Vec<&'static str> {
+    let rank = |rules: Rules| match rules.expiry_in_production {
+        Severity::Off => 0,
+        Severity::Warn => 1,
+        Severity::Refuse => 2,
+    };
+    let less = [
+        (rank(before) > rank(after), "production gets secrets that never end"),
+        (before.default_expiry_ms.is_some() && after.default_expiry_ms.is_none(), "new values no longer end by themselves"),
+    ];
+    less.into_iter().filter_map(|(is, what)| is.then_some(what)).collect()
+}
+
+fn word_of(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Off => "off",
+        Severity::Warn => "warn",
+        Severity::Refuse => "refuse",
+    }
+}
+
+impl From<Expectation> for Severity {
+    fn from(expectation: Expectation) -> Self {
+        match expectation {
+            Expectation::Off => Self::Off,
+            Expectation::Warn => Self::Warn,
+            Expectation::Refuse => Self::Refuse,
+        }
+    }
 }
 
 /// What protects less than before is said before it is done.
@@ -109,10 +172,10 @@ fn loosened(before: &chain::Policy, after: &chain::Policy) -> Vec<&'static str> 
     less.into_iter().filter_map(|(is, what)| is.then_some(what)).collect()
 }
 
-fn staleness(text: &str) -> Outcome<Option<u64>> {
+fn length_or_none(text: &str, flag: &str) -> Outcome<Option<u64>> {
     if text == "none" {
         return Ok(None);
     }
     let length: Result<Length, _> = text.parse();
-    length.map(|length| Some(length.ms())).map_err(|why| Failure::usage(why.to_string()).on("--max-staleness"))
+    length.map(|length| Some(length.ms())).map_err(|why| Failure::usage(why.to_string()).on(flag))
 }

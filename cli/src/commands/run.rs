@@ -5,11 +5,12 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use keyvawlt_client::{Environment, Error, Secret, Vault};
+use keyvawlt_client::{Environment, Error, Previous, Secret, Vault};
 use zeroize::Zeroizing;
 
 use super::{Context, lock};
 use crate::args::delivery::{self, Locking};
+use crate::duration::display_ms;
 use crate::envfile::{self, EnvFile, MAX_FILE_BYTES};
 use crate::failure::{Failure, Outcome};
 use crate::reference::{Answer, SecretName, Version, Why};
@@ -42,7 +43,7 @@ struct Known {
     /// The names of the environment's live secrets, if they are needed.
     secrets: Vec<SecretName>,
     newest: BTreeMap<String, Answer>,
-    earlier: BTreeMap<(SecretName, u64), Answer>,
+    earlier: BTreeMap<(SecretName, Version), Answer>,
 }
 
 impl Known {
@@ -52,35 +53,57 @@ impl Known {
         let secrets = if plan.needs_names() { names(&vault, &environment)? } else { vec![] };
         let mut known = Self { secrets, ..Self::default() };
         let wanted = plan.wanted(&known.secrets)?;
-        let newest = wanted.iter().filter(|(_, version)| version.is_none()).map(|(name, _)| name.as_str());
+        let newest = wanted.iter().filter(|(_, version)| *version == Version::Current).map(|(name, _)| name.as_str());
         vault.fetch(&environment.ns_id, newest.clone()).await?;
         let newest = vault.read_named(&environment.ns_id, newest)?;
         known.newest = newest.iter().map(|(name, secret)| (name.clone(), text_of(secret))).collect();
-        if wanted.iter().any(|(_, version)| version.is_some()) {
+        if wanted.iter().any(|(_, version)| *version != Version::Current) {
             vault.take_history(&environment.ns_id).await?;
         }
         for (name, version) in wanted {
-            let Some(version) = version else { continue };
-            let answer = match vault.read_version(&environment.ns_id, name.as_str(), version).await {
-                Ok(secret) => text_of(&secret),
-                Err(Error::NotFound { what: "version", .. }) => Err(Why::NoSuchVersion),
-                Err(Error::NotFound { .. }) => Err(Why::Absent),
-                Err(Error::Forbidden) => Err(Why::Forbidden),
-                // Anything else is no answer about this secret, and nothing starts on it.
-                Err(error) => return Err(error.into()),
+            let answer = match version {
+                Version::Current => continue,
+                Version::Number(number) => earlier(&vault, &environment, &name, number).await?,
+                Version::Previous => previous(&mut vault, &environment, &name).await?,
             };
             known.earlier.insert((name, version), answer);
         }
         Ok(known)
     }
 
-    fn lookup(&self, name: &SecretName, version: Option<Version>) -> Answer {
+    fn lookup(&self, name: &SecretName, version: Version) -> Answer {
         let answer = match version {
-            Some(Version::Number(version)) => self.earlier.get(&(name.clone(), version)),
-            Some(Version::Previous) => return Err(Why::Reserved),
-            Some(Version::Current) | None => self.newest.get(name.as_str()),
+            Version::Current => self.newest.get(name.as_str()),
+            Version::Number(_) | Version::Previous => self.earlier.get(&(name.clone(), version)),
         };
         answer.cloned().unwrap_or(Err(Why::Absent))
+    }
+}
+
+/// What the vault says about one version; a failure that is no answer about this secret ends the command, and nothing starts on it.
+async fn earlier(vault: &Vault, environment: &Environment, name: &SecretName, version: u64) -> Outcome<Answer> {
+    match vault.read_version(&environment.ns_id, name.as_str(), version).await {
+        Ok(secret) => Ok(text_of(&secret)),
+        Err(error) => answer(error),
+    }
+}
+
+/// The same about the previous one, while its grace lasts.
+async fn previous(vault: &mut Vault, environment: &Environment, name: &SecretName) -> Outcome<Answer> {
+    match vault.previous(&environment.ns_id, name.as_str()).await {
+        Ok(Previous::Within { version, .. }) => earlier(vault, environment, name, version).await,
+        Ok(Previous::Over { until_ms, .. }) => Ok(Err(Why::GraceOver(display_ms(until_ms)))),
+        Ok(Previous::None) => Ok(Err(Why::NoPrevious)),
+        Err(error) => answer(error),
+    }
+}
+
+fn answer(error: Error) -> Outcome<Answer> {
+    match error {
+        Error::NotFound { what: "version", .. } => Ok(Err(Why::NoSuchVersion)),
+        Error::NotFound { .. } => Ok(Err(Why::Absent)),
+        Error::Forbidden => Ok(Err(Why::Forbidden)),
+        error => Err(error.into()),
     }
 }
 

@@ -9,7 +9,7 @@ use super::Context;
 use crate::args::secrets::Secrets;
 use crate::failure::Outcome;
 
-mod change;
+pub mod change;
 mod look;
 
 /// `keyvawlt secrets`
@@ -30,15 +30,16 @@ pub async fn secrets(command: Secrets, context: &mut Context) -> Outcome {
 }
 
 /// What identities are called, as far as this one may know.
-struct People(BTreeMap<IdentityId, String>);
+pub struct People(BTreeMap<IdentityId, String>);
 
 impl People {
-    fn of(vault: &Vault) -> Outcome<Self> {
+    /// As far as the vault may tell.
+    pub fn of(vault: &Vault) -> Outcome<Self> {
         Ok(Self(vault.display_names()?))
     }
 
     /// The name, or the id: a machine does not read the directory.
-    fn name(&self, id: &IdentityId) -> String {
+    pub fn name(&self, id: &IdentityId) -> String {
         self.0.get(id).cloned().unwrap_or_else(|| id.to_string())
     }
 }

@@ -9,15 +9,16 @@ use serde::Serialize;
 
 use super::Context;
 use super::member::quoted;
-use super::worklog;
+use super::{remind, worklog};
+use crate::due::{DueItem, WITHIN_MS};
 use crate::duration::{display_ms, distance};
 use crate::failure::Outcome;
 use crate::output::{fields, section};
 use crate::roster::{Roster, class_name, open_invites, permission_text, permission_words, role_name};
 use crate::vault;
 
-/// What ends within this time is due: long enough to get a new key from somebody who is on holiday.
-const DUE_WITHIN_MS: u64 = 30 * 24 * 3600 * 1000;
+/// Secrets of one kind that are named one by one; keyvawlt remind names them all.
+const NAMED: usize = 10;
 
 #[derive(Serialize)]
 struct Status {
@@ -28,7 +29,7 @@ struct Status {
     members: usize,
     machines: usize,
     environments: Vec<Place>,
-    due: Vec<Due>,
+    due: Vec<DueItem>,
     to_rotate: usize,
     waiting: Vec<Named>,
     open_invites: Vec<Ending>,
@@ -79,19 +80,6 @@ struct Place {
     cells: Vec<String>,
 }
 
-/// A secret that needs somebody.
-#[derive(Serialize)]
-struct Due {
-    environment: String,
-    secret: String,
-    label: Option<String>,
-    /// `expired`, `expires` or `rotation`.
-    why: &'static str,
-    at: String,
-    #[serde(skip)]
-    at_ms: u64,
-}
-
 /// Somebody, something or a right that ends soon, or has ended.
 #[derive(Serialize)]
 struct Ending {
@@ -106,12 +94,11 @@ struct Ending {
 /// `keyvawlt status`
 pub async fn status(context: &mut Context) -> Outcome {
     let mut vault = vault::open(context).await?;
-    // When a secret is to be rotated follows from when it was written.
-    for environment in vault.environments()? {
-        vault.take_history(&environment.ns_id).await?;
-    }
+    let mut due = remind::due(&mut vault, WITHIN_MS).await?;
+    // These are counted, and listed elsewhere with who could read them.
+    due.retain(|due| due.why != "work_owed");
     let roster = Roster::of(&vault)?;
-    let status = Status::of(&vault, &roster, worklog::count(&vault).await?)?;
+    let status = Status::of(&vault, &roster, due, worklog::count(&vault).await?)?;
     context.output.result(&status, || status.text(&roster, vault.now_ms()))?;
     if vault.lacks_a_guardian() {
         context.output.warn("one owner alone guards production: make a second one, or keyvawlt breakglass create");
@@ -127,16 +114,14 @@ pub async fn status(context: &mut Context) -> Outcome {
 }
 
 impl Status {
-    fn of(vault: &Vault, roster: &Roster, to_rotate: usize) -> Outcome<Self> {
+    fn of(vault: &Vault, roster: &Roster, due: Vec<DueItem>, to_rotate: usize) -> Outcome<Self> {
         let now = vault.now_ms();
         let own = vault.identity().id();
-        let (mut environments, mut due) = (Vec::new(), Vec::new());
+        let mut environments = Vec::new();
         for environment in vault.environments()? {
             let secrets = vault.list(&environment.ns_id)?;
-            due.extend(secrets.iter().flat_map(|secret| dues(&environment, secret, now)));
             environments.push(place(&environment, &secrets, now));
         }
-        due.sort_by(|a, b| (a.at_ms, &a.secret).cmp(&(b.at_ms, &b.secret)));
         let waiting = roster.people().filter(|member| roster.may_administer() && roster.is_waiting(member));
         let invites = open_invites(vault)?.into_iter().map(|invite| ending(invite.name, "invite".to_owned(), invite.expires_ms, now));
         Ok(Self {
@@ -184,15 +169,12 @@ impl Status {
     /// One line for everything that waits for somebody, the most urgent kinds first.
     fn todo(&self, now: u64) -> Vec<String> {
         let mut lines = Vec::new();
-        for due in &self.due {
+        for due in self.due.iter().take(NAMED) {
             let label = due.label.as_ref().map(|label| format!(" ({label})")).unwrap_or_default();
-            let when = distance(due.at_ms, now);
-            let what = match due.why {
-                "expired" => format!("has expired, {when}"),
-                "expires" => format!("expires {when}"),
-                _ => format!("was to be rotated {when}"),
-            };
-            lines.push(format!("{} {}{label} {what}", due.environment, due.secret));
+            lines.push(format!("{} {}{label} {}", due.environment, due.secret, due.words(now)));
+        }
+        if self.due.len() > NAMED {
+            lines.push(format!("{} more secrets are due: keyvawlt remind", self.due.len() - NAMED));
         }
         if self.to_rotate > 0 {
             let secrets = if self.to_rotate == 1 { "1 secret".to_owned() } else { format!("{} secrets", self.to_rotate) };
@@ -243,26 +225,9 @@ fn place(environment: &Environment, secrets: &[SecretInfo], now: u64) -> Place {
     }
 }
 
-/// Why a secret needs somebody: it ends soon, has ended, or is older than its owner wanted it to get.
-fn dues(environment: &Environment, secret: &SecretInfo, now: u64) -> Vec<Due> {
-    let Some(facts) = &secret.facts else { return Vec::new() };
-    let ends = facts.expires_ms.filter(|at| *at <= now + DUE_WITHIN_MS).map(|at| (if at <= now { "expired" } else { "expires" }, at));
-    let rotate_at = facts.rotate_every_ms.zip(secret.updated_ms).map(|(every, updated)| updated.saturating_add(every));
-    let old = rotate_at.filter(|at| *at <= now).map(|at| ("rotation", at));
-    let due = |(why, at_ms)| Due {
-        environment: format!("{}/{}", environment.project, environment.name),
-        secret: secret.name.clone(),
-        label: facts.label.clone(),
-        why,
-        at: display_ms(at_ms),
-        at_ms,
-    };
-    ends.into_iter().chain(old).map(due).collect()
-}
-
 /// Memberships, machines and single rights that end soon or have ended.
 fn endings(vault: &Vault, roster: &Roster, now: u64) -> Vec<Ending> {
-    let soon = |at_ms: u64| at_ms != 0 && at_ms <= now + DUE_WITHIN_MS;
+    let soon = |at_ms: u64| at_ms != 0 && at_ms <= now + WITHIN_MS;
     let directory = vault.chain().head().chain().and_then(|chain| chain.directory);
     let mut endings = Vec::new();
     // Others' ends concern those who can move them.

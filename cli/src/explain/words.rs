@@ -65,6 +65,11 @@ pub(super) fn of_exit(exit: Exit) -> Texts {
         Exit::ApprovalPending => {
             texts("Somebody has to agree first.", "An admin has to compare words, or to confirm you.", "Ask an admin; then do it again.")
         }
+        Exit::Due => texts(
+            "keyvawlt remind --fail-within found something that is due. What it is stands in what was printed.",
+            "A secret expires soon or has expired, is to be rotated, could be read by somebody who left, or has no expiry although the organization refuses that in production.",
+            "keyvawlt rotate begin NAME, or keyvawlt secrets set NAME with the new value; keyvawlt secrets facts NAME where only a date is wrong.",
+        ),
         Exit::CannotExecute => texts(
             "keyvawlt run found the program and could not start it.",
             "It is not executable, or for another machine.",
@@ -103,6 +108,15 @@ pub(super) const FINER: &[(&str, Option<Exit>, Texts)] = &[
             "A secret or a line of an env file would set a variable that makes programs load or run other code, such as PATH, LD_PRELOAD or NODE_OPTIONS. Nothing was started.",
             "An unlucky name; or a writer who wants to run something of his own in your program.",
             "Look at who wrote it: keyvawlt secrets history. If it is meant, keyvawlt run --allow-name NAME.",
+        ),
+    ),
+    (
+        "GRACE_OVER",
+        Some(Exit::NotFound),
+        texts(
+            "The previous value of a secret is no longer given out as @previous.",
+            "It was replaced longer ago than the secret's grace, 7 days where its facts say nothing else.",
+            "Use the current value. keyvawlt secrets history shows the versions; keyvawlt secrets facts NAME --grace 14d gives more time, keyvawlt secrets get NAME --version N an old value by its number.",
         ),
     ),
     (

@@ -22,9 +22,12 @@ pub enum Why {
     /// The secret has no such version.
     #[error("no such version")]
     NoSuchVersion,
-    /// The version cannot be read here.
-    #[error("the version 'previous' is reserved and cannot be resolved yet")]
-    Reserved,
+    /// The secret is new, or came back from a deletion.
+    #[error("there is no previous version")]
+    NoPrevious,
+    /// The previous version was replaced too long ago.
+    #[error("the grace of the previous version ended {0}")]
+    GraceOver(String),
     /// The value is no text.
     #[error("the value is not UTF-8 text")]
     NotText,
@@ -76,7 +79,7 @@ impl std::error::Error for Unresolved {}
 /// together.
 pub fn resolve<L>(templates: &[(String, Template)], lookup: L) -> Result<Vec<(String, Zeroizing<String>)>, Unresolved>
 where
-    L: FnMut(&SecretName, Option<Version>) -> Result<Zeroizing<String>, Why>,
+    L: FnMut(&SecretName, Version) -> Result<Zeroizing<String>, Why>,
 {
     let mut vault = Vault { lookup, seen: BTreeMap::new() };
     let mut resolved = Vec::with_capacity(templates.len());
@@ -102,20 +105,13 @@ pub type Answer = Result<Zeroizing<String>, Why>;
 
 struct Vault<L> {
     lookup: L,
-    seen: BTreeMap<(SecretName, Option<u64>), Answer>,
+    seen: BTreeMap<(SecretName, Version), Answer>,
 }
 
-impl<L: FnMut(&SecretName, Option<Version>) -> Answer> Vault<L> {
+impl<L: FnMut(&SecretName, Version) -> Answer> Vault<L> {
     fn read(&mut self, reference: &Reference) -> Answer {
-        let number = match reference.version {
-            Some(Version::Previous) => return Err(Why::Reserved),
-            Some(Version::Number(number)) => Some(number),
-            Some(Version::Current) | None => None,
-        };
-        let answer = self
-            .seen
-            .entry((reference.name.clone(), number))
-            .or_insert_with(|| (self.lookup)(&reference.name, number.map(Version::Number)));
+        let version = reference.version.unwrap_or(Version::Current);
+        let answer = self.seen.entry((reference.name.clone(), version)).or_insert_with(|| (self.lookup)(&reference.name, version));
         let value = answer.as_ref().map_err(Clone::clone)?;
         let value = match &reference.field {
             Some(field) => select(value, field)?,

@@ -123,10 +123,11 @@ proptest! {
     }
 }
 
-fn vault(name: &SecretName, version: Option<Version>) -> Result<Zeroizing<String>, Why> {
+fn vault(name: &SecretName, version: Version) -> Result<Zeroizing<String>, Why> {
     match (name.as_str(), version) {
-        ("plain", None) => Ok("canary-plain".to_owned().into()),
-        ("plain", Some(Version::Number(1))) => Ok("canary-old".to_owned().into()),
+        ("plain", Version::Current) => Ok("canary-plain".to_owned().into()),
+        ("plain", Version::Number(1)) => Ok("canary-old".to_owned().into()),
+        ("plain", Version::Previous) => Err(Why::GraceOver("2026-11-23".to_owned())),
         ("plain", _) => Err(Why::NoSuchVersion),
         ("login", _) => Ok(r#"{"user":"u","port":5432,"tls":true,"deep":{},"f":1.5}"#.to_owned().into()),
         ("nested", _) => Ok("${vault:plain}".to_owned().into()),
@@ -188,7 +189,7 @@ fn all_failures_come_together_and_name_no_value() {
         ("GONE", "x ${vault:gone} ${vault:other/gone}"),
         ("CLOSED", "${vault:closed}"),
         ("OLD", "${vault:plain@9}"),
-        ("RESERVED", "${vault:plain@previous}"),
+        ("REPLACED", "${vault:plain@previous}"),
         ("NUL", "${vault:nul}"),
     ])
     .unwrap_err();
@@ -200,7 +201,7 @@ fn all_failures_come_together_and_name_no_value() {
             ("GONE", Why::Absent),
             ("CLOSED", Why::Forbidden),
             ("OLD", Why::NoSuchVersion),
-            ("RESERVED", Why::Reserved),
+            ("REPLACED", Why::GraceOver("2026-11-23".to_owned())),
             ("NUL", Why::Nul),
         ]
     );
@@ -218,5 +219,5 @@ fn one_secret_is_asked_for_once() {
         Ok(Zeroizing::new(r#"{"b":"c"}"#.to_owned()))
     });
     assert!(filled.is_ok());
-    assert_eq!(asked, [("a".into(), None), ("a".into(), Some(Version::Number(2)))]);
+    assert_eq!(asked, [("a".into(), Version::Current), ("a".into(), Version::Number(2))]);
 }

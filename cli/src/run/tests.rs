@@ -19,7 +19,7 @@ fn secrets() -> Vec<SecretName> {
         .to_vec()
 }
 
-fn vault(name: &SecretName, _: Option<Version>) -> Result<Zeroizing<String>, Why> {
+fn vault(name: &SecretName, _: Version) -> Result<Zeroizing<String>, Why> {
     match name.as_str() {
         "gone" => Err(Why::Absent),
         "closed" => Err(Why::Forbidden),

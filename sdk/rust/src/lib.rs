@@ -44,6 +44,7 @@ pub use secrets::drafts::DraftInfo;
 pub use secrets::due::{Due, DueWhy};
 pub use secrets::facts::{DEFAULT_GRACE_MS, Fact, FactsInput};
 pub use secrets::index::Flaw;
+pub use secrets::random_value::RandomValue;
 pub use secrets::rotations::{Begun, Committed, NewRotation, RotationInfo, RotationStage};
 pub use secrets::rules::{Rules, Severity};
 pub use secrets::versions::{Previous, VersionState};

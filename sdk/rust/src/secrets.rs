@@ -23,6 +23,7 @@ pub(crate) mod due;
 pub(crate) mod facts;
 pub(crate) mod index;
 pub(crate) mod past;
+pub(crate) mod random_value;
 mod record;
 pub(crate) mod rotations;
 pub(crate) mod rules;

@@ -324,14 +324,14 @@ async fn facts_are_told_anew_and_an_organization_is_taken_off_the_list(world: Wo
     let ada = Shell::founder(&world, "ada").await;
     let run = |words: &str| ada.run(words).var("KEYVAWLT_ENV", "production");
     run("secrets set db --stdin --expires 7d --label Database").input("s").ok().await;
-    let told = run("secrets facts db --owner Bob").ok().await;
-    assert!(told.contains("label Database, owner Bob") && told.contains("expires "), "what is not said stays: {told}");
+    let told = run("secrets facts db --owner ada").ok().await;
+    assert!(told.contains("label Database, owner ada") && told.contains("expires "), "what is not said stays: {told}");
     assert!(run("secrets facts db --expires 90d --label Main").ok().await.contains("label Main"));
     assert_eq!(run("secrets facts db --clear").ok().await, "of db the server and its mails can read: nothing\n");
     assert_eq!(run("secrets get db").json().await["version"], 1);
     let mut heard = Heard::of(&world);
     heard.fails("nothing to tell", run("secrets facts db"), 2).await;
-    heard.fails("facts of nothing", run("secrets facts nowhere --owner Bob"), 12).await;
+    heard.fails("facts of nothing", run("secrets facts nowhere --label x"), 12).await;
 
     let bob = Shell::resident(&world, "bob").await;
     let code = ada.run("member invite --name bob").ok().await;

@@ -19,8 +19,9 @@ fn editor(shell: &Shell, script: &str) -> String {
 /// What differs from run to run, as one word: moments.
 fn without_times(text: &str) -> String {
     let words = text.split_inclusive([' ', '\n']).map(|word| {
-        let moment = word.len() >= 20 && word.starts_with("20") && word.trim_end().ends_with('Z');
-        if moment { word.replace(word.trim_end(), "TIME") } else { word.to_owned() }
+        let bare = word.trim_end().trim_end_matches(',');
+        let moment = word.len() >= 20 && word.starts_with("20") && bare.ends_with('Z');
+        if moment { word.replace(bare, "TIME") } else { word.to_owned() }
     });
     words.collect()
 }
@@ -35,11 +36,11 @@ async fn a_secret_is_set_read_edited_deleted_and_brought_back() {
     assert_eq!(text(&set.stdout), "stripe/key is at version 1\n");
     let told = text(&set.stderr);
     assert!(told.starts_with("the server and its mails can read: expires 20"), "{told}");
-    assert!(told.ends_with("Z, rotate every 90d, label Stripe live, provider stripe\n"), "{told}");
+    assert!(told.ends_with("Z, in 7 d, rotate every 90d, label Stripe live, provider stripe\n"), "{told}");
     assert_eq!(run("secrets get stripe/key --plain").ok().await, "sk_1");
     assert_eq!(
         without_times(&run("secrets get stripe/key").ok().await),
-        "name     stripe/key\nversion  1\nupdated  TIME by ada\nexpires  TIME\nrotate   every 90d\nlabel    Stripe live\nprovider stripe\n\
+        "name     stripe/key\nversion  1\nupdated  TIME by ada\nexpires  TIME, in 7 d\nrotate   every 90d\nlabel    Stripe live\nprovider stripe\n\
          tags     pay, live\nnote     from the\\ndashboard\nvalue    sk_1\n"
     );
     let edited = run("secrets edit stripe/key").var("EDITOR", &editor(&ada, "printf sk_2 > \"$1\"")).output().await;
@@ -66,8 +67,8 @@ async fn a_secret_is_set_read_edited_deleted_and_brought_back() {
     assert!(back.contains("tags     pay, live\n") && back.ends_with("value    sk_1\n"), "{back}");
     assert_eq!(
         without_times(&run("secrets history stripe/key").ok().await),
-        "VERSION  WHAT     AT                    BY\n5        set      TIME  ada\n4        set      TIME  ada\n3        deleted  TIME  ada\n\
-         2        set      TIME  ada\n1        set      TIME  ada\n"
+        "VERSION  WHAT     AT                    BY   STATE\n5        set      TIME  ada  current\n4        set      TIME  ada  previous, ends in 7 d\n\
+         3        deleted  TIME  ada  retired\n2        set      TIME  ada  retired\n1        set      TIME  ada  retired\n"
     );
     world.stop().await;
 }
@@ -83,8 +84,8 @@ async fn programs_read_every_answer_as_json() {
     assert_eq!(edit.json().await, written(2));
     assert_eq!(run("secrets rollback db --to 1").json().await, written(3));
     let row = json!({
-        "name": "db", "version": 3, "updated": "TIME", "by": "ada", "expires": null, "rotate_every": null, "label": "Database",
-        "provider": null, "owner": null, "deleted": false,
+        "name": "db", "version": 3, "updated": "TIME", "by": "ada", "expires": null, "rotate_every": null, "grace": null,
+        "label": "Database", "provider": null, "owner": null, "monitor": null, "deleted": false,
     });
     let timeless = |mut value: Value| {
         value["updated"] = "TIME".into();

@@ -2,14 +2,17 @@
 //!
 //! Invariant: a value is asked for before the vault is opened, so that nobody else waits for its lock while a person types.
 
-use keyvawlt_client::{Clock, Error, FactsInput, SecretWrite};
+use keyvawlt_client::ledger::chain::class;
+use keyvawlt_client::{Clock, Environment, Error, FactsInput, SecretWrite, Severity, Vault};
 use serde::Serialize;
+use zeroize::Zeroizing;
 
-use crate::args::secrets::{Draft, Facts, Set, TellFacts, ValueSource};
+use crate::args::secrets::{Draft, Set, TellFacts, ValueSource};
 use crate::commands::Context;
-use crate::duration::{display_length, display_ms};
+use crate::duration::display_ms;
 use crate::edit::{self, Edited};
 use crate::exit::Exit;
+use crate::facts::{self, Shown};
 use crate::failure::{Failure, Outcome};
 use crate::login::Files;
 use crate::prompt;
@@ -72,16 +75,10 @@ pub async fn set(arguments: &Set, context: &mut Context) -> Outcome {
     settings.require_environment()?;
     // Nobody types a value only to hear that nobody is logged in.
     Files::of(&settings).login(&settings)?;
-    let facts = facts(&arguments.facts, Clock::default().now_ms())?;
-    let value = match source {
-        ValueSource::Argument(typed) => {
-            if context.person.is_there() {
-                context.output.warn("your shell's history may keep this value; without =VALUE you are asked for it unseen");
-            }
-            typed.0.as_bytes().to_vec().into()
-        }
-        ValueSource::Read(source) => prompt::value(context.person.as_mut(), &source, name.as_str())?,
-    };
+    let facts = facts::said(&arguments.facts, Clock::default().now_ms())?;
+    let value = value(source, &name, context)?;
+    let (mut vault, environment) = vault::place(context).await?;
+    let facts = facts::name_owner(facts, &vault)?;
     let write = SecretWrite {
         name: name.to_string(),
         value,
@@ -90,7 +87,6 @@ pub async fn set(arguments: &Set, context: &mut Context) -> Outcome {
         facts: facts.clone(),
         if_version: arguments.if_version,
     };
-    let (mut vault, environment) = vault::place(context).await?;
     if arguments.draft {
         vault.stage(&environment.ns_id, &write).await?;
         context.output.result(&Staged { name: name.to_string() }, || format!("a value for {name} is staged"))?;
@@ -100,41 +96,51 @@ pub async fn set(arguments: &Set, context: &mut Context) -> Outcome {
     let version = vault.write(&environment.ns_id, &[write]).await?.first().copied().unwrap_or_default();
     let written = Written { name: name.to_string(), version };
     context.output.result(&written, || format!("{name} is at version {version}"))?;
-    if let Some(facts) = facts {
-        context.output.note(&format!("the server and its mails can read: {}", in_clear(&facts)));
+    say_facts(facts.as_ref(), name.as_str(), (&vault, &environment), context)
+}
+
+/// Gets a value from where it comes from.
+pub fn value(source: ValueSource, name: &SecretName, context: &mut Context) -> Outcome<Zeroizing<Vec<u8>>> {
+    match source {
+        ValueSource::Argument(typed) => {
+            if context.person.is_there() {
+                context.output.warn("your shell's history may keep this value; without =VALUE you are asked for it unseen");
+            }
+            Ok(typed.0.as_bytes().to_vec().into())
+        }
+        ValueSource::Read(source) => prompt::value(context.person.as_mut(), &source, name.as_str()),
+        ValueSource::Random(form) => Ok(form.draw()),
+    }
+}
+
+/// What the server can read of a secret, as it was written.
+pub fn shown(vault: &Vault, environment: &Environment, name: &str) -> Outcome<Shown> {
+    let listed = vault.list(&environment.ns_id)?;
+    let facts = listed.iter().find(|secret| secret.name == name).and_then(|secret| secret.facts.as_ref());
+    Ok(Shown::of(facts, &vault.display_names()?))
+}
+
+/// Says what the server reads of a new version, and what the organization's rules had to do with it.
+pub fn say_facts(told: Option<&FactsInput>, name: &str, (vault, environment): (&Vault, &Environment), context: &mut Context) -> Outcome {
+    let shown = shown(vault, environment, name)?;
+    let by_rule = shown.expires.is_some() && told.is_none_or(|told| told.expires_ms.is_none());
+    if told.is_some() || by_rule {
+        context.output.note(&format!("the server and its mails can read: {}", shown.sentence(vault.now_ms())));
+    }
+    if by_rule {
+        context.output.note("the expiry is the organization's default; --expires says another, --without expires says none");
+    }
+    if shown.expires.is_none() && environment.class == class::PRODUCTION {
+        match vault.rules()? {
+            Some(rules) if rules.expiry_in_production != Severity::Off => {
+                let how = format!("keyvawlt secrets facts {name} --expires WHEN");
+                context.output.warn(&format!("{name} has no expiry, and the organization wants one in production: {how}"));
+            }
+            None => context.output.note("machines cannot read the organization's rules about expiry: say --expires"),
+            Some(_) => {}
+        }
     }
     Ok(())
-}
-
-/// What is told to the server, in words.
-fn in_clear(facts: &FactsInput) -> String {
-    let parts = [
-        facts.expires_ms.map(|at| format!("expires {}", display_ms(at))),
-        facts.rotate_every_ms.map(|every| format!("rotate every {}", display_length(every))),
-        facts.label.as_ref().map(|label| format!("label {label}")),
-        facts.provider.as_ref().map(|provider| format!("provider {provider}")),
-        facts.owner.as_ref().map(|owner| format!("owner {owner}")),
-    ];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
-}
-
-/// What the person says in clear. Nothing said keeps what was said before, but no date.
-fn facts(said: &Facts, now_ms: u64) -> Outcome<Option<FactsInput>> {
-    if said.is_empty() {
-        return Ok(None);
-    }
-    let expires_ms = said
-        .expires
-        .map(|moment| moment.at_ms(now_ms).map_err(|malformed| Failure::usage(malformed.to_string()).on("--expires")))
-        .transpose()?;
-    let rotate_every_ms = said.rotate_every.map(|every| u64::try_from(every.0.as_millis()).unwrap_or(u64::MAX));
-    Ok(Some(FactsInput {
-        expires_ms,
-        rotate_every_ms,
-        label: said.label.clone(),
-        provider: said.provider.clone(),
-        owner: said.owner.clone(),
-    }))
 }
 
 /// `keyvawlt secrets facts`
@@ -143,33 +149,18 @@ pub async fn tell(arguments: &TellFacts, context: &mut Context) -> Outcome {
     struct Told<'a> {
         name: &'a str,
         server_reads: String,
+        facts: Shown,
     }
     if arguments.facts.is_empty() && !arguments.clear {
         return Err(Failure::usage("nothing to tell").on(arguments.name.as_str()).hint("say --expires, --label or the like, or --clear"));
     }
-    let said = facts(&arguments.facts, Clock::default().now_ms())?;
+    let said = facts::said(&arguments.facts, Clock::default().now_ms())?;
     let (mut vault, environment) = vault::place(context).await?;
     let name = arguments.name.as_str();
-    let told = match said {
-        None => FactsInput::default(),
-        // A date stays until another is said; the library would take it for no date.
-        Some(said) => {
-            let listed = vault.list(&environment.ns_id)?;
-            let before = listed.iter().find(|secret| secret.name == name).and_then(|secret| secret.facts.as_ref());
-            FactsInput { expires_ms: said.expires_ms.or(before.and_then(|facts| facts.expires_ms)), ..said }
-        }
-    };
+    let told = facts::name_owner(said, &vault)?.unwrap_or_else(FactsInput::nothing);
     vault.set_facts(&environment.ns_id, name, &told).await?;
-    let listed = vault.list(&environment.ns_id)?;
-    let now = listed.iter().find(|secret| secret.name == name).and_then(|secret| secret.facts.clone());
-    let known = now.map(|facts| FactsInput {
-        expires_ms: facts.expires_ms,
-        rotate_every_ms: facts.rotate_every_ms,
-        label: facts.label,
-        provider: facts.provider,
-        owner: facts.owner,
-    });
-    let told = Told { name, server_reads: known.as_ref().map(in_clear).unwrap_or_default() };
+    let facts = shown(&vault, &environment, name)?;
+    let told = Told { name, server_reads: facts.sentence(vault.now_ms()), facts };
     context.output.result(&told, || {
         let reads = if told.server_reads.is_empty() { "nothing" } else { told.server_reads.as_str() };
         format!("of {name} the server and its mails can read: {reads}")
@@ -203,7 +194,10 @@ pub async fn edit(name: &SecretName, context: &mut Context) -> Outcome {
         }
         versions => versions?.first().copied().unwrap_or_default(),
     };
-    if let Some(expiry) = expiry {
+    let ends_now = shown(&vault, &environment, name.as_str())?.end(vault.now_ms());
+    if let Some(end) = ends_now {
+        context.output.note(&format!("the new version expires {end}, by the organization's default"));
+    } else if let Some(expiry) = expiry {
         let ended = display_ms(expiry);
         context.output.note(&format!("version {} was to end {ended}; the new version has no date unless you set one", before.info.version));
     }

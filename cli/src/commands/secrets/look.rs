@@ -2,18 +2,19 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use keyvawlt_client::{Secret, SecretInfo};
+use keyvawlt_client::{Environment, Previous, Secret, SecretInfo, Vault, VersionInfo, VersionState};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::People;
 use crate::args::secrets::{Get, List};
 use crate::commands::Context;
-use crate::duration::{display_length, display_ms};
+use crate::duration::{display_ms, distance};
 use crate::exit::Exit;
+use crate::facts;
 use crate::failure::{Failure, Outcome};
 use crate::output::printable;
-use crate::reference::{self, SecretName};
+use crate::reference::{self, SecretName, Version};
 use crate::vault;
 
 /// A secret without its value, for programs.
@@ -24,35 +25,34 @@ struct Row {
     /// Not known where this machine started without the history.
     updated: Option<String>,
     by: Option<String>,
-    expires: Option<String>,
-    rotate_every: Option<String>,
-    label: Option<String>,
-    provider: Option<String>,
-    owner: Option<String>,
+    #[serde(flatten)]
+    facts: facts::Shown,
     deleted: bool,
 }
 
 impl Row {
     fn of(info: &SecretInfo, people: &People) -> Self {
-        let facts = info.facts.as_ref();
         Self {
             name: info.name.clone(),
             version: info.version,
             updated: info.updated_ms.map(display_ms),
             by: info.author.map(|author| people.name(&author)),
-            expires: facts.and_then(|facts| facts.expires_ms).map(display_ms),
-            rotate_every: facts.and_then(|facts| facts.rotate_every_ms).map(display_length),
-            label: facts.and_then(|facts| facts.label.clone()),
-            provider: facts.and_then(|facts| facts.provider.clone()),
-            owner: facts.and_then(|facts| facts.owner.clone()),
+            facts: facts::Shown::of(info.facts.as_ref(), &people.0),
             deleted: info.deleted,
         }
     }
 
-    fn cells(&self) -> Vec<String> {
+    fn cells(&self, now_ms: u64) -> Vec<String> {
         let version = if self.deleted { format!("{} (deleted)", self.version) } else { self.version.to_string() };
         let or_none = |text: &Option<String>| text.clone().unwrap_or_default();
-        vec![self.name.clone(), version, or_none(&self.updated), or_none(&self.by), or_none(&self.expires), or_none(&self.label)]
+        vec![
+            self.name.clone(),
+            version,
+            or_none(&self.updated),
+            or_none(&self.by),
+            or_none(&self.facts.end_distance(now_ms)),
+            or_none(&self.facts.label),
+        ]
     }
 }
 
@@ -73,7 +73,7 @@ pub async fn list(arguments: &List, context: &mut Context) -> Outcome {
     }
     let people = People::of(&vault)?;
     let rows: Vec<Row> = found.iter().map(|info| Row::of(info, &people)).collect();
-    let cells: Vec<Vec<String>> = rows.iter().map(Row::cells).collect();
+    let cells: Vec<Vec<String>> = rows.iter().map(|row| row.cells(vault.now_ms())).collect();
     let empty = match &arguments.prefix {
         Some(prefix) => format!("no secrets in {}/{} begin with {prefix}", environment.project, environment.name),
         None => format!("no secrets in {}/{} yet: keyvawlt secrets set NAME", environment.project, environment.name),
@@ -83,14 +83,20 @@ pub async fn list(arguments: &List, context: &mut Context) -> Outcome {
 
 /// `keyvawlt secrets get`
 pub async fn get(arguments: &Get, context: &mut Context) -> Outcome {
+    let wanted = wanted(arguments)?;
+    if let Some((project, environment)) = &arguments.address.place {
+        (context.global.project, context.global.environment) = (Some(project.clone()), Some(environment.clone()));
+    }
     let (mut vault, environment) = vault::place(context).await?;
-    let name = arguments.name.as_str();
-    let secret = match arguments.version {
-        Some(version) => {
+    let name = arguments.address.name.as_str();
+    let secret = match wanted {
+        Wanted::Draft => vault.read_draft(&environment.ns_id, name).await?,
+        Wanted::Version(Version::Number(version)) => {
             vault.take_history(&environment.ns_id).await?;
             vault.read_version(&environment.ns_id, name, version).await?
         }
-        None => {
+        Wanted::Version(Version::Previous) => previous(&mut vault, &environment, name).await?,
+        Wanted::Version(Version::Current) => {
             vault.fetch(&environment.ns_id, [name]).await?;
             vault.read(&environment.ns_id, name)?
         }
@@ -102,11 +108,46 @@ pub async fn get(arguments: &Get, context: &mut Context) -> Outcome {
     if !context.output.is_json() && (arguments.plain || arguments.field.is_some()) {
         return context.output.raw(&value);
     }
-    let people = People::of(&vault)?;
+    let (people, now_ms) = (People::of(&vault)?, vault.now_ms());
     // The lock on what this machine remembers is not held while a pager reads.
     drop(vault);
     let shown = Shown::of(&secret, &value, arguments.field.clone(), &people);
-    context.output.result(&shown, || shown.text())
+    context.output.result(&shown, || shown.text(now_ms))
+}
+
+/// Which of a secret's values is asked for.
+enum Wanted {
+    Version(Version),
+    Draft,
+}
+
+/// What flags and address say; they must not contradict each other.
+fn wanted(arguments: &Get) -> Outcome<Wanted> {
+    let flag = match (arguments.version, arguments.previous, arguments.draft) {
+        (_, _, true) => Some(Wanted::Draft),
+        (_, true, _) => Some(Wanted::Version(Version::Previous)),
+        (number, ..) => number.map(|number| Wanted::Version(Version::Number(number))),
+    };
+    match (flag, arguments.address.version) {
+        (Some(_), Some(_)) => Err(Failure::usage("the version is given both in the address and by a flag")),
+        (Some(flag), None) => Ok(flag),
+        (None, version) => Ok(Wanted::Version(version.unwrap_or(Version::Current))),
+    }
+}
+
+/// The version before the newest, while its grace lasts.
+async fn previous(vault: &mut Vault, environment: &Environment, name: &str) -> Outcome<Secret> {
+    match vault.previous(&environment.ns_id, name).await? {
+        Previous::Within { version, .. } => Ok(vault.read_version(&environment.ns_id, name, version).await?),
+        Previous::Over { version, until_ms } => {
+            let ended = format!("{}, {}", display_ms(until_ms), distance(until_ms, vault.now_ms()));
+            Err(Failure::new(Exit::NotFound, format!("the grace of the previous version ended {ended}"))
+                .on(name)
+                .code("GRACE_OVER")
+                .hint(format!("whoever must have it all the same asks for --version {version}")))
+        }
+        Previous::None => Err(Failure::new(Exit::NotFound, "there is no previous version").on(name)),
+    }
 }
 
 /// A secret with its value, for programs.
@@ -136,18 +177,21 @@ impl<'a> Shown<'a> {
     }
 
     /// The value comes last, so that one of many lines cannot be taken for what is said of it.
-    fn text(&self) -> String {
+    fn text(&self, now_ms: u64) -> String {
         let known = self.row.updated.as_ref().zip(self.row.by.as_ref());
+        let facts = &self.row.facts;
         let updated = known.map(|(updated, by)| format!("{updated} by {by}"));
         let lines = [
             ("name", Some(self.row.name.clone())),
             ("version", Some(self.row.version.to_string())),
             ("updated", updated),
-            ("expires", self.row.expires.clone()),
-            ("rotate", self.row.rotate_every.as_ref().map(|every| format!("every {every}"))),
-            ("label", self.row.label.clone()),
-            ("provider", self.row.provider.clone()),
-            ("owner", self.row.owner.clone()),
+            ("expires", facts.end(now_ms)),
+            ("rotate", facts.rotate_every.as_ref().map(|every| format!("every {every}"))),
+            ("grace", facts.grace.clone()),
+            ("label", facts.label.clone()),
+            ("provider", facts.provider.clone()),
+            ("owner", facts.owner.clone()),
+            ("monitor", facts.monitor.clone()),
             ("tags", Some(self.tags.join(", ")).filter(|tags| !tags.is_empty())),
             ("note", self.note.clone()),
         ];
@@ -179,24 +223,44 @@ fn field_of(secret: &Secret, field: &str) -> Outcome<Zeroizing<Vec<u8>>> {
 /// `keyvawlt secrets history`
 pub async fn history(name: &SecretName, context: &mut Context) -> Outcome {
     #[derive(Serialize)]
-    struct Version {
+    struct Row {
         version: u64,
         at: String,
         by: String,
         deleted: bool,
+        /// `current`, `previous` or `retired`.
+        state: &'static str,
+        /// Until when the previous one may be used.
+        until: Option<String>,
+        #[serde(skip)]
+        until_ms: Option<u64>,
     }
     let (mut vault, environment) = vault::place(context).await?;
     vault.take_history(&environment.ns_id).await?;
     let people = People::of(&vault)?;
-    let versions = vault.history(&environment.ns_id, name.as_str()).await?.into_iter().map(|version| Version {
-        version: version.version,
-        at: display_ms(version.at_ms),
-        by: people.name(&version.author),
-        deleted: version.deleted,
-    });
-    let versions: Vec<Version> = versions.collect();
-    let what = |version: &Version| if version.deleted { "deleted" } else { "set" };
-    let cells = |version: &Version| vec![version.version.to_string(), what(version).to_owned(), version.at.clone(), version.by.clone()];
+    let row = |version: VersionInfo| {
+        let (state, until_ms) = match version.state {
+            VersionState::Current => ("current", None),
+            VersionState::Previous { until_ms } => ("previous", Some(until_ms)),
+            VersionState::Retired => ("retired", None),
+        };
+        Row {
+            version: version.version,
+            at: display_ms(version.at_ms),
+            by: people.name(&version.author),
+            deleted: version.deleted,
+            state,
+            until: until_ms.map(display_ms),
+            until_ms,
+        }
+    };
+    let versions: Vec<Row> = vault.history(&environment.ns_id, name.as_str()).await?.into_iter().map(row).collect();
+    let cells = |version: &Row| {
+        let what = if version.deleted { "deleted" } else { "set" };
+        let ends = version.until_ms.map(|at_ms| format!(", ends {}", distance(at_ms, vault.now_ms())));
+        let state = format!("{}{}", version.state, ends.unwrap_or_default());
+        vec![version.version.to_string(), what.to_owned(), version.at.clone(), version.by.clone(), state]
+    };
     let rows: Vec<Vec<String>> = versions.iter().map(cells).collect();
-    context.output.table(&versions, &["version", "what", "at", "by"], &rows, "no versions")
+    context.output.table(&versions, &["version", "what", "at", "by", "state"], &rows, "no versions")
 }
