@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-const DOCUMENTS: [&str; 14] = [
+const DOCUMENTS: [&str; 15] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -18,6 +18,7 @@ const DOCUMENTS: [&str; 14] = [
     "docs/protocol.md",
     "docs/threat-model.md",
     "docs/operations.md",
+    "docs/webhooks.md",
     "docs/api.md",
     "docs/attacks.md",
     "docs/cli.md",

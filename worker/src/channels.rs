@@ -1,7 +1,10 @@
 //! The ways a message goes out: mail, webhooks, Slack. Each sends one message to one destination and says what became of it; when to try again,
 //! and what is remembered, is the caller's.
 
+mod answer;
 pub(crate) mod mail;
+pub(crate) mod slack;
+pub(crate) mod webhook;
 
 use std::time::Duration;
 
@@ -16,6 +19,11 @@ pub(crate) enum Reception {
         why: String,
         /// How long not to try.
         wait: Option<Duration>,
+    },
+    /// Nothing more, for ever: the destination says that it is no longer one.
+    Closed {
+        /// The reason.
+        why: String,
     },
     /// Not this message, however often it is tried; others may go.
     Refused {

@@ -64,7 +64,7 @@ impl From<Reception> for Outcome {
         match reception {
             Reception::Taken => Self::Done,
             Reception::Later { why, .. } => Self::Retry(why),
-            Reception::Refused { why } => Self::GiveUp(why),
+            Reception::Refused { why } | Reception::Closed { why } => Self::GiveUp(why),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! `words/` makes pieces of what happened; `channels/` makes a mail, a webhook or a Slack message of them. Every text is one clean line of bounded
 //! length from the moment it enters, so no form has to distrust what an owner called a secret. Never a secret's name or value.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Pieces that are shown; the rest is counted. A mail stays below the 100 KB at which readers cut it off, and below what anybody reads.
 pub(crate) const MAX_SHOWN: usize = 20;
@@ -62,7 +62,8 @@ pub(crate) struct Piece {
     to_do: Option<String>,
     command: Option<String>,
     why: Option<String>,
-    data: Value,
+    data: Map<String, Value>,
+    raised_ms: Option<u64>,
 }
 
 impl Piece {
@@ -78,7 +79,8 @@ impl Piece {
             to_do: None,
             command: None,
             why: None,
-            data: Value::Null,
+            data: Map::new(),
+            raised_ms: None,
         }
     }
 
@@ -122,9 +124,15 @@ impl Piece {
         self
     }
 
-    /// What programs are told: `data` of the webhook.
-    pub(crate) fn data(mut self, data: Value) -> Self {
-        self.data = data;
+    /// What programs are told: a member of the webhook's `data`. Times are RFC 3339, ids hexadecimal, and what is not known is null.
+    pub(crate) fn datum(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.data.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// When it was noticed; the message may be made later.
+    pub(crate) fn raised(mut self, moment_ms: u64) -> Self {
+        self.raised_ms = Some(moment_ms);
         self
     }
 
@@ -157,8 +165,12 @@ impl Piece {
         &self.facts
     }
 
-    pub(crate) fn payload(&self) -> &Value {
+    pub(crate) fn data(&self) -> &Map<String, Value> {
         &self.data
+    }
+
+    pub(crate) fn raised_ms(&self) -> Option<u64> {
+        self.raised_ms
     }
 }
 

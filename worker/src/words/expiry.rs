@@ -3,7 +3,6 @@
 use super::dates::{date, distance, timestamp};
 use crate::message::{Piece, Tone, label};
 use keyvawlt_domain::notices::ExpiryNotice;
-use serde_json::json;
 
 /// Enough of an id to find it among a person's own.
 const SHORT_ID: usize = 8;
@@ -24,15 +23,13 @@ pub(crate) fn piece(notice: &ExpiryNotice, now_ms: u64) -> Piece {
         .exact("Organization", &org.to_string())
         .to_do("Make a new key at its provider, and store it as the next version of the secret.")
         .why("You can read this secret, and your address is confirmed.")
-        .data(json!({
-            "organization": org.to_string(),
-            "namespace": ns.to_string(),
-            "secret": secret.to_string(),
-            "version": version,
-            "label": label,
-            "provider": provider,
-            "expires_at": timestamp(*expires_ms),
-        }))
+        .datum("organization", org.to_string())
+        .datum("namespace", ns.to_string())
+        .datum("secret", secret.to_string())
+        .datum("version", *version)
+        .datum("label", label)
+        .datum("provider", provider)
+        .datum("expires_at", timestamp(*expires_ms))
 }
 
 fn short(id: &str) -> &str {

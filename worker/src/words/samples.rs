@@ -30,6 +30,21 @@ pub(crate) fn messages() -> Vec<(&'static str, Message)> {
     messages
 }
 
+/// What docs/webhooks.md shows: one message of each kind, and one of several.
+pub(crate) fn documented() -> Vec<(&'static str, Message)> {
+    let mut seen = Vec::new();
+    let mut shown: Vec<_> = pieces().into_iter().map(|(_, piece)| (piece.kind(), Message::one(piece))).collect();
+    shown.retain(|(kind, _)| {
+        !seen.contains(kind) && {
+            seen.push(*kind);
+            true
+        }
+    });
+    let two = vec![expiry(1, Some("Stripe live"), NOW + 7 * DAY_MS), expiry(3, None, NOW - 2 * DAY_MS)];
+    shown.push(("gathered", Message::many(two, 3).expect("there are pieces")));
+    shown
+}
+
 fn digest() -> Message {
     let pieces = (1..=5).map(|nth| expiry(nth, Some(&format!("Key number {nth}")), NOW + u64::from(nth) * DAY_MS)).collect();
     Message::many(pieces, 7).expect("there are pieces").titled("Your secrets this week").unsubscribe(UNSUBSCRIBE)
@@ -50,7 +65,7 @@ fn expiry(nth: u8, label: Option<&str>, expires_ms: u64) -> Piece {
         version: 3,
         expires_ms,
         label: label.map(ToOwned::to_owned),
-        provider: label.map(|_| "stripe <live>".to_owned()),
+        provider: label.map(|label| if label.contains('<') { "stripe <live>".to_owned() } else { "stripe".to_owned() }),
     };
     expiry::piece(&notice, NOW)
 }
