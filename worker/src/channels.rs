@@ -4,6 +4,8 @@
 mod answer;
 pub(crate) mod mail;
 pub(crate) mod slack;
+#[cfg(test)]
+mod tests;
 pub(crate) mod webhook;
 
 use std::time::Duration;

@@ -12,7 +12,7 @@ mod reason;
 mod settings;
 mod target;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod tls;
 
 use crate::outbound::exchange::{Step, exchange};

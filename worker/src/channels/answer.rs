@@ -1,6 +1,8 @@
-//! What the status of an HTTP answer means for a message that was posted.
+//! What an answer over HTTP, or none, means for a message that was posted.
 
 use super::Reception;
+use crate::outbound::{Answer, Failed, Reason};
+use http::header::RETRY_AFTER;
 use std::time::Duration;
 use time::macros::format_description;
 use time::{OffsetDateTime, PrimitiveDateTime};
@@ -9,6 +11,22 @@ use time::{OffsetDateTime, PrimitiveDateTime};
 const MAX_WAIT: Duration = Duration::from_secs(60 * 60);
 /// Of what a receiver says about itself, this much is kept.
 const MAX_SAID_CHARS: usize = 120;
+
+/// What a status means: `judge`, or a stricter one.
+pub(super) type Judge = fn(u16, Option<&str>, &[u8], u64) -> Reception;
+
+/// What became of a request.
+pub(super) fn reception(result: Result<Answer, Failed>, judge: Judge, now_ms: u64) -> Reception {
+    match result {
+        Ok(Answer { status, headers, body, .. }) => {
+            let retry_after = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+            judge(status.as_u16(), retry_after, &body, now_ms)
+        }
+        // It leads where this server does not go; the next attempt would lead there too.
+        Err(Failed { reason: reason @ Reason::Refused(_), .. }) => Reception::refused(reason),
+        Err(Failed { reason, .. }) => Reception::later(reason),
+    }
+}
 
 /// What a status means. `said` is the answer's body, for the record.
 pub(super) fn judge(status: u16, retry_after: Option<&str>, said: &[u8], now_ms: u64) -> Reception {

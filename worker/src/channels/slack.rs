@@ -3,6 +3,8 @@
 
 use super::{Reception, answer};
 use crate::message::{Fact, Message, Piece, Tone};
+use crate::outbound::{Outbound, Request};
+use http::HeaderValue;
 use serde_json::{Value, json};
 
 /// Of one block's text, before escaping, which may make five characters of one: Slack takes 3000.
@@ -14,6 +16,12 @@ const MAX_ADVICE: usize = 20;
 /// What Slack answers, with different statuses, when a hook will never work again.
 const CLOSED: [&str; 7] =
     ["no_service", "no_service_id", "no_active_hooks", "no_team", "team_disabled", "channel_is_archived", "channel_not_found"];
+
+/// Posts one message. The URL is the permission: there is nothing to sign.
+pub(crate) async fn send(outbound: &Outbound, url: &str, message: &Message, now_ms: u64) -> Reception {
+    let request = Request::post(url, HeaderValue::from_static("application/json"), payload(message).to_string());
+    answer::reception(outbound.send(&request).await, judge, now_ms)
+}
 
 /// What is posted.
 fn payload(message: &Message) -> Value {

@@ -3,19 +3,32 @@
 
 use super::{Reception, answer};
 use crate::message::{Message, Piece};
+use crate::outbound::{Outbound, Request};
 use crate::words::dates::timestamp;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use http::{HeaderName, HeaderValue};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
 /// What the body of several notices is called.
 const GATHERED: &str = "gathered";
-/// Forms the specification's headers.
+/// The specification's headers.
 const ID: &str = "webhook-id";
 const TIMESTAMP: &str = "webhook-timestamp";
 const SIGNATURE: &str = "webhook-signature";
+
+/// Posts one message, signed with the channel's key. The same id is the same message.
+pub(crate) async fn send(outbound: &Outbound, url: &str, key: &[u8], id: &str, message: &Message, now_ms: u64) -> Reception {
+    let Post { headers, body } = Post::of(message, key, id, now_ms);
+    let mut request = Request::post(url, HeaderValue::from_static("application/json"), body);
+    for (name, value) in headers {
+        let Ok(value) = HeaderValue::try_from(value) else { return Reception::refused("the message's id fits no header") };
+        request = request.with_header(HeaderName::from_static(name), value);
+    }
+    answer::reception(outbound.send(&request).await, answer::judge, now_ms)
+}
 
 /// A message as it is posted.
 #[derive(Clone, Debug, PartialEq, Eq)]
