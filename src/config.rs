@@ -173,6 +173,7 @@ impl Config {
             shown.store.url = Some(hide_password(&self.store_url()?));
         }
         shown.api.token_key_file = Some(self.token_key_file());
+        shown.worker.queue = hide_password(&self.worker.queue);
         shown.worker.mail = Some(hide_password(&self.worker.mail_url(&self.data)));
         toml::to_string_pretty(&shown).map_err(|error| ConfigError(error.to_string()))
     }

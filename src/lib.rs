@@ -13,7 +13,7 @@ use keyvawlt_domain::namespaces::Revisions;
 use keyvawlt_domain::store::OpenError;
 use keyvawlt_domain::tokens::{KeyFileError, Tokens};
 use keyvawlt_domain::{Clock, Random, Store};
-use keyvawlt_worker::{Outbox, SettingsError, Worker, WorkerParts};
+use keyvawlt_worker::{Execution, Outbox, SettingsError, Worker, WorkerParts};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -132,13 +132,14 @@ impl Running {
         let mailer = config.worker.mailer(&config.data)?;
         self.outbox = mailer.outbox().cloned();
         let name = format!("{}-{:x}", std::process::id(), u64::from_be_bytes(random.bytes()));
+        let execution = Execution { concurrency: config.worker.concurrency, queue: config.worker.queue()? };
         let parts = WorkerParts {
             store: self.store.clone(),
             mailer,
             outbound: config.worker.outbound.outbound().map_err(SettingsError::from)?,
             name,
         };
-        self.worker = Some(Worker::start(parts, config.worker.concurrency, &self.tasks, &self.stop));
+        self.worker = Some(Worker::start(parts, &execution, &self.tasks, &self.stop));
         Ok(())
     }
 

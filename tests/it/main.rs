@@ -16,6 +16,7 @@ mod guard;
 mod keys;
 mod layers;
 mod offboarding;
+mod queue;
 mod replicas;
 mod story;
 mod together;

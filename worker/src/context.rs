@@ -11,8 +11,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-/// The relay looks again when so many jobs ended since it looked: early enough that the queue does not run dry.
-const REFILL_AFTER: u64 = 16;
+/// The relay looks again when so many jobs ended since it looked: before the queue runs dry.
+const REFILL_AFTER: u64 = 8;
 
 #[derive(Debug)]
 pub(crate) struct Context {
@@ -58,6 +58,11 @@ impl Context {
             self.ended.store(0, Ordering::Relaxed);
             self.refill.notify_one();
         }
+    }
+
+    /// How many are in hand.
+    pub(crate) fn carried(&self) -> usize {
+        self.in_hand().len()
     }
 
     /// Returns when many jobs ended since it last did.

@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use channels::mail::{MailTransport, Mailer, MailerError, Outbox, SentMail, SmtpError, SmtpOptions};
+pub use queue::{Queue, RedisQueue, RedisUrlError};
 pub use settings::{Settings, SettingsError, SmtpSettings};
 
 /// Jobs of one process that run at once: they wait for the store and for mail servers, not for the processor.
@@ -41,6 +42,15 @@ pub struct WorkerParts {
     pub name: String,
 }
 
+/// How it does so.
+#[derive(Clone, Debug)]
+pub struct Execution {
+    /// Jobs at once.
+    pub concurrency: usize,
+    /// Where ids wait.
+    pub queue: Queue,
+}
+
 /// A running worker.
 #[derive(Clone, Debug)]
 pub struct Worker {
@@ -49,10 +59,10 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts the worker's tasks; they end when `stop` is cancelled, a running job first coming to its end.
-    pub fn start(parts: WorkerParts, concurrency: usize, tasks: &TaskTracker, stop: &CancellationToken) -> Self {
+    /// Starts the worker's tasks; they end when `stop` is cancelled, a running job first coming to its end or being given back.
+    pub fn start(parts: WorkerParts, execution: &Execution, tasks: &TaskTracker, stop: &CancellationToken) -> Self {
         let context = Arc::new(Context::new(parts, stop.clone()));
-        let push = queue::start(&context, concurrency, tasks, stop);
+        let push = queue::start(execution, &context, tasks, stop);
         let relay = relay::Relay::new(Arc::clone(&context), push);
         tasks.spawn(relay.clone().run(stop.clone()));
         tasks.spawn(ticker::run(Arc::clone(&context), stop.clone()));

@@ -1,25 +1,43 @@
-//! The queue: apalis executes, in this process. Its payload is a job's id; retries, back-off and dead letters are the table's.
+//! The queue: apalis executes. Its payload is a job's id; retries, back-off, priority and dead letters are the table's.
 //!
-//! apalis' own memory sink must not be shared with a polling worker, so tasks travel through a bounded channel and the worker only reads.
+//! Two backends, one behaviour: ids wait in this process, or in a Redis where any worker takes them. A backend holds few ids, for it knows no
+//! priority; the rest waits in the table. Whatever a backend loses is found there again.
 
+mod in_memory;
+mod in_redis;
+
+use crate::Execution;
 use crate::context::Context;
 use crate::jobs;
-use apalis::prelude::{BoxDynError, Data, Task, TaskBuilder, TaskId, WorkerBuilder};
-use apalis_core::backend::memory::{MemorySink, MemoryStorage, MemoryStorageError};
-use futures::channel::mpsc;
-use futures::{Sink, SinkExt, StreamExt};
+use apalis::prelude::{BoxDynError, Data};
 use keyvawlt_domain::jobs::JobId;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Ids waiting in this process; the rest waits in the table.
-const WAITING: usize = 64;
+pub use in_redis::{RedisQueue, RedisUrlError};
+
 /// Before a queue that ended by itself is started again.
 const RESTART_AFTER: Duration = Duration::from_secs(1);
+
+/// Where ids wait for execution.
+#[derive(Clone, Debug, Default)]
+pub enum Queue {
+    /// In this process.
+    #[default]
+    Memory,
+    /// In a Redis, for all workers.
+    Redis(RedisQueue),
+}
+
+impl Queue {
+    /// `memory`, or a Redis' URL.
+    pub fn parse(text: &str) -> Result<Self, RedisUrlError> {
+        if text == "memory" { Ok(Self::Memory) } else { RedisQueue::parse(text).map(Self::Redis) }
+    }
+}
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct JobRef {
@@ -28,72 +46,93 @@ struct JobRef {
 
 /// Where ids are pushed.
 #[derive(Clone, Debug)]
-pub(crate) struct Push(tokio::sync::mpsc::Sender<JobId>);
+pub(crate) enum Push {
+    Memory(in_memory::Push),
+    Redis(in_redis::Push),
+}
 
 impl Push {
-    /// Waits for room; says whether the queue is there.
-    pub(crate) async fn push(&self, id: JobId) -> bool {
-        self.0.send(id).await.is_ok()
-    }
-}
-
-pub(crate) fn start(context: &Arc<Context>, concurrency: usize, tasks: &TaskTracker, stop: &CancellationToken) -> Push {
-    let (push, ids) = tokio::sync::mpsc::channel(WAITING);
-    tasks.spawn(supervise(Arc::clone(context), concurrency, ids, stop.clone()));
-    Push(push)
-}
-
-/// apalis ends a worker for good at the first error of its backend: a new one takes over.
-async fn supervise(context: Arc<Context>, concurrency: usize, mut ids: tokio::sync::mpsc::Receiver<JobId>, stop: CancellationToken) {
-    for start in 0_u64.. {
-        let (mut tasks, receiver) = mpsc::channel::<Task<JobRef>>(0);
-        // apalis takes whatever it is given at once: it is given no more than may run.
-        let room = Arc::new(Semaphore::new(concurrency.max(1)));
-        let worker = WorkerBuilder::new(format!("{}-{start}", context.name))
-            .backend(reading(receiver))
-            .data(Arc::clone(&context))
-            .data(Arc::clone(&room))
-            .build(handle);
-        let stopped = stop.clone();
-        let running = worker.run_until(async move {
-            stopped.cancelled().await;
-            Ok::<(), std::io::Error>(())
-        });
-        let feeding = async {
-            while let (Ok(permit), Some(id)) = (room.acquire().await, ids.recv().await) {
-                permit.forget();
-                let task = TaskBuilder::new(JobRef { id: id.0 }).task_id(TaskId::from_string(id.to_string())).build();
-                if tasks.send(task).await.is_err() {
-                    context.put_down(id);
-                    break;
-                }
-            }
-        };
-        tokio::pin!(running);
-        let outcome = tokio::select! {
-            outcome = &mut running => outcome,
-            () = feeding => running.await,
-        };
-        if stop.is_cancelled() {
-            return;
+    /// How many ids the backend takes now.
+    pub(crate) async fn room(&self) -> Result<u64, QueueError> {
+        match self {
+            Self::Memory(push) => Ok(push.room()),
+            Self::Redis(push) => push.room().await,
         }
-        tracing::error!(?outcome, "the queue ended; it starts again");
-        // What it held is in the table still.
-        context.put_down_all();
-        tokio::time::sleep(RESTART_AFTER).await;
+    }
+
+    /// Pushes ids, the most urgent first, but those that the backend has.
+    pub(crate) async fn push(&self, ids: &[JobId]) -> Result<(), QueueError> {
+        match self {
+            Self::Memory(push) => {
+                push.push(ids);
+                Ok(())
+            }
+            Self::Redis(push) => push.push(ids).await,
+        }
     }
 }
 
-fn reading(receiver: mpsc::Receiver<Task<JobRef>>) -> MemoryStorage<JobRef> {
-    type Nowhere = Box<dyn Sink<Task<JobRef>, Error = MemoryStorageError> + Send + Sync + Unpin>;
-    let nowhere: Nowhere = Box::new(futures::sink::drain().sink_map_err(|never| match never {}));
-    MemoryStorage::new_with(MemorySink::new(Arc::new(futures::lock::Mutex::new(nowhere))), receiver.boxed())
+/// Why ids cannot be pushed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum QueueError {
+    /// Redis does not answer as it should.
+    #[error("the queue's Redis: {0}")]
+    Redis(#[from] redis::RedisError),
+    /// apalis could not push.
+    #[error("the queue: {0}")]
+    Apalis(#[from] apalis_redis::Error),
 }
 
-async fn handle(job: JobRef, context: Data<Arc<Context>>, room: Data<Arc<Semaphore>>) -> Result<(), BoxDynError> {
-    let id = JobId(job.id);
-    jobs::run(&context, id).await;
-    context.put_down(id);
-    room.add_permits(1);
-    Ok(())
+/// Starts executing.
+pub(crate) fn start(execution: &Execution, context: &Arc<Context>, tasks: &TaskTracker, stop: &CancellationToken) -> Push {
+    let concurrency = execution.concurrency.max(1);
+    let crew = Crew { context: Arc::clone(context), concurrency, tasks: tasks.clone(), stop: stop.clone() };
+    match &execution.queue {
+        Queue::Memory => Push::Memory(in_memory::start(crew)),
+        Queue::Redis(queue) => Push::Redis(in_redis::start(queue, crew)),
+    }
+}
+
+/// What executes.
+#[derive(Clone)]
+struct Crew {
+    context: Arc<Context>,
+    concurrency: usize,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Crew {
+    /// apalis refuses a name that it saw a moment ago.
+    fn name(&self, start: u64) -> String {
+        format!("{}-{start}", self.context.name)
+    }
+
+    /// apalis ends a worker for good at the first error of its backend. Says whether another one takes over, and waits a little before that.
+    async fn goes_on(&self, outcome: Result<(), BoxDynError>) -> bool {
+        if self.stop.is_cancelled() {
+            return false;
+        }
+        let error = outcome.err().map_or_else(String::new, |error| error.to_string());
+        tracing::error!(error, "the queue ended; it starts again");
+        // What it held is in the table still.
+        self.context.put_down_all();
+        tokio::time::sleep(RESTART_AFTER).await;
+        true
+    }
+
+    async fn stopped(self) -> std::io::Result<()> {
+        self.stop.cancelled().await;
+        Ok(())
+    }
+}
+
+/// In a task of its own: apalis drops what it executes when its backend fails, and a mail half sent is sent twice.
+async fn handle(job: JobRef, crew: Data<Crew>) -> Result<(), BoxDynError> {
+    let (id, context) = (JobId(job.id), Arc::clone(&crew.context));
+    let run = async move {
+        jobs::run(&context, id).await;
+        context.put_down(id);
+    };
+    Ok(crew.tasks.spawn(run).await?)
 }

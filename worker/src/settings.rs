@@ -2,6 +2,7 @@
 
 use crate::channels::mail::{MailTransport, Mailer, MailerError, SmtpOptions};
 use crate::outbound::{OutboundError, OutboundSettings};
+use crate::queue::{Queue, RedisUrlError};
 use crate::{DEFAULT_CONCURRENCY, Outbox};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// Where jobs are executed: `memory` is this process.
+    /// Where the ids of due jobs wait: `memory` is this process, `redis://…` all workers'.
     pub queue: String,
     /// Jobs that run at once.
     pub concurrency: usize,
@@ -52,9 +53,9 @@ impl Default for Settings {
 /// A setting that cannot work.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// This build has one queue.
-    #[error("worker.queue: {0:?} is unknown; use \"memory\"")]
-    Queue(String),
+    /// No queue is meant by it.
+    #[error("worker.queue: {0}")]
+    Queue(#[from] RedisUrlError),
     /// Too few or too many at once.
     #[error("worker.concurrency: {0} is not between 1 and 64")]
     Concurrency(usize),
@@ -79,14 +80,17 @@ pub enum SettingsError {
 impl Settings {
     /// Checks what needs no other machine.
     pub fn check(&self) -> Result<(), SettingsError> {
-        if self.queue != "memory" {
-            return Err(SettingsError::Queue(self.queue.clone()));
-        }
+        self.queue()?;
         if !(1..=64).contains(&self.concurrency) {
             return Err(SettingsError::Concurrency(self.concurrency));
         }
         self.outbound.check()?;
         Ok(())
+    }
+
+    /// Where jobs wait.
+    pub fn queue(&self) -> Result<Queue, SettingsError> {
+        Ok(Queue::parse(&self.queue)?)
     }
 
     /// Where mails go, as a URL.

@@ -11,7 +11,7 @@ use keyvawlt_ledger::bundle::{Bundle, key_id, kind};
 use keyvawlt_ledger::canon::Canon as _;
 use keyvawlt_ledger::{Domain, Signed, SlotId};
 use keyvawlt_worker::outbound::OutboundSettings;
-use keyvawlt_worker::{MailTransport, Mailer, Outbox, SmtpOptions, Worker, WorkerParts};
+use keyvawlt_worker::{Execution, MailTransport, Mailer, Outbox, Queue, SmtpOptions, Worker, WorkerParts};
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use tokio_util::sync::CancellationToken;
@@ -40,7 +40,7 @@ impl Office {
         let mailer = Mailer::new(transport, FROM).unwrap();
         let outbound = OutboundSettings { public: false, ..OutboundSettings::default() }.outbound().unwrap();
         let parts = WorkerParts { store: store.clone(), mailer, outbound, name: "office".to_owned() };
-        let worker = Worker::start(parts, 2, &tasks, &stop);
+        let worker = Worker::start(parts, &Execution { concurrency: 2, queue: Queue::Memory }, &tasks, &stop);
         Self { store, worker, tasks, stop, _folder: folder }
     }
 
