@@ -30,7 +30,6 @@ const MAILS_PER_CONNECTION: u32 = 100;
 const MECHANISMS: [Mechanism; 2] = [Mechanism::Plain, Mechanism::Login];
 
 /// How the connection is protected.
-
 pub(super) enum Security {
     /// To this machine itself.
     None,

@@ -13,9 +13,9 @@ use std::process::Command;
 /// A small phone, and a window beside a list of mails.
 const WIDTHS: [u32; 2] = [360, 800];
 /// Everything a mail must not be: wide, faint, small, hard to tap.
-const BAD: &str = r##"<!doctype html><body style="background:#fff"><p style="color:#999">faint</p><p style="font-size:9px">small</p>
+const BAD: &str = r#"<!doctype html><body style="background:#fff"><p style="color:#999">faint</p><p style="font-size:9px">small</p>
 <pre>wide wide wide wide wide wide wide wide wide wide wide wide wide wide wide wide wide wide wide wide wide wide wide wide wide wide</pre>
-<a href="https://example.com">tap</a></body>"##;
+<a href="https://example.com">tap</a></body>"#;
 
 #[derive(Debug, Deserialize)]
 struct Judged {
