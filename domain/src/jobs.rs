@@ -8,6 +8,7 @@ pub mod desk;
 pub mod kinds;
 
 use crate::error::{Error, Result};
+use crate::notices::DeliveryId;
 use crate::store::{Tx, column, number};
 pub use keyvawlt_ledger::{AccountId, IdentityId, NsId, OrgId, SecretId};
 use keyvawlt_schema::job::{ActiveModel, Column, Entity};
@@ -65,22 +66,13 @@ pub enum Job {
         #[serde(with = "text")]
         ns: NsId,
     },
-    /// Mail one person about one version of one secret.
-    ExpiryAlert {
+    /// Send one message with the notices that ride in it.
+    Deliver {
         /// Of which organization.
         #[serde(with = "text")]
         org: OrgId,
-        /// In which namespace.
-        #[serde(with = "text")]
-        ns: NsId,
-        /// Which secret.
-        #[serde(with = "text")]
-        secret: SecretId,
-        /// Which version.
-        version: u64,
-        /// Whom.
-        #[serde(with = "text")]
-        recipient: IdentityId,
+        /// Which message.
+        delivery: DeliveryId,
     },
     /// Forget what need not be kept.
     Prune,
@@ -93,7 +85,7 @@ impl Job {
             Self::EmailCode { .. } => &kinds::EMAIL_CODE,
             Self::ExpirySweep => &kinds::EXPIRY_SWEEP,
             Self::ExpiryScan { .. } => &kinds::EXPIRY_SCAN,
-            Self::ExpiryAlert { .. } => &kinds::EXPIRY_ALERT,
+            Self::Deliver { .. } => &kinds::DELIVER,
             Self::Prune => &kinds::PRUNE,
         }
     }
@@ -374,15 +366,15 @@ fn backoff_ms(failures: i32) -> u64 {
 }
 
 /// Ids as hexadecimal text.
-mod text {
+pub(crate) mod text {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
     use std::{fmt::Display, str::FromStr};
 
-    pub(super) fn serialize<T: Display, S: Serializer>(id: &T, to: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<T: Display, S: Serializer>(id: &T, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(id)
     }
 
-    pub(super) fn deserialize<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(from: D) -> Result<T, D::Error> {
+    pub(crate) fn deserialize<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(from: D) -> Result<T, D::Error> {
         String::deserialize(from)?.parse().map_err(D::Error::custom)
     }
 }

@@ -4,6 +4,8 @@ use crate::stage::{Stage, wrapped};
 use crate::{Places, World};
 use anyhow::Context as _;
 use keyvawlt_client::{Clock, FactsInput, SecretWrite, Vault};
+use keyvawlt_domain::notices::GATHER_MS;
+use std::time::Duration;
 
 const WEEK_MS: u64 = 7 * 24 * 3600 * 1000;
 const LABEL: &str = "Stripe live";
@@ -11,8 +13,8 @@ const LABEL: &str = "Stripe live";
 pub(crate) async fn send(stage: &mut Stage, world: &World, vault: &mut Vault, places: Places) -> anyhow::Result<()> {
     stage.step(
         "A key is about to expire",
-        "An owner may tell the server a date and a label, in clear, so that it can remind. The worker mails everyone who reads the secret, once for \
-         each version. Name and value stay sealed.",
+        "An owner may tell the server a date and a label, in clear, so that it can remind. The worker mails everyone who reads the secret, once at \
+         each threshold. Name and value stay sealed.",
     )?;
     let before = world.mails().await?.len();
     let mut write = SecretWrite::new("stripe/live_key", "sk_live_51Hc2kE");
@@ -21,6 +23,8 @@ pub(crate) async fn send(stage: &mut Stage, world: &World, vault: &mut Vault, pl
     vault.write(&places.production, &[write]).await?;
     stage.show("told", format!("expires in 7 days, label {LABEL:?}"))?;
 
+    stage.show("the mail waits", format!("{} seconds for company: an import makes one mail", GATHER_MS / 1000))?;
+    tokio::time::sleep(Duration::from_millis(GATHER_MS)).await;
     let mails = world.mails().await?.split_off(before);
     let mail = mails.first().context("a reminder")?;
     let to: Vec<&str> = mails.iter().map(|mail| mail.to.as_str()).collect();

@@ -5,9 +5,9 @@
 
 pub mod account;
 pub mod account_key;
-pub mod alert;
 pub mod audit_event;
 pub mod bundle;
+pub mod delivery;
 pub mod device_link;
 pub mod entry;
 pub mod history_node;
@@ -22,6 +22,7 @@ pub mod member;
 pub mod migration;
 pub mod monitor;
 pub mod namespace;
+pub mod notice;
 pub mod org;
 pub mod past_entry;
 pub mod request;

@@ -7,6 +7,7 @@ mod m0002_account_keys;
 mod m0003_past_states;
 mod m0004_device_links;
 mod m0005_accounts_of_identities;
+mod m0006_notices;
 mod m0007_monitors;
 mod m0010_jobs;
 
@@ -31,6 +32,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_past_states::Migration),
             Box::new(m0004_device_links::Migration),
             Box::new(m0005_accounts_of_identities::Migration),
+            Box::new(m0006_notices::Migration),
             Box::new(m0007_monitors::Migration),
             Box::new(m0010_jobs::Migration),
         ]

@@ -39,6 +39,8 @@ pub struct Model {
     pub facts: Vec<u8>,
     /// From the facts of a live secret, epoch milliseconds.
     pub expires_at: Option<i64>,
+    /// When its end is to be spoken of next, epoch milliseconds.
+    pub remind_at: Option<i64>,
     /// When the server stored it, epoch milliseconds.
     pub written_at: i64,
 }

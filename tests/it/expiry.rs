@@ -1,4 +1,5 @@
-//! A secret about to end is announced: once for each version, to each person who reads it and proved an address, and to nobody else.
+//! A secret about to end is announced: at each threshold once for each version, to each person who reads it and proved an address, and to nobody
+//! else.
 
 use crate::world::{Person, World, on_each_store};
 use keyvawlt_client::ledger::NsId;
@@ -35,8 +36,8 @@ async fn whoever_reads_a_secret_hears_once_that_it_ends(world: World) {
     let machine = NewMachine { name: "agent".to_owned(), access: vec![(production, 1)], ttl_ms: ms(90 * DAY) };
     vault.create_machine(&machine).await.unwrap();
 
-    vault.write(&production, &[stripe("sk_1", world.now_ms() + ms(7 * DAY))]).await.unwrap();
-    world.drain().await;
+    vault.write(&production, &[stripe("sk_1", world.now_ms() + ms(2 * DAY))]).await.unwrap();
+    hear(&world).await;
     let told: Vec<String> = reminders(&world).into_iter().map(|mail| mail.to).collect();
     assert_eq!(sorted(told), ["ada@example.com", "bob@example.com"], "not who has no access, no proved address, or no body");
 
@@ -45,11 +46,14 @@ async fn whoever_reads_a_secret_hears_once_that_it_ends(world: World) {
     world.tick().await;
     let world = world.restart().await;
     world.tick().await;
-    for _ in 0..9 {
+    assert_eq!(reminders(&world).len(), 2, "no tick and no restart tells it again");
+    for _ in 0..40 {
         world.pass(DAY);
         world.tick().await;
+        hear(&world).await;
     }
-    assert_eq!(reminders(&world).len(), 2, "no tick, restart or passing of the date tells it again");
+    let said: Vec<String> = reminders(&world).into_iter().filter(|mail| mail.to == "ada@example.com").map(|mail| mail.subject).collect();
+    assert_eq!(said, ["Stripe live expires in 2 days", "Stripe live expires within a day", "Stripe live expired less than a day ago"]);
     world.stop().await;
 }
 
@@ -57,7 +61,7 @@ async fn the_mail_says_what_the_owner_chose_to_tell_and_nothing_else(world: Worl
     let mut ada = world.resident("ada").await;
     let (mut vault, production) = shop(&world, &mut ada).await;
     vault.write(&production, &[stripe("sk_live_4242", world.now_ms() + ms(7 * DAY))]).await.unwrap();
-    world.drain().await;
+    hear(&world).await;
     let mails = reminders(&world);
     let [mail] = mails.as_slice() else { panic!("one mail, not {}", mails.len()) };
     assert_eq!(mail.subject, "Stripe live expires in 7 days");
@@ -80,28 +84,28 @@ async fn the_mail_says_what_the_owner_chose_to_tell_and_nothing_else(world: Worl
 async fn each_version_has_its_own_reminder(world: World) {
     let mut ada = world.resident("ada").await;
     let (mut vault, production) = shop(&world, &mut ada).await;
-    vault.write(&production, &[stripe("sk_1", world.now_ms() + ms(30 * DAY))]).await.unwrap();
-    world.pass(22 * DAY);
-    world.tick().await;
-    assert_eq!(reminders(&world).len(), 0, "eight days ahead is too early");
+    vault.write(&production, &[stripe("sk_1", world.now_ms() + ms(40 * DAY))]).await.unwrap();
+    world.pass(9 * DAY);
+    tick(&world).await;
+    assert_eq!(reminders(&world).len(), 0, "31 days ahead is too early");
 
     vault.write(&production, &[SecretWrite::new(STRIPE, "sk_2")]).await.unwrap();
     world.pass(2 * DAY);
-    world.tick().await;
+    tick(&world).await;
     assert_eq!(reminders(&world).len(), 0, "the date ended with the version it was told for");
 
-    vault.write(&production, &[stripe("sk_3", world.now_ms() + ms(20 * DAY))]).await.unwrap();
-    world.pass(13 * DAY);
-    world.tick().await;
+    vault.write(&production, &[stripe("sk_3", world.now_ms() + ms(40 * DAY))]).await.unwrap();
+    world.pass(10 * DAY);
+    tick(&world).await;
     assert_eq!(versions_told(&world), ["version 3"]);
     vault.write(&production, &[stripe("sk_4", world.now_ms() + ms(DAY))]).await.unwrap();
-    world.drain().await;
+    hear(&world).await;
     assert_eq!(versions_told(&world), ["version 3", "version 4"], "without a tick");
 
-    vault.write(&production, &[stripe("sk_5", world.now_ms() + ms(8 * DAY))]).await.unwrap();
+    vault.write(&production, &[stripe("sk_5", world.now_ms() + ms(31 * DAY))]).await.unwrap();
     vault.delete(&production, &[STRIPE.to_owned()]).await.unwrap();
     world.pass(2 * DAY);
-    world.tick().await;
+    tick(&world).await;
     assert_eq!(reminders(&world).len(), 2, "a deleted secret's end is no news");
     world.stop().await;
 }
@@ -109,24 +113,27 @@ async fn each_version_has_its_own_reminder(world: World) {
 async fn a_moved_date_moves_the_reminder(world: World) {
     let mut ada = world.resident("ada").await;
     let (mut vault, production) = shop(&world, &mut ada).await;
-    vault.write(&production, &[stripe("sk_1", world.now_ms() + ms(10 * DAY))]).await.unwrap();
-    let later = FactsInput { expires_ms: Some(world.now_ms() + ms(20 * DAY)), ..FactsInput::default() };
+    vault.write(&production, &[stripe("sk_1", world.now_ms() + ms(31 * DAY))]).await.unwrap();
+    let later = FactsInput { expires_ms: Some(world.now_ms() + ms(41 * DAY)), ..FactsInput::default() };
     vault.set_facts(&production, STRIPE, &later).await.unwrap();
     let secret = vault.read(&production, STRIPE).unwrap();
     assert_eq!((&**secret.value, secret.info.version), (&b"sk_1"[..], 1), "the value stays");
     assert_eq!(secret.info.facts.unwrap().label.as_deref(), Some("Stripe live"), "what is not told anew stays");
-    world.pass(12 * DAY);
-    world.tick().await;
+    world.pass(10 * DAY);
+    tick(&world).await;
     assert_eq!(reminders(&world).len(), 0);
     world.pass(DAY);
-    world.tick().await;
+    tick(&world).await;
     assert_eq!(versions_told(&world), ["version 1"]);
 
-    let moved_again = FactsInput { expires_ms: Some(world.now_ms() + ms(30 * DAY)), ..FactsInput::default() };
+    let moved_again = FactsInput { expires_ms: Some(world.now_ms() + ms(60 * DAY)), ..FactsInput::default() };
     vault.set_facts(&production, STRIPE, &moved_again).await.unwrap();
-    world.pass(25 * DAY);
-    world.tick().await;
-    assert_eq!(versions_told(&world), ["version 1"], "never twice about the same version");
+    world.pass(29 * DAY);
+    tick(&world).await;
+    assert_eq!(versions_told(&world), ["version 1"], "the thresholds of the old date are passed in silence");
+    world.pass(DAY);
+    tick(&world).await;
+    assert_eq!(versions_told(&world), ["version 1", "version 1"], "another date is news again");
 
     // What a client finds that begins with nothing.
     drop(vault);
@@ -147,13 +154,9 @@ async fn what_changed_while_the_mail_server_was_down_is_not_announced(world: Wor
     let soon = world.now_ms() + ms(3 * DAY);
     let named = |name: &str| SecretWrite { name: name.to_owned(), ..stripe("v", soon) };
     vault.write(&production, &["kept", "moved", "replaced", "deleted"].map(named)).await.unwrap();
-    world.drain().await;
+    hear(&world).await;
     let waiting = world.database.leftover_jobs(world.now_ms()).await;
-    assert_eq!(
-        waiting.iter().filter(|job| job.starts_with("expiry_alert: state 0, attempts 1, the mail server")).count(),
-        8,
-        "{waiting:?}"
-    );
+    assert_eq!(waiting.iter().filter(|job| job.starts_with("deliver: state 0, attempts 1, the mail server")).count(), 2, "{waiting:?}");
     let later = FactsInput { expires_ms: Some(world.now_ms() + ms(300 * DAY)), ..FactsInput::default() };
     vault.set_facts(&production, "moved", &later).await.unwrap();
     vault.write(&production, &[SecretWrite::new("replaced", "v2")]).await.unwrap();
@@ -178,7 +181,8 @@ async fn a_mail_server_that_is_down_for_days_delays_a_reminder(world: World) {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let world = world.restart_with(|config| config.worker.mail = Some(format!("smtp://{nobody}"))).await;
     vault.write(&production, &[stripe("sk_1", world.now_ms() + ms(7 * DAY))]).await.unwrap();
-    for _ in 0..4 * 24 {
+    hear(&world).await;
+    for _ in 0..68 {
         world.drain().await;
         world.pass(HOUR);
     }
@@ -186,7 +190,7 @@ async fn a_mail_server_that_is_down_for_days_delays_a_reminder(world: World) {
     world.drain().await;
     let mails = reminders(&world);
     assert_eq!(mails.len(), 1, "a long weekend later");
-    assert_eq!(mails[0].subject, "Stripe live expires in 3 days");
+    assert_eq!(mails[0].subject, "Stripe live expires in 5 days");
     world.stop().await;
 }
 
@@ -195,12 +199,14 @@ async fn a_mail_whose_ending_was_lost_is_sent_again_as_the_same_mail(world: Worl
     let (mut vault, production) = shop(&world, &mut ada).await;
     let world = world.restart_with(|config| config.worker.mail = None).await;
     vault.write(&production, &[stripe("sk_1", world.now_ms() + ms(7 * DAY))]).await.unwrap();
-    world.drain().await;
+    hear(&world).await;
     // As a worker leaves it that dies between sending and writing down.
-    world.database.execute("UPDATE job SET state = 1, lease_until = 1, finished_at = NULL WHERE kind = 'expiry_alert'").await;
+    world.database.execute("UPDATE job SET state = 1, lease_until = 1, finished_at = NULL WHERE kind = 'deliver'").await;
+    world.database.execute("UPDATE delivery SET state = 0, ended_at = NULL").await;
+    world.database.execute("UPDATE notice SET state = 0").await;
     let world = world.restart().await;
     world.drain().await;
-    let attempts = world.database.rows("SELECT CAST(attempts AS TEXT) FROM job WHERE kind = 'expiry_alert' AND state = 2", 1).await;
+    let attempts = world.database.rows("SELECT CAST(attempts AS TEXT) FROM job WHERE kind = 'deliver' AND state = 2", 1).await;
     assert_eq!(attempts, [["2"]], "it was sent twice");
     let mails: Vec<_> = std::fs::read_dir(world.config.data.join("outbox")).unwrap().map(|file| file.unwrap().path()).collect();
     assert_eq!(mails.len(), 1, "and is one mail: {mails:?}");
@@ -216,13 +222,13 @@ async fn whoever_lost_access_hears_nothing(world: World) {
     world.admit(&mut vault, &mut dora, "Dora", &[]).await;
     let dora = vault.member("Dora").unwrap().id;
     vault.grant(&dora, &production, 1, world.now_ms() + ms(2 * DAY)).await.unwrap();
-    vault.write(&production, &[stripe("sk_1", world.now_ms() + ms(10 * DAY))]).await.unwrap();
+    vault.write(&production, &[stripe("sk_1", world.now_ms() + ms(33 * DAY))]).await.unwrap();
 
     let (bob, carol) = (vault.member("Bob").unwrap().id, vault.member("Carol").unwrap().id);
     vault.remove_member(&bob).await.unwrap();
     vault.revoke(&carol, &production).await.unwrap();
     world.pass(4 * DAY);
-    world.tick().await;
+    tick(&world).await;
     let told: Vec<String> = reminders(&world).into_iter().map(|mail| mail.to).collect();
     assert_eq!(told, ["ada@example.com"], "not who was removed, whose access was taken, or whose access ran out");
     world.stop().await;
@@ -233,12 +239,10 @@ async fn whoever_proves_an_address_later_hears_then(world: World) {
     let code = world.newest_code("ada@example.com").await;
     let (mut vault, production) = shop(&world, &mut ada).await;
     vault.write(&production, &[stripe("sk_1", world.now_ms() + ms(7 * DAY))]).await.unwrap();
-    world.drain().await;
+    hear(&world).await;
     assert_eq!(world.mails().len(), 1, "the code alone");
     ada.account.verify_email(&code).await.unwrap();
-    world.tick().await;
-    world.pass(HOUR);
-    world.tick().await;
+    hear(&world).await;
     assert_eq!(versions_told(&world), ["version 1"]);
     world.stop().await;
 }
@@ -255,9 +259,11 @@ async fn two_workers_send_one_mail(world: World) {
         vault.write(&production, &[write]).await.unwrap();
         let (ticked, too) = tokio::join!(one.tick(), other.tick());
         ticked.and(too).unwrap();
-        let (drained, too) = tokio::join!(one.drain(), other.drain());
-        drained.and(too).unwrap();
-        world.pass(HOUR);
+        for _ in 0..2 {
+            let (drained, too) = tokio::join!(one.drain(), other.drain());
+            drained.and(too).unwrap();
+            world.pass(HOUR);
+        }
     }
     let elsewhere = second.outbox().unwrap().lock().unwrap().clone();
     let mut all: Vec<String> = [reminders(&world), elsewhere].concat().into_iter().map(|mail| mail.id).collect();
@@ -281,6 +287,19 @@ async fn shop(world: &World, founder: &mut Person) -> (Vault, NsId) {
 fn stripe(value: &str, expires_ms: u64) -> SecretWrite {
     let facts = FactsInput { expires_ms: Some(expires_ms), label: Some("Stripe live".to_owned()), ..FactsInput::default() };
     SecretWrite { facts: Some(facts), ..SecretWrite::new(STRIPE, value) }
+}
+
+/// Runs what is due, and what waits for company.
+async fn hear(world: &World) {
+    world.drain().await;
+    world.pass(Duration::from_millis(keyvawlt_domain::notices::GATHER_MS));
+    world.drain().await;
+}
+
+/// The same in another hour.
+async fn tick(world: &World) {
+    world.tick().await;
+    hear(world).await;
 }
 
 fn reminders(world: &World) -> Vec<SentMail> {

@@ -1,7 +1,7 @@
 //! Running a job: claim it, do it within its time and behind a guard, write down how it ended. One file per job.
 
+mod deliver;
 mod email_code;
-mod expiry_alert;
 mod expiry_scan;
 mod expiry_sweep;
 mod prune;
@@ -124,9 +124,7 @@ async fn act(context: &Context, claim: &Claim) -> Outcome {
         Job::EmailCode { account } => email_code::run(context, claim, account).await,
         Job::ExpirySweep => expiry_sweep::run(context).await,
         Job::ExpiryScan { org, ns } => expiry_scan::run(context, *org, *ns).await,
-        Job::ExpiryAlert { org, ns, secret, version, recipient } => {
-            expiry_alert::run(context, expiry_alert::About { org, ns, secret, version: *version, recipient }).await
-        }
+        Job::Deliver { org, delivery } => deliver::run(context, org, delivery).await,
         Job::Prune => prune::run(context).await,
     }
 }

@@ -5,3 +5,13 @@ pub(crate) mod dates;
 pub(crate) mod expiry;
 #[cfg(test)]
 pub(crate) mod samples;
+
+use crate::message::Piece;
+use keyvawlt_domain::notices::Item;
+
+/// What is said of a notice.
+pub(crate) fn piece(item: &Item, now_ms: u64) -> Piece {
+    match item {
+        Item::Expiry(expiring) => expiry::piece(expiring, now_ms),
+    }
+}

@@ -3,6 +3,7 @@
 use super::{find, table};
 use crate::error::{Error, Result};
 use crate::jobs::{self, Job};
+use crate::notices;
 use crate::store::{Store, Tx, column, number};
 use keyvawlt_ledger::AccountId;
 use sea_orm::{ActiveValue::Set, EntityTrait, IntoActiveModel};
@@ -47,6 +48,7 @@ async fn guess(tx: &Tx, account: &AccountId, code: &str) -> Result<bool> {
     let attempts = row.email_code_attempts;
     let current = row.email_code_expires_at.is_some_and(|until| number(until) > tx.now_ms());
     let digits: String = code.chars().filter(char::is_ascii_digit).collect();
+    let identity = row.identity_id.clone();
     let same = row.email_code_hash.as_deref() == Some(&hash(account, &digits)[..]);
     let right = current && attempts < MAX_ATTEMPTS && same;
     let mut row = row.into_active_model();
@@ -58,6 +60,9 @@ async fn guess(tx: &Tx, account: &AccountId, code: &str) -> Result<bool> {
         row.email_code_attempts = Set(attempts.saturating_add(1));
     }
     table::Entity::update(row).exec(tx.db()).await?;
+    if right {
+        notices::hears_from_now(tx, &identity).await?;
+    }
     Ok(right)
 }
 

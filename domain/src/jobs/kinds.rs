@@ -27,15 +27,15 @@ pub struct Kind {
 pub static EMAIL_CODE: Kind = Kind { name: "email_code", priority: 10, attempts: 6, time_limit_s: 40, at_once: 16 };
 /// A tick comes again by itself. Pages of a large store take a while, and two sweeps would only do the same.
 pub static EXPIRY_SWEEP: Kind = Kind { name: "expiry_sweep", priority: 0, attempts: 3, time_limit_s: 300, at_once: 1 };
-/// An import may make a whole namespace due.
-pub static EXPIRY_SCAN: Kind = Kind { name: "expiry_scan", priority: 5, attempts: 8, time_limit_s: 120, at_once: 8 };
-/// Worth the whole week it comes ahead (waits of half an hour at the shortest), for it is made only once.
-pub static EXPIRY_ALERT: Kind = Kind { name: "expiry_alert", priority: 5, attempts: 350, time_limit_s: 40, at_once: 32 };
+/// An import may make a whole namespace due. Before messages, so that what scans find rides together.
+pub static EXPIRY_SCAN: Kind = Kind { name: "expiry_scan", priority: 6, attempts: 8, time_limit_s: 120, at_once: 8 };
+/// A message ends its tries itself, by the clock, after 72 hours: 350 waits of half an hour at the shortest do not end before.
+pub static DELIVER: Kind = Kind { name: "deliver", priority: 5, attempts: 350, time_limit_s: 40, at_once: 32 };
 /// As a sweep.
 pub static PRUNE: Kind = Kind { name: "prune", priority: 0, attempts: 3, time_limit_s: 300, at_once: 1 };
 
 /// Every kind this program runs.
-pub static ALL: [&Kind; 5] = [&EMAIL_CODE, &EXPIRY_SCAN, &EXPIRY_ALERT, &EXPIRY_SWEEP, &PRUNE];
+pub static ALL: [&Kind; 5] = [&EMAIL_CODE, &EXPIRY_SCAN, &DELIVER, &EXPIRY_SWEEP, &PRUNE];
 
 /// The kind of this name, when this program runs it.
 pub fn named(name: &str) -> Option<&'static Kind> {

@@ -1,56 +1,141 @@
-//! Who reads a namespace: people with live read access there or above it, by the chain's own rules.
+//! Who may hear: people with a live right by the chain's own rules, who entered the organization themselves and proved an address. Nobody can
+//! have strangers mailed by adding them to an organization.
 
-use crate::error::Result;
+use super::Audience;
+use crate::error::{Error, Result};
+use crate::organizations::rows::Rows;
+use crate::policy::Who;
 use crate::store::Tx;
 use keyvawlt_ledger::bundle::kind;
-use keyvawlt_ledger::chain::{Entry, Key, Questions as _, permission};
-use keyvawlt_ledger::{IdentityId, NsId, OrgId, limits};
-use keyvawlt_schema::entry::{Column, Entity};
-use sea_orm::sea_query::ExprTrait as _;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use keyvawlt_ledger::chain::{Questions as _, permission, role};
+use keyvawlt_ledger::{IdentityId, NsId, OrgId};
+use keyvawlt_schema::{account, account_key, member};
+use sea_orm::sea_query::{Expr, ExprTrait as _, Query};
+use sea_orm::{ColumnTrait, ConnectionTrait as _, EntityTrait, QueryFilter, QuerySelect};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The people who may read a namespace now, in order.
-pub(super) async fn who_read(tx: &Tx, org: &OrgId, ns: &NsId) -> Result<Vec<IdentityId>> {
-    let tx = tx.without_permit("the worker asks whom to mail; nothing of the answer leaves but to them");
-    let mut view = BTreeMap::new();
-    let mut holders = BTreeSet::new();
-    let mut next = Some(*ns);
-    for _ in 0..limits::MAX_LEVELS {
-        let Some(level) = next else { break };
-        load(tx, org, vec![Key::ns(&level)], &mut view).await?;
-        load_prefix(tx, org, &Key::accesses(&level), &mut view).await?;
-        holders.extend(view.holders(&level));
-        next = view.ns(&level).and_then(|ns| ns.parent);
-    }
-    load(tx, org, holders.iter().map(Key::member).collect(), &mut view).await?;
-    let reads = |id: &IdentityId| {
-        view.member(id).is_some_and(|member| member.kind == kind::PERSON) && view.permissions(ns, id, tx.now_ms()) & permission::READ != 0
-    };
-    Ok(holders.into_iter().filter(reads).collect())
+/// People of one statement.
+const PER_STATEMENT: usize = 500;
+
+/// One organization's people, each question to the chain asked once.
+pub(super) struct People {
+    org: OrgId,
+    rows: Rows,
+    readers: BTreeMap<NsId, BTreeSet<IdentityId>>,
+    admins: Option<BTreeSet<IdentityId>>,
+    addresses: BTreeMap<IdentityId, Option<String>>,
 }
 
-async fn load(tx: &Tx, org: &OrgId, keys: Vec<Key>, view: &mut BTreeMap<Key, Entry>) -> Result<()> {
-    let keys = Column::Key.is_in(keys.iter().map(|key| key.as_bytes().to_vec()));
-    let rows = Entity::find().filter(Column::OrgId.eq(org.0.to_vec()).and(keys)).all(tx.db()).await?;
-    for row in rows {
-        let key = Key::from_bytes(row.key);
-        let entry = Entry::from_bytes(&key, &row.value)?;
-        view.insert(key, entry);
+impl People {
+    pub(super) fn of(org: OrgId) -> Self {
+        Self { org, rows: Rows::of(org), readers: BTreeMap::new(), admins: None, addresses: BTreeMap::new() }
     }
-    Ok(())
+
+    /// An audience, as far as it can be reached and its right about `ns` stands, in order.
+    pub(super) async fn reached(&mut self, tx: &Tx, audience: &Audience, ns: Option<&NsId>) -> Result<Vec<IdentityId>> {
+        let mut people = match audience {
+            Audience::Readers(ns) => self.readers(tx, ns).await?.iter().copied().collect(),
+            Audience::Admins => self.admins(tx).await?.iter().copied().collect(),
+            Audience::People(people) => self.standing(tx, people, ns).await?,
+        };
+        self.find_addresses(tx, &people).await?;
+        people.retain(|id| self.addresses.get(id).is_some_and(Option::is_some));
+        Ok(people)
+    }
+
+    /// The address of somebody who was reached.
+    pub(super) async fn address(&mut self, tx: &Tx, id: &IdentityId) -> Result<Option<String>> {
+        self.find_addresses(tx, &[*id]).await?;
+        Ok(self.addresses.get(id).cloned().flatten())
+    }
+
+    async fn readers(&mut self, tx: &Tx, ns: &NsId) -> Result<&BTreeSet<IdentityId>> {
+        if !self.readers.contains_key(ns) {
+            let found = self.rows.settle(tx, |rows| {
+                let holders: BTreeSet<IdentityId> = rows.lineage(ns).iter().flat_map(|level| rows.holders(level)).collect();
+                holders.into_iter().filter(|id| is_person(rows, id) && reads(rows, ns, id, tx.now_ms())).collect()
+            });
+            self.readers.insert(*ns, found.await?);
+        }
+        Ok(&self.readers[ns])
+    }
+
+    async fn admins(&mut self, tx: &Tx) -> Result<&BTreeSet<IdentityId>> {
+        if self.admins.is_none() {
+            let roles = member::Column::Role.is_in([i16::from(role::OWNER), i16::from(role::ADMIN)]);
+            let ids: Vec<Vec<u8>> = member::Entity::find()
+                .select_only()
+                .column(member::Column::IdentityId)
+                .filter(member::Column::OrgId.eq(self.org.0.to_vec()).and(roles))
+                .into_tuple()
+                .all(tx.db())
+                .await?;
+            let ids = ids.iter().map(|id| IdentityId::from_slice(id).map_err(Error::from)).collect::<Result<Vec<_>>>()?;
+            let found = self.rows.settle(tx, |rows| {
+                let administers = |id: &&IdentityId| {
+                    let who = rows.member(id).and_then(|member| Who::of_member(&member, tx.now_ms()));
+                    matches!(who, Some(Who::Owner | Who::Admin)) && is_person(rows, id)
+                };
+                ids.iter().filter(administers).copied().collect()
+            });
+            self.admins = Some(found.await?);
+        }
+        Ok(self.admins.get_or_insert_default())
+    }
+
+    async fn standing(&mut self, tx: &Tx, people: &[IdentityId], ns: Option<&NsId>) -> Result<Vec<IdentityId>> {
+        let people: BTreeSet<IdentityId> = people.iter().copied().collect();
+        let stands = |rows: &Rows, id: &IdentityId| {
+            let member = rows.active_member(id, tx.now_ms()).is_some() && is_person(rows, id);
+            member && ns.is_none_or(|ns| reads(rows, ns, id, tx.now_ms()))
+        };
+        self.rows.settle(tx, |rows| people.iter().filter(|id| stands(rows, id)).copied().collect()).await
+    }
+
+    async fn find_addresses(&mut self, tx: &Tx, people: &[IdentityId]) -> Result<()> {
+        let unknown: Vec<IdentityId> = people.iter().filter(|id| !self.addresses.contains_key(id)).copied().collect();
+        for chunk in unknown.chunks(PER_STATEMENT) {
+            self.addresses.extend(chunk.iter().map(|id| (*id, None)));
+            self.addresses.extend(proved(tx, &self.org, chunk).await?.into_iter().map(|(id, email)| (id, Some(email))));
+        }
+        Ok(())
+    }
 }
 
-async fn load_prefix(tx: &Tx, org: &OrgId, prefix: &[u8], view: &mut BTreeMap<Key, Entry>) -> Result<()> {
-    let mut end = prefix.to_vec();
-    // Sixteen 0xff and one more sort after every key of the prefix.
-    end.extend([0xff; 17]);
-    let range = Column::Key.gte(prefix.to_vec()).and(Column::Key.lte(end));
-    let rows = Entity::find().filter(Column::OrgId.eq(org.0.to_vec()).and(range)).all(tx.db()).await?;
-    for row in rows {
-        let key = Key::from_bytes(row.key);
-        let entry = Entry::from_bytes(&key, &row.value)?;
-        view.insert(key, entry);
+fn is_person(rows: &Rows, id: &IdentityId) -> bool {
+    rows.member(id).is_some_and(|member| member.kind == kind::PERSON)
+}
+
+fn reads(rows: &Rows, ns: &NsId, id: &IdentityId, now_ms: u64) -> bool {
+    rows.permissions(ns, id, now_ms) & permission::READ != 0
+}
+
+/// The proved addresses of those who entered the organization themselves. Somebody may have begun another account for an identity: what counts is
+/// the one whose keys stand in the organization.
+async fn proved(tx: &Tx, org: &OrgId, people: &[IdentityId]) -> Result<Vec<(IdentityId, String)>> {
+    let of_member = |column: member::Column| Expr::col((member::Entity, column));
+    let of_account = |column: account::Column| Expr::col((account::Entity, column));
+    let of_key = |column: account_key::Column| Expr::col((account_key::Entity, column));
+    let find = Query::select()
+        .column((account::Entity, account::Column::IdentityId))
+        .column((account::Entity, account::Column::Email))
+        .from(member::Entity)
+        .inner_join(account::Entity, of_account(account::Column::IdentityId).equals((member::Entity, member::Column::IdentityId)))
+        .inner_join(
+            account_key::Entity,
+            of_key(account_key::Column::AccountId)
+                .equals((account::Entity, account::Column::Id))
+                .and(of_key(account_key::Column::KeyId).equals((member::Entity, member::Column::KeyId))),
+        )
+        .and_where(of_member(member::Column::OrgId).eq(org.0.to_vec()))
+        .and_where(of_member(member::Column::IdentityId).is_in(people.iter().map(|id| id.0.to_vec())))
+        .and_where(of_member(member::Column::Own).eq(true))
+        .and_where(of_account(account::Column::EmailVerifiedAt).is_not_null())
+        .to_owned();
+    let mut found = Vec::new();
+    for row in tx.db().query_all(&find).await? {
+        let id: Vec<u8> = row.try_get_by_index(0)?;
+        found.push((IdentityId::from_slice(&id)?, row.try_get_by_index(1)?));
     }
-    Ok(())
+    Ok(found)
 }

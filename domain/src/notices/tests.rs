@@ -1,12 +1,18 @@
 use super::*;
 use crate::Store;
+use crate::jobs::{self, Job};
 use crate::scratch::{NOW, on_each_engine};
+use crate::store::{column, number};
 use keyvawlt_ledger::bundle::kind;
 use keyvawlt_ledger::canon::Canon as _;
 use keyvawlt_ledger::chain::{AccessEntry, Entry, Key, Member, Ns, WrapsEntry, permission, role};
 use keyvawlt_ledger::facts::Facts;
-use keyvawlt_ledger::{Blob, Hash, KeyId};
-use keyvawlt_schema::entry;
+use keyvawlt_ledger::{Blob, Hash, KeyId, SecretId};
+use keyvawlt_schema::{account, account_key, entry, notice, secret};
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{ActiveValue::Set, EntityTrait};
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 const ORG: OrgId = OrgId([1; 32]);
 const PARENT: NsId = NsId([2; 16]);
@@ -130,6 +136,7 @@ fn secret_row(id: SecretId, version: i64, expires_ms: u64) -> secret::ActiveMode
         name: Set(vec![]),
         facts: Set(facts.to_bytes()),
         expires_at: Set(Some(column(expires_ms))),
+        remind_at: Set(Some(0)),
         written_at: Set(0),
     }
 }
@@ -156,108 +163,228 @@ async fn team(store: &Store, expires_ms: u64) {
     tx.commit().await.unwrap();
 }
 
-async fn alerts_after_a_scan(store: &Store) -> Vec<IdentityId> {
+/// Scans, and gives the job of each message there is to send.
+async fn messages_after_a_scan(store: &Store) -> Vec<DeliveryId> {
+    let mut more = true;
+    while more {
+        let tx = store.write().await.unwrap();
+        more = scan(&tx, ORG, CHILD).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    store.clock().advance_ms(GATHER_MS);
     let tx = store.write().await.unwrap();
-    assert_eq!(scan(&tx, ORG, CHILD, None).await.unwrap(), None);
-    tx.commit().await.unwrap();
-    let tx = store.write().await.unwrap();
-    let mut told = Vec::new();
+    let mut found = Vec::new();
     for id in jobs::due(&tx, 10).await.unwrap() {
         let claim = jobs::claim(&tx, id, "test", 1).await.unwrap().unwrap();
-        if let Job::ExpiryAlert { recipient, .. } = claim.job {
-            told.push(recipient);
+        if let Job::Deliver { delivery, .. } = claim.job {
+            found.push(delivery);
         }
         jobs::finish(&tx, &claim).await.unwrap();
     }
     tx.commit().await.unwrap();
+    found
+}
+
+/// Delivers, and says to whom went what.
+async fn delivered(store: &Store, id: DeliveryId) -> (String, Vec<Item>) {
+    let tx = store.write().await.unwrap();
+    assert!(begin(&tx, &ORG, &id).await.unwrap());
+    let (found, ending) = match load(&tx, &ORG, &id).await.unwrap() {
+        Attempt::Send(delivery) => (delivery, Ending::Sent),
+        Attempt::Nothing(delivery) => (delivery, Ending::Cancelled),
+        Attempt::Ended => panic!("it has ended"),
+    };
+    end(&tx, &found, &ending).await.unwrap();
+    assert!(!begin(&tx, &ORG, &id).await.unwrap(), "an ended delivery stays ended");
+    tx.commit().await.unwrap();
+    let Destination::Person { email } = &found.destination;
+    (email.clone(), found.told.iter().map(|told| told.item.clone()).collect())
+}
+
+async fn told_after_a_scan(store: &Store) -> Vec<(String, usize)> {
+    let mut told = Vec::new();
+    for id in messages_after_a_scan(store).await {
+        let (email, items) = delivered(store, id).await;
+        told.push((email, items.len()));
+    }
+    told.sort();
     told
 }
 
+fn to(emails: &[&str]) -> Vec<(String, usize)> {
+    emails.iter().map(|email| ((*email).to_owned(), 1)).collect()
+}
+
+const READERS: &str = "05@example.com";
+
 #[tokio::test]
-async fn people_who_read_hear_once_of_each_version() {
+async fn people_who_read_hear_once_of_each_threshold_and_version() {
     on_each_engine(async |store| {
-        team(store, NOW + AHEAD_MS).await;
-        assert_eq!(alerts_after_a_scan(store).await, [READER]);
-        assert!(alerts_after_a_scan(store).await.is_empty());
-        store.clock().advance_ms(AHEAD_MS + 1);
-        assert!(alerts_after_a_scan(store).await.is_empty(), "not again when it has passed");
+        team(store, NOW + 30 * DAY_MS).await;
+        assert_eq!(told_after_a_scan(store).await, to(&[READERS]));
+        for (day, heard) in [(1, 0), (15, 0), (16, 1), (17, 0), (23, 1), (27, 1), (28, 0), (29, 1), (30, 1), (31, 0), (59, 0)] {
+            store.clock().advance_ms(NOW + day * DAY_MS + 1 - store.clock().now_ms());
+            let told = told_after_a_scan(store).await;
+            assert_eq!(told.len(), heard, "day {day}");
+            assert!(told_after_a_scan(store).await.is_empty(), "not again");
+        }
         let tx = store.write().await.unwrap();
-        put_secret(&tx, 2, NOW + AHEAD_MS + 2).await;
+        put_secret(&tx, 2, store.clock().now_ms() + DAY_MS).await;
         tx.commit().await.unwrap();
-        assert_eq!(alerts_after_a_scan(store).await, [READER]);
+        assert_eq!(told_after_a_scan(store).await, to(&[READERS]), "another version");
     })
     .await;
 }
 
 #[tokio::test]
-async fn many_secrets_are_scanned_page_by_page_and_none_is_forgotten() {
+async fn of_many_secrets_one_message_tells() {
     on_each_engine(async |store| {
-        team(store, NOW + AHEAD_MS + 1).await;
-        let many = 2 * SCAN_PAGE + 1;
+        team(store, NOW + 365 * DAY_MS).await;
         let tx = store.write().await.unwrap();
         let id = |nth: usize| SecretId(u128::to_be_bytes(nth as u128));
-        let rows = (0..many).map(|nth| secret_row(id(nth), 1, NOW + 1));
-        secret::Entity::insert_many(rows).exec_without_returning(tx.db()).await.unwrap();
-        tx.commit().await.unwrap();
-        let (mut after, mut pages, mut jobs) = (None, 0, 0);
-        while pages == 0 || after.is_some() {
-            let tx = store.write().await.unwrap();
-            after = scan(&tx, ORG, CHILD, after).await.unwrap();
-            let written = jobs::counts(&tx).await.unwrap().due;
-            tx.commit().await.unwrap();
-            assert!(written - jobs <= SCAN_PAGE as u64);
-            (pages, jobs) = (pages + 1, written);
+        let rows: Vec<_> = (0..1_000).map(|nth| secret_row(id(nth), 1, NOW + DAY_MS)).collect();
+        for rows in rows.chunks(250) {
+            secret::Entity::insert_many(rows.to_vec()).exec_without_returning(tx.db()).await.unwrap();
         }
-        assert_eq!((pages, jobs), (3, many as u64));
-        let tx = store.write().await.unwrap();
-        assert_eq!(scan(&tx, ORG, CHILD, None).await.unwrap(), Some(id(SCAN_PAGE - 1)));
-        assert_eq!(jobs::counts(&tx).await.unwrap().due, many as u64, "each once");
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn who_proves_an_address_later_hears_then() {
-    on_each_engine(async |store| {
-        team(store, NOW + 1).await;
-        assert_eq!(alerts_after_a_scan(store).await, [READER]);
-        let tx = store.write().await.unwrap();
-        account::Entity::delete_by_id(UNPROVED.0.to_vec()).exec(tx.db()).await.unwrap();
-        put_account(&tx, UNPROVED, true).await;
         tx.commit().await.unwrap();
-        assert_eq!(alerts_after_a_scan(store).await, [UNPROVED]);
+        assert_eq!(told_after_a_scan(store).await, [(READERS.to_owned(), 1_000)]);
     })
     .await;
 }
 
 #[tokio::test]
-async fn what_ends_later_than_in_a_week_or_ended_a_month_ago_is_left_alone() {
+async fn what_is_not_due_is_left_alone_and_comes_back_when_it_is() {
     on_each_engine(async |store| {
-        team(store, NOW + AHEAD_MS + 1).await;
-        assert!(alerts_after_a_scan(store).await.is_empty());
+        team(store, NOW + 31 * DAY_MS).await;
+        assert!(told_after_a_scan(store).await.is_empty());
         let tx = store.write().await.unwrap();
+        let row = secret::Entity::find().one(tx.db()).await.unwrap().unwrap();
+        assert_eq!(row.remind_at.map(number), Some(NOW + DAY_MS));
         put_secret(&tx, 1, NOW - BEHIND_MS).await;
         tx.commit().await.unwrap();
-        assert!(alerts_after_a_scan(store).await.is_empty());
+        assert!(told_after_a_scan(store).await.is_empty(), "it ended a month ago");
+        let tx = store.write().await.unwrap();
+        assert_eq!(secret::Entity::find().one(tx.db()).await.unwrap().unwrap().remind_at, None);
+    })
+    .await;
+}
+
+#[test]
+fn only_the_nearest_of_the_passed_thresholds_is_told() {
+    let nearest = |left_ms: i64| expiry::nearest(&DEFAULT_THRESHOLDS, NOW.checked_add_signed(left_ms).unwrap(), NOW);
+    let day = i64::try_from(DAY_MS).unwrap();
+    let cases = [(31, None), (30, Some(30)), (15, Some(30)), (14, Some(14)), (5, Some(7)), (2, Some(3)), (1, Some(1)), (0, Some(0))];
+    for (days, threshold) in cases {
+        assert_eq!(nearest(days * day), threshold, "{days}");
+    }
+    assert_eq!((nearest(1), nearest(-29 * day), nearest(-30 * day)), (Some(1), Some(0), None));
+}
+
+#[tokio::test]
+async fn the_store_and_the_program_agree_on_the_next_moment() {
+    on_each_engine(async |store| {
+        for days_left in [400, 31, 30, 29, 14, 8, 3, 2, 1, 0] {
+            let expires_ms = NOW + days_left * DAY_MS;
+            let tx = store.write().await.unwrap();
+            secret::Entity::delete_many().exec(tx.db()).await.unwrap();
+            secret::Entity::insert(secret_row(SECRET, 1, expires_ms)).exec_without_returning(tx.db()).await.unwrap();
+            scan(&tx, ORG, CHILD).await.unwrap();
+            let stored = secret::Entity::find().one(tx.db()).await.unwrap().unwrap().remind_at.map(number);
+            let passed = |days: &&u16| expires_ms - u64::from(**days) * DAY_MS > tx.now_ms();
+            let next = DEFAULT_THRESHOLDS.iter().filter(passed).max().map(|days| expires_ms - u64::from(*days) * DAY_MS);
+            assert_eq!(stored, next, "{days_left}");
+            let first = first_moment(&DEFAULT_THRESHOLDS, 0, Some(expires_ms), tx.now_ms());
+            assert_eq!(first, if days_left > 30 { next } else { Some(tx.now_ms()) }, "{days_left}");
+            assert_eq!(first_moment(&DEFAULT_THRESHOLDS, 1, Some(expires_ms), tx.now_ms()), None, "deleted");
+        }
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_mail_is_not_made_when_the_world_has_moved_on() {
+async fn nobody_is_told_what_has_changed_since() {
     on_each_engine(async |store| {
-        team(store, NOW + AHEAD_MS).await;
-        let place = (ORG, CHILD);
-        let tx = store.write().await.unwrap();
-        let notice = expiry_notice(&tx, place, SECRET, 1, READER).await.unwrap().unwrap();
-        assert_eq!((notice.email.as_str(), notice.label.as_deref()), ("05@example.com", Some("Stripe live")));
-        assert!(expiry_notice(&tx, place, SECRET, 2, READER).await.unwrap().is_none(), "another version");
-        for stranger in [UNPROVED, ADDED_BY_OTHERS, WITH_OTHER_KEYS] {
-            assert!(expiry_notice(&tx, place, SECRET, 1, stranger).await.unwrap().is_none(), "{stranger}");
+        type Change = (&'static str, fn(secret::ActiveModel) -> secret::ActiveModel);
+        let changes: [Change; 4] = [
+            ("replaced", |row| secret::ActiveModel { version: Set(2), ..row }),
+            ("moved", |row| secret::ActiveModel { expires_at: Set(Some(column(NOW + 300 * DAY_MS))), ..row }),
+            ("deleted", |row| secret::ActiveModel { flags: Set(1), ..row }),
+            ("without an end", |row| secret::ActiveModel { expires_at: Set(None), ..row }),
+        ];
+        team(store, NOW + DAY_MS).await;
+        for (nth, (what, change)) in changes.into_iter().enumerate() {
+            let tx = store.write().await.unwrap();
+            put_secret(&tx, 1, NOW + DAY_MS + nth as u64).await;
+            tx.commit().await.unwrap();
+            let messages = messages_after_a_scan(store).await;
+            assert_eq!(messages.len(), 1, "{what}");
+            let tx = store.write().await.unwrap();
+            secret::Entity::update(change(secret_row(SECRET, 1, NOW + DAY_MS + nth as u64))).exec(tx.db()).await.unwrap();
+            tx.commit().await.unwrap();
+            assert_eq!(delivered(store, messages[0]).await.1, [], "{what}");
         }
-        assert!(expiry_notice(&tx, place, SECRET, 1, WRITER_ONLY_ELSEWHERE).await.unwrap().is_none(), "lapsed");
+        let tx = store.read().await.unwrap();
+        let rows = notice::Entity::find().all(tx.db()).await.unwrap();
+        assert_eq!(rows.len(), 4);
+        assert!(rows.iter().all(|row| row.state == DROPPED && row.reason.as_deref() == Some("it is true no longer")), "{rows:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_lost_access_is_told_nothing() {
+    on_each_engine(async |store| {
+        team(store, NOW + DAY_MS).await;
+        let messages = messages_after_a_scan(store).await;
+        let tx = store.write().await.unwrap();
         give(&tx, PARENT, READER, permission::MANAGE, 0).await;
-        assert!(expiry_notice(&tx, place, SECRET, 1, READER).await.unwrap().is_none(), "lost read");
+        tx.commit().await.unwrap();
+        assert_eq!(delivered(store, messages[0]).await.1, []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_happening_is_told_once_for_each_recipient_and_key() {
+    on_each_engine(async |store| {
+        team(store, NOW + DAY_MS).await;
+        let topic = Topic::Expiry { ns: CHILD, secret: SECRET, version: 1, threshold_days: 1 };
+        let audience = Audience::People(vec![READER, UNPROVED, ADDED_BY_OTHERS, WITH_OTHER_KEYS, WRITER_ONLY_ELSEWHERE, MACHINE]);
+        let notice = Notice { org: ORG, topic, audience, key: "a happening".to_owned(), urgent: true };
+        let tx = store.write().await.unwrap();
+        raise(&tx, &notice).await.unwrap();
+        raise(&tx, &notice).await.unwrap();
+        raise(&tx, &Notice { key: "another".to_owned(), ..notice.clone() }).await.unwrap();
+        raise(&tx, &Notice { audience: Audience::Admins, ..notice }).await.unwrap();
+        let rows = notice::Entity::find().all(tx.db()).await.unwrap();
+        assert_eq!(
+            rows.iter().map(|row| (row.recipient_id.clone(), &row.key[..])).collect::<Vec<_>>(),
+            [(READER.0.to_vec(), "a happening"), (READER.0.to_vec(), "another")]
+        );
+        assert_eq!(rows[0].delivery_id, rows[1].delivery_id, "in one message");
+        assert_eq!(jobs::counts(&tx).await.unwrap().due, 1, "at once");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_fails_is_told_later_as_the_same_message() {
+    on_each_engine(async |store| {
+        team(store, NOW + 14 * DAY_MS).await;
+        let [id] = messages_after_a_scan(store).await[..] else { panic!("one message") };
+        let mut ids = Vec::new();
+        for ending in [Ending::Retry("no route".to_owned()), Ending::Sent] {
+            let tx = store.write().await.unwrap();
+            assert!(begin(&tx, &ORG, &id).await.unwrap());
+            let Attempt::Send(delivery) = load(&tx, &ORG, &id).await.unwrap() else { panic!("something to send") };
+            ids.push(delivery.message_id());
+            end(&tx, &delivery, &ending).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+        assert_eq!(ids[0], ids[1]);
+        let tx = store.read().await.unwrap();
+        let rows = notice::Entity::find().all(tx.db()).await.unwrap();
+        assert_eq!(rows.iter().map(|row| row.state).collect::<Vec<_>>(), [TOLD]);
     })
     .await;
 }
@@ -265,15 +392,15 @@ async fn a_mail_is_not_made_when_the_world_has_moved_on() {
 #[tokio::test]
 async fn a_sweep_finds_the_namespaces_and_a_write_asks_for_its_own() {
     on_each_engine(async |store| {
-        team(store, NOW + AHEAD_MS).await;
+        team(store, NOW + 7 * DAY_MS).await;
         let tx = store.write().await.unwrap();
         assert_eq!(sweep(&tx, None).await.unwrap(), None);
-        let (too_early, too_late) = (NOW + AHEAD_MS + 1, NOW - BEHIND_MS);
-        after_write(&tx, ORG, CHILD, [too_early, too_late, u64::MAX]).await.unwrap();
         assert_eq!(jobs::counts(&tx).await.unwrap().due, 1);
-        after_write(&tx, ORG, CHILD, [too_early, NOW + AHEAD_MS, NOW]).await.unwrap();
+        after_write(&tx, ORG, CHILD, [NOW + 1, u64::MAX]).await.unwrap();
+        assert_eq!(jobs::counts(&tx).await.unwrap().due, 1, "nothing to speak of yet");
+        after_write(&tx, ORG, CHILD, [NOW + 1, NOW]).await.unwrap();
         assert_eq!(jobs::counts(&tx).await.unwrap().due, 2, "one scan for one write");
-        after_write(&tx, ORG, CHILD, [too_late, too_late + 1]).await.unwrap();
+        after_write(&tx, ORG, CHILD, [NOW]).await.unwrap();
         assert_eq!(jobs::counts(&tx).await.unwrap().due, 3, "another write, another scan, in the same moment too");
     })
     .await;

@@ -22,10 +22,9 @@ pub(super) async fn save(tx: &Tx, org: &OrgId, manifests: BTreeMap<NsId, Manifes
         links(tx, org, &ns, &manifest).await?;
         nodes(tx, org, &ns, &manifest).await?;
         let written: Vec<&Secret> = manifest.secrets.values().filter(|secret| secret.written).collect();
-        secrets(tx, org, &ns, &written).await?;
-        let ends_ms: Vec<u64> = written.iter().filter_map(|secret| secret.expires_ms).collect();
+        let moments = secrets(tx, org, &ns, &written).await?;
         versions(tx, org, &ns, manifest).await?;
-        notices::after_write(tx, *org, ns, ends_ms).await?;
+        notices::after_write(tx, *org, ns, moments).await?;
     }
     Ok(())
 }
@@ -86,8 +85,10 @@ async fn nodes(tx: &Tx, org: &OrgId, ns: &NsId, manifest: &Manifest) -> Result<(
     Ok(())
 }
 
-async fn secrets(tx: &Tx, org: &OrgId, ns: &NsId, written: &[&Secret]) -> Result<()> {
+/// Says when those that end are to be spoken of first.
+async fn secrets(tx: &Tx, org: &OrgId, ns: &NsId, written: &[&Secret]) -> Result<Vec<u64>> {
     use secret::Column as C;
+    let moment = |secret: &Secret| notices::first_moment(&notices::DEFAULT_THRESHOLDS, secret.leaf.flags, secret.expires_ms, tx.now_ms());
     let rows = written.iter().map(|secret| secret::ActiveModel {
         org_id: Set(org.0.to_vec()),
         ns_id: Set(ns.0.to_vec()),
@@ -104,6 +105,7 @@ async fn secrets(tx: &Tx, org: &OrgId, ns: &NsId, written: &[&Secret]) -> Result
         name: Set(secret.name.clone()),
         facts: Set(secret.facts.clone()),
         expires_at: Set(secret.expires_ms.map(column)),
+        remind_at: Set(moment(secret).map(column)),
         written_at: Set(column(tx.now_ms())),
     });
     let rows: Vec<_> = rows.collect();
@@ -121,6 +123,7 @@ async fn secrets(tx: &Tx, org: &OrgId, ns: &NsId, written: &[&Secret]) -> Result
                 C::Name,
                 C::Facts,
                 C::ExpiresAt,
+                C::RemindAt,
                 C::WrittenAt,
             ])
             .to_owned()
@@ -128,7 +131,7 @@ async fn secrets(tx: &Tx, org: &OrgId, ns: &NsId, written: &[&Secret]) -> Result
     for rows in rows.chunks(ROWS_PER_STATEMENT) {
         secret::Entity::insert_many(rows.to_vec()).on_conflict(newest()).exec_without_returning(tx.db()).await?;
     }
-    Ok(())
+    Ok(written.iter().filter_map(|secret| moment(secret)).collect())
 }
 
 async fn versions(tx: &Tx, org: &OrgId, ns: &NsId, manifest: Manifest) -> Result<()> {

@@ -1,5 +1,4 @@
-//! Finds the people who have not heard of a namespace's expiring secrets, and writes one mail job for each, page by page: an import may end
-//! all at once.
+//! Speaks of a namespace's due secrets to those who read them, page by page: an import may end all at once.
 
 use super::Outcome;
 use crate::context::Context;
@@ -11,13 +10,11 @@ pub(super) async fn run(context: &Context, org: OrgId, ns: NsId) -> Outcome {
 }
 
 async fn scan(context: &Context, org: OrgId, ns: NsId) -> Result<()> {
-    let mut after = None;
-    loop {
+    let mut more = true;
+    while more {
         let tx = context.store.write().await?;
-        after = notices::scan(&tx, org, ns, after).await?;
+        more = notices::scan(&tx, org, ns).await?;
         tx.commit().await?;
-        if after.is_none() {
-            return Ok(());
-        }
     }
+    Ok(())
 }

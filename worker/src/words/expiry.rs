@@ -2,14 +2,14 @@
 
 use super::dates::{date, distance, timestamp};
 use crate::message::{Piece, Tone, label};
-use keyvawlt_domain::notices::ExpiryNotice;
+use keyvawlt_domain::notices::Expiring;
 
 /// Enough of an id to find it among a person's own.
 const SHORT_ID: usize = 8;
 
-pub(crate) fn piece(notice: &ExpiryNotice, now_ms: u64) -> Piece {
-    let ExpiryNotice { org, ns, secret, version, expires_ms, .. } = notice;
-    let (label, provider) = (label(notice.label.as_deref()), label(notice.provider.as_deref()));
+pub(crate) fn piece(expiring: &Expiring, now_ms: u64) -> Piece {
+    let Expiring { org, ns, secret, version, expires_ms, .. } = expiring;
+    let (label, provider) = (label(expiring.label.as_deref()), label(expiring.provider.as_deref()));
     let what = label.clone().unwrap_or_else(|| format!("Secret {}", short(&secret.to_string())));
     let (verb, tone) = if *expires_ms <= now_ms { ("expired", Tone::Urgent) } else { ("expires", Tone::Soon) };
     let mut piece =

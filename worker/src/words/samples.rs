@@ -3,7 +3,7 @@
 use super::{code, expiry};
 use crate::message::{Message, Piece};
 use keyvawlt_domain::jobs::{NsId, OrgId, SecretId};
-use keyvawlt_domain::notices::ExpiryNotice;
+use keyvawlt_domain::notices::Expiring;
 
 /// 23 November 2026, 09:00 UTC.
 pub(crate) const NOW: u64 = 1_795_424_400_000;
@@ -57,8 +57,7 @@ fn longest() -> Message {
 }
 
 fn expiry(nth: u8, label: Option<&str>, expires_ms: u64) -> Piece {
-    let notice = ExpiryNotice {
-        email: "ada@example.com".to_owned(),
+    let notice = Expiring {
         org: OrgId([0xa1; 32]),
         ns: NsId([0xb2; 16]),
         secret: SecretId([nth; 16]),

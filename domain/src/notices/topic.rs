@@ -1,0 +1,125 @@
+//! Of what somebody can hear. A topic holds ids only, and is reloaded by them before anything is said.
+//!
+//! One more: a variant of [`Topic`], its [`Kind`], a file in `topics/` that reloads it, and one in the worker that words it.
+
+use crate::error::{Error, Result};
+use crate::jobs::text;
+use keyvawlt_ledger::{IdentityId, NsId, SecretId};
+use serde::{Deserialize, Serialize};
+
+/// Of what somebody should hear.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "topic", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Topic {
+    /// A secret's end comes, or has come.
+    Expiry {
+        /// In which namespace.
+        #[serde(with = "text")]
+        ns: NsId,
+        /// Which secret.
+        #[serde(with = "text")]
+        secret: SecretId,
+        /// Which version.
+        version: u64,
+        /// How many days before its end this is; 0 at the end.
+        threshold_days: u16,
+    },
+}
+
+impl Topic {
+    /// What preferences and routes call it.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Expiry { .. } => Kind::Expiry,
+        }
+    }
+
+    /// The namespace it is about: who is to hear of it must be able to read there, and preferences and routes may choose by it.
+    pub fn ns(&self) -> Option<NsId> {
+        match self {
+            Self::Expiry { ns, .. } => Some(*ns),
+        }
+    }
+
+    /// Whose it is alone: routes of the organization do not carry it.
+    pub fn person(&self) -> Option<IdentityId> {
+        match self {
+            Self::Expiry { .. } => None,
+        }
+    }
+}
+
+/// A kind of notice, as preferences and routes name it. The numbers stand in rows: a new kind gets a new one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Kind {
+    /// A secret ends.
+    Expiry = 0,
+    /// A secret should be replaced.
+    Rotation = 1,
+    /// Somebody left, and work is owed for it.
+    WorkOwed = 2,
+    /// A replaced key works still.
+    OldKeyAlive = 3,
+    /// A key works no longer.
+    KeyHealth = 4,
+    /// Many keys of one provider fail at once.
+    ProviderIncident = 5,
+    /// A monitored service is down, or up again.
+    Monitor = 6,
+    /// A monitored service's certificate ends.
+    Certificate = 7,
+    /// A channel fails and was paused.
+    ChannelPaused = 8,
+    /// What a month brings.
+    MonthlyDigest = 9,
+    /// A trial of a channel.
+    Test = 10,
+}
+
+impl Kind {
+    /// Every kind, in the order of its numbers.
+    pub const ALL: [Self; 11] = [
+        Self::Expiry,
+        Self::Rotation,
+        Self::WorkOwed,
+        Self::OldKeyAlive,
+        Self::KeyHealth,
+        Self::ProviderIncident,
+        Self::Monitor,
+        Self::Certificate,
+        Self::ChannelPaused,
+        Self::MonthlyDigest,
+        Self::Test,
+    ];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Expiry => "expiry",
+            Self::Rotation => "rotation",
+            Self::WorkOwed => "work-owed",
+            Self::OldKeyAlive => "old-key-alive",
+            Self::KeyHealth => "key-health",
+            Self::ProviderIncident => "provider-incident",
+            Self::Monitor => "monitor",
+            Self::Certificate => "certificate",
+            Self::ChannelPaused => "channel-paused",
+            Self::MonthlyDigest => "monthly-digest",
+            Self::Test => "test",
+        }
+    }
+
+    /// The kind of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+pub(super) fn write(topic: &Topic) -> Result<String> {
+    serde_json::to_string(topic).map_err(Error::internal)
+}
+
+pub(super) fn read(text: &str) -> Result<Topic> {
+    serde_json::from_str(text).map_err(Error::internal)
+}

@@ -1,0 +1,36 @@
+//! Reloading: what is true now of a topic that was raised a while ago. `None`: it is true no longer, and nobody is told.
+
+mod expiry;
+
+use super::Topic;
+use crate::error::Result;
+use crate::store::Tx;
+use keyvawlt_ledger::OrgId;
+
+pub use expiry::Expiring;
+
+/// What words need of a topic: ids, moments, and what owners chose to tell in clear. Never a name or a value of a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Item {
+    /// A secret's end comes, or has come.
+    Expiry(Expiring),
+}
+
+impl Item {
+    /// What messages sort by within a kind: the moment it is about.
+    pub fn at_ms(&self) -> u64 {
+        match self {
+            Self::Expiry(expiring) => expiring.expires_ms,
+        }
+    }
+}
+
+/// A topic as it stands now.
+pub(super) async fn reload(tx: &Tx, org: &OrgId, topic: &Topic) -> Result<Option<Item>> {
+    match topic {
+        Topic::Expiry { ns, secret, version, threshold_days } => {
+            let found = expiry::reload(tx, org, (ns, secret), *version, *threshold_days).await?;
+            Ok(found.map(Item::Expiry))
+        }
+    }
+}

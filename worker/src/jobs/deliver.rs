@@ -1,0 +1,70 @@
+//! Sends one message with the notices that ride in it. Its id is the same in every attempt: a message sent twice is one message.
+
+use super::Outcome;
+use crate::channels::Reception;
+use crate::context::Context;
+use crate::message::Message;
+use crate::words;
+use keyvawlt_domain::Result;
+use keyvawlt_domain::jobs::OrgId;
+use keyvawlt_domain::notices::{self, Attempt, Delivery, DeliveryId, Destination, Ending};
+
+/// How long a message is tried again: a long weekend without a mail server.
+const TRIED_FOR_MS: u64 = 72 * 60 * 60 * 1000;
+
+pub(super) async fn run(context: &Context, org: &OrgId, id: &DeliveryId) -> Outcome {
+    match load(context, org, id).await {
+        Ok(Attempt::Ended) => Outcome::Done,
+        Ok(Attempt::Nothing(delivery)) => record(context, &delivery, Ending::Cancelled).await,
+        Ok(Attempt::Send(delivery)) => {
+            let ending = send(context, &delivery).await;
+            record(context, &delivery, ending).await
+        }
+        Err(error) => error.into(),
+    }
+}
+
+async fn load(context: &Context, org: &OrgId, id: &DeliveryId) -> Result<Attempt> {
+    let tx = context.store.write().await?;
+    let begun = notices::begin(&tx, org, id).await?;
+    tx.commit().await?;
+    if !begun {
+        return Ok(Attempt::Ended);
+    }
+    // A transaction of its own, that keeps no writer waiting.
+    let tx = context.store.read().await?;
+    let attempt = notices::load(&tx, org, id).await?;
+    tx.commit().await?;
+    Ok(attempt)
+}
+
+async fn send(context: &Context, delivery: &Delivery) -> Ending {
+    let now_ms = context.store.clock().now_ms();
+    let pieces = delivery.told.iter().map(|told| words::piece(&told.item, now_ms).raised(told.raised_at_ms)).collect();
+    let Some(message) = Message::many(pieces, 0) else { return Ending::Cancelled };
+    let reception = match &delivery.destination {
+        Destination::Person { email } => context.mailer.send(email, &delivery.message_id(), &message, now_ms).await,
+    };
+    match reception {
+        Reception::Taken => Ending::Sent,
+        Reception::Refused { why } | Reception::Closed { why } => Ending::Refused(why),
+        Reception::Later { why, .. } if now_ms >= delivery.run_at_ms + TRIED_FOR_MS => Ending::GiveUp(why),
+        Reception::Later { why, .. } => Ending::Retry(why),
+    }
+}
+
+async fn record(context: &Context, delivery: &Delivery, ending: Ending) -> Outcome {
+    let written = async {
+        let tx = context.store.write().await?;
+        notices::end(&tx, delivery, &ending).await?;
+        tx.commit().await
+    };
+    if let Err(error) = written.await {
+        return error.into();
+    }
+    match ending {
+        Ending::Sent | Ending::Cancelled => Outcome::Done,
+        Ending::Retry(why) => Outcome::Retry(why),
+        Ending::GiveUp(why) | Ending::Refused(why) => Outcome::GiveUp(why),
+    }
+}
