@@ -15,6 +15,7 @@ pub mod evidence;
 pub mod facts;
 pub mod fault;
 pub mod hash;
+pub mod health;
 pub mod ids;
 pub mod jwt;
 pub mod limits;

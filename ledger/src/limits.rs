@@ -18,6 +18,8 @@ pub const MAX_STATEMENT: usize = MAX_LINK_WITH_FENCES;
 pub const MAX_ITEMS: usize = 1 << 19;
 /// A file of evidence: two organization links and two manifest links of the longest, and keys.
 pub const MAX_EVIDENCE: usize = 4 * 1024 * 1024;
+/// A health report: identifiers, three numbers and an outcome take 200 bytes.
+pub const MAX_HEALTH_REPORT: usize = 512;
 /// Operations of one manifest link.
 pub const MAX_OPS: usize = 1_000;
 /// Live secrets of one namespace.

@@ -295,6 +295,30 @@ def way_back(case):
     same([int.from_bytes(seq, "big"), origin], [case["seq"], case["origin"]], "position and origin")
 
 
+OUTCOMES = ["valid", "invalid", "limited", "quota", "blocked", "throttled", "provider_error", "network_error"]
+
+
+def health(case):
+    payload, sig, public = raw(case, "payload", "signature", "sign_pk")
+    if len(payload) > 512:
+        raise Refused("E_LIMIT")
+    report = decode(payload)
+    if list(report) != list(range(1, 11)) or report[1] != 1 or report[6] not in range(1, 9) or not isinstance(report[5], int):
+        raise Refused("E_UPGRADE")
+    if report[2] != raw(case, "org_id"):
+        raise Refused("E_ORG_ID")
+    if report[3] != raw(case, "ns_id"):
+        raise Refused("E_UNKNOWN_NAMESPACE")
+    if report[7] > case["now_ms"] + 600_000:
+        raise Refused("E_CLOCK")
+    if [report[8], report[9]] != raw(case, "prober_id", "prober_key_id"):
+        raise Refused("E_AUTHOR")
+    kv.verify(public, 5, payload, sig)
+    same([report[4], report[5]], [raw(case, "secret_id"), case["version"]], "secret and version")
+    expires = [] if case["expires_ms"] is None else [case["expires_ms"]]
+    same([OUTCOMES[report[6] - 1], report[7], report[10]], [case["outcome"], case["at_ms"], expires], "finding")
+
+
 FILES = {
     "cbor": cbor,
     "hash": hashed,
@@ -308,6 +332,7 @@ FILES = {
     "account": account,
     "codes": codes,
     "recovery": recovery,
+    "health": health,
 }
 
 

@@ -6,6 +6,7 @@ mod account;
 mod aead;
 mod codes;
 mod encoding;
+mod health;
 mod identity;
 mod namespace;
 mod padding;
@@ -52,6 +53,7 @@ pub fn all() -> Vec<File> {
         account::file(),
         codes::file(),
         recovery::file(),
+        health::file(),
     ]
 }
 
