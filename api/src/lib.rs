@@ -6,6 +6,7 @@ mod accounts;
 mod call;
 mod door;
 mod fields;
+mod key_health;
 mod limits;
 mod namespaces;
 mod organizations;

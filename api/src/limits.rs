@@ -23,6 +23,8 @@ const CODES: Rate = Rate { burst: 20, refill_ms: 60_000 };
 const LINK_OFFERS: Rate = Rate { burst: 500, refill_ms: 10_000 };
 /// Looks for the answer to one device link: a device looks every other second for ten minutes.
 const LINK_LOOKS: Rate = Rate { burst: 60, refill_ms: 1_000 };
+/// Findings about keys of one subject, and keys asked for: a round of a thousand with both versions, and then one a second.
+const KEY_HEALTH: Rate = Rate { burst: 4_000, refill_ms: 1_000 };
 /// Organizations created by one account.
 const ORGANIZATIONS: Rate = Rate { burst: 50, refill_ms: 60_000 };
 /// Callers remembered in each of two generations. Whoever is forgotten starts anew: with that many others around, nothing is gained.
@@ -34,6 +36,7 @@ pub(crate) struct Limits {
     sign_ups: Buckets<Option<IpAddr>>,
     failed_log_ins: Buckets<(Option<IpAddr>, Option<Subject>)>,
     committed: Buckets<Subject>,
+    key_health: Buckets<Subject>,
     codes: Buckets<AccountId>,
     organizations: Buckets<AccountId>,
     link_offers: Buckets<Option<IpAddr>>,
@@ -46,6 +49,7 @@ impl Default for Limits {
             sign_ups: Buckets::of(SIGN_UPS),
             failed_log_ins: Buckets::of(FAILED_LOG_INS),
             committed: Buckets::of(COMMITTED_KIB),
+            key_health: Buckets::of(KEY_HEALTH),
             codes: Buckets::of(CODES),
             organizations: Buckets::of(ORGANIZATIONS),
             link_offers: Buckets::of(LINK_OFFERS),
@@ -70,6 +74,10 @@ impl Limits {
 
     pub(crate) fn commit(&self, subject: Subject, bytes: usize, now_ms: u64) -> Result<()> {
         self.committed.take(subject, u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX), now_ms)
+    }
+
+    pub(crate) fn key_health(&self, subject: Subject, keys: usize, now_ms: u64) -> Result<()> {
+        self.key_health.take(subject, u32::try_from(keys).unwrap_or(u32::MAX), now_ms)
     }
 
     pub(crate) fn code(&self, account: AccountId, now_ms: u64) -> Result<()> {

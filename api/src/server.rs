@@ -5,6 +5,7 @@ use crate::{Api, ApiParts};
 use http::HeaderName;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use keyvawlt_proto::v1::account_service_server::AccountServiceServer;
+use keyvawlt_proto::v1::key_health_service_server::KeyHealthServiceServer;
 use keyvawlt_proto::v1::namespace_service_server::NamespaceServiceServer;
 use keyvawlt_proto::v1::organization_service_server::OrganizationServiceServer;
 use keyvawlt_proto::v1::server_service_server::ServerServiceServer;
@@ -59,6 +60,7 @@ pub async fn serve(parts: ApiParts, listener: TcpListener, shutdown: impl Future
         AccountServiceServer::<Api>::NAME,
         OrganizationServiceServer::<Api>::NAME,
         NamespaceServiceServer::<Api>::NAME,
+        KeyHealthServiceServer::<Api>::NAME,
         ServerServiceServer::<Api>::NAME,
     ];
     for service in watched {
@@ -96,6 +98,7 @@ pub async fn serve(parts: ApiParts, listener: TcpListener, shutdown: impl Future
         .add_service(
             NamespaceServiceServer::new(api.clone()).max_decoding_message_size(MAX_QUESTION).max_encoding_message_size(MAX_MESSAGE),
         )
+        .add_service(KeyHealthServiceServer::new(api.clone()).max_decoding_message_size(MAX_QUESTION))
         .add_service(ServerServiceServer::new(api).max_decoding_message_size(MAX_QUESTION))
         .add_service(health_service)
         .add_service(reflection().build_v1()?)

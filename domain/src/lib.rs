@@ -10,6 +10,7 @@ pub mod clock;
 pub mod error;
 pub mod jobs;
 pub mod monitors;
+pub mod key_health;
 pub mod namespaces;
 pub mod notices;
 pub mod organizations;

@@ -98,6 +98,12 @@ pub enum Deed {
     ChangeMonitors,
     /// The organization's own.
     ChangeOrgMonitors,
+    /// A finding about a key.
+    ReportKeyHealth,
+    /// Findings about keys.
+    ListKeyHealth,
+    /// Which keys to check next.
+    LeaseKeyChecks,
     /// An organization link of this type.
     CommitLink(u8),
     /// A manifest link.
@@ -108,8 +114,7 @@ impl Deed {
     /// Everything, in the matrix's order.
     pub fn all() -> Vec<Deed> {
         use Deed::{
-            ChangeMonitors, ChangeOrgMonitors, CommitLink, CommitManifest, CreateOrganization, ListAuditEvents, ListLastWritten,
-            ListManifestHeads, ListOrganizations, ReadChain, ReadChanges, ReadListing, ReadMonitors, ReadVersion, UseAccount,
+            ChangeMonitors, ChangeOrgMonitors, CommitLink, CommitManifest, CreateOrganization, LeaseKeyChecks, ListAuditEvents, ListKeyHealth, ListLastWritten, ListManifestHeads, ListOrganizations, ReadChain, ReadChanges, ReadListing, ReadMonitors, ReadVersion, ReportKeyHealth, UseAccount,
         };
         let mut all = vec![
             UseAccount,
@@ -125,6 +130,9 @@ impl Deed {
             ReadMonitors,
             ChangeMonitors,
             ChangeOrgMonitors,
+            ReportKeyHealth,
+            ListKeyHealth,
+            LeaseKeyChecks,
         ];
         all.extend(Body::KINDS.iter().map(|(kind, _)| CommitLink(*kind)));
         all.push(CommitManifest);
@@ -166,6 +174,9 @@ impl Deed {
             Deed::ListManifestHeads | Deed::ListLastWritten => &["ListManifestHeads"],
             Deed::ListAuditEvents => &["ListAuditEvents"],
             Deed::ReadMonitors | Deed::ChangeMonitors | Deed::ChangeOrgMonitors => &[],
+            Deed::ReportKeyHealth => &["ReportKeyHealth"],
+            Deed::ListKeyHealth => &["ListKeyHealth"],
+            Deed::LeaseKeyChecks => &["LeaseKeyChecks"],
             Deed::CommitLink(_) | Deed::CommitManifest => &["Commit"],
         }
     }
@@ -184,6 +195,8 @@ pub fn allows(who: Who, bits: u8, deed: Deed) -> bool {
         // The bearer of an invite gets the links, and what is wrapped to the invite; `bits` say that it is.
         Deed::ReadChanges => reads && (who.is_member() || who == Invite),
         Deed::ReadListing | Deed::ReadVersion => reads && who.is_member(),
+        // Whoever reads a key can check it, and hears what others found out.
+        Deed::ReportKeyHealth | Deed::ListKeyHealth | Deed::LeaseKeyChecks => reads && who.is_member() && who != Pending,
         // Whoever removes somebody fences namespaces without reading them; so does who manages one.
         Deed::ListManifestHeads => {
             matches!(who, Owner | Admin | Recovery) || (matches!(who, Member | Machine | Auditor) && bits & permission::MANAGE != 0)

@@ -15,6 +15,7 @@ pub mod incident;
 pub mod incident_event;
 pub mod job;
 pub mod jti;
+pub mod key_health;
 pub mod link;
 pub mod maintenance;
 pub mod manifest_link;

@@ -9,6 +9,7 @@ mod m0004_device_links;
 mod m0005_accounts_of_identities;
 mod m0006_notices;
 mod m0007_monitors;
+mod m0008_key_health;
 mod m0010_jobs;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0005_accounts_of_identities::Migration),
             Box::new(m0006_notices::Migration),
             Box::new(m0007_monitors::Migration),
+            Box::new(m0008_key_health::Migration),
             Box::new(m0010_jobs::Migration),
         ]
     }
