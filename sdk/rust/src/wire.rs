@@ -235,5 +235,8 @@ pub(crate) mod rpc {
     rpc!(read_changes: namespace_service_client::NamespaceServiceClient, ReadChangesRequest -> ReadChangesResponse);
     rpc!(read_listing: namespace_service_client::NamespaceServiceClient, ReadListingRequest -> ReadListingResponse);
     rpc!(list_manifest_heads: namespace_service_client::NamespaceServiceClient, ListManifestHeadsRequest -> ListManifestHeadsResponse);
+    rpc!(report_key_health: key_health_service_client::KeyHealthServiceClient, ReportKeyHealthRequest -> ReportKeyHealthResponse);
+    rpc!(list_key_health: key_health_service_client::KeyHealthServiceClient, ListKeyHealthRequest -> ListKeyHealthResponse);
+    rpc!(lease_key_checks: key_health_service_client::KeyHealthServiceClient, LeaseKeyChecksRequest -> LeaseKeyChecksResponse);
     rpc!(read_version: namespace_service_client::NamespaceServiceClient, ReadVersionRequest -> ReadVersionResponse);
 }
