@@ -11,6 +11,7 @@ use crate::settings::Flags;
 
 pub mod account;
 pub mod delivery;
+pub mod health;
 pub mod keys;
 pub mod leaving;
 pub mod lifecycle;
@@ -150,6 +151,9 @@ pub enum Command {
     Export(delivery::Export),
     /// Set secrets from a file
     Import(delivery::Import),
+    /// Whether keys still work at their providers
+    #[command(subcommand)]
+    Health(health::Health),
     /// Remove somebody in one step, and list all that could be decrypted
     Offboard(leaving::Offboard),
     /// Say what is due, in how many days, and whose: secrets that expire, are to be rotated, or lack an expiry
@@ -300,6 +304,10 @@ mod tests {
         "export --format json -o out.json --only A,B",
         "import .env --dry-run --on-conflict skip",
         "import - --format json",
+        "health check stripe/key --provider stripe",
+        "health check --all --no-report --endpoint gitlab=https://gitlab.example",
+        "health list",
+        "health watch --interval 30m",
         "offboard Bob --dry-run --with-machines --report bob.md",
         "offboard Bob --report bob --report-format json --yes",
         "worklog list",
@@ -404,6 +412,9 @@ mod tests {
             "guard a//",
             "unguard",
             "member invite --role machine",
+            "health check",
+            "health check a --all",
+            "health watch --interval soon",
             "offboard",
             "offboard Bob --report-format json",
             "worklog resolve stripe/key",

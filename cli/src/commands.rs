@@ -16,6 +16,7 @@ mod environment;
 mod explain;
 mod grant;
 mod guard;
+mod health;
 mod invite;
 mod join;
 mod keys;
@@ -86,6 +87,7 @@ async fn perform(command: Command, context: &mut Context) -> Outcome {
         Command::Join(arguments) => join::join(arguments, context).await,
         Command::Grant(command) => grant::grant(command, context).await,
         Command::Machine(command) => machine::machine(command, context).await,
+        Command::Health(command) => health::health(command, context).await,
         Command::Offboard(arguments) => offboard::offboard(arguments, context).await,
         Command::Remind(arguments) => remind::remind(&arguments, context).await,
         Command::Rotate(command) => rotate::rotate(command, context).await,

@@ -138,6 +138,15 @@ pub(super) const FINER: &[(&str, Option<Exit>, Texts)] = &[
         ),
     ),
     (
+        "KEY_REFUSED",
+        Some(Exit::Local),
+        texts(
+            "A provider does not accept a key that is kept here.",
+            "It was revoked or has expired; or the provider refuses more than it should for a while.",
+            "Look at the provider. If the key is dead, make a new one there and set it: keyvawlt secrets set NAME.",
+        ),
+    ),
+    (
         "LOGGED_IN",
         Some(Exit::Local),
         texts(

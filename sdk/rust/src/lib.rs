@@ -43,6 +43,7 @@ pub use memory::lock::Position;
 pub use memory::state::StateDir;
 pub use organization::environments::Environment;
 pub use organization::guard::{Folder, Moved, Step};
+pub use random::below as random_below;
 pub use secrets::drafts::DraftInfo;
 pub use secrets::due::{Due, DueWhy};
 pub use secrets::facts::{DEFAULT_GRACE_MS, Fact, FactsInput};

@@ -17,6 +17,6 @@ pub(crate) fn bytes<const N: usize>() -> [u8; N] {
 }
 
 /// A whole number below `bound`.
-pub(crate) fn below(bound: u64) -> u64 {
+pub fn below(bound: u64) -> u64 {
     u64::from_be_bytes(bytes()) % bound.max(1)
 }
