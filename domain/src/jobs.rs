@@ -74,6 +74,8 @@ pub enum Job {
         /// Which message.
         delivery: DeliveryId,
     },
+    /// Look for keys of which nobody reported in time.
+    KeyHealthSweep,
     /// Forget what need not be kept.
     Prune,
 }
@@ -86,6 +88,7 @@ impl Job {
             Self::ExpirySweep => &kinds::EXPIRY_SWEEP,
             Self::ExpiryScan { .. } => &kinds::EXPIRY_SCAN,
             Self::Deliver { .. } => &kinds::DELIVER,
+            Self::KeyHealthSweep => &kinds::KEY_HEALTH_SWEEP,
             Self::Prune => &kinds::PRUNE,
         }
     }

@@ -16,6 +16,3 @@ pub use list::{KeyHealth, KeyHealthPage, KeyPlace, ListKeyHealth, list_key_healt
 pub use report::{ReportKeyHealth, report_key_health};
 pub use state::State;
 pub use sweep::sweep;
-
-#[cfg(test)]
-mod tests;

@@ -56,6 +56,10 @@ rpcs! {
         ReadListing(ReadListingRequest) -> ReadListingResponse,
         ReadVersion(ReadVersionRequest) -> ReadVersionResponse,
         ListManifestHeads(ListManifestHeadsRequest) -> ListManifestHeadsResponse;
+    KeyHealthService:
+        ReportKeyHealth(ReportKeyHealthRequest) -> ReportKeyHealthResponse,
+        ListKeyHealth(ListKeyHealthRequest) -> ListKeyHealthResponse,
+        LeaseKeyChecks(LeaseKeyChecksRequest) -> LeaseKeyChecksResponse;
     ServerService:
         GetServerInfo(GetServerInfoRequest) -> GetServerInfoResponse;
 }

@@ -10,7 +10,9 @@ mod tap;
 use crate::world::{Engine, World, code_in};
 use canary::{Canary, Search};
 use keyvawlt_client::ledger::chain::role;
-use keyvawlt_client::{Account, Client, Error, FactsInput, InviteCode, NewInvite, NewMachine, SecretKey, SecretWrite, Vault};
+use keyvawlt_client::{
+    Account, Client, Dial, Error, FactsInput, InviteCode, NewInvite, NewMachine, Prober, SecretKey, SecretWrite, Vault, Which,
+};
 use keyvawlt_crypto::Identity;
 use keyvawlt_crypto::account::root_key;
 use keyvawlt_proto::DESCRIPTORS;
@@ -18,6 +20,7 @@ use places::{Evidence, Log};
 use prost::Message as _;
 use std::collections::BTreeSet;
 use std::fmt::Debug;
+use std::sync::Arc;
 use std::time::Duration;
 use tap::Tap;
 
@@ -181,6 +184,7 @@ impl Play<'_> {
         let (mut ada, secret_key) = self.signs_up("ada").await;
         let mut vault = self.founds(&mut ada).await;
         self.writes(&mut vault).await;
+        self.checks_keys(&mut vault).await;
         let bob = self.admits_a_colleague(&mut vault).await;
         self.admits_a_machine(&mut vault).await;
         self.lets_go(&mut vault, bob).await;
@@ -273,6 +277,21 @@ impl Play<'_> {
         }
         self.printed.push(printed);
         self.print(&old);
+    }
+
+    /// At a provider that is not there: what matters is what the server hears of it.
+    async fn checks_keys(&mut self, vault: &mut Vault) {
+        let [production, _] = self.environments(vault);
+        let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let mut prober = Prober::new(Dial::LoopbackOnly(Arc::default())).unwrap();
+        prober.place("mistral", &format!("http://{nobody}")).unwrap();
+        let name = format!("{}/{}", self.texts.folder.as_str(), self.texts.secret.as_str());
+        let which = Which { names: vec![name], provider: Some("mistral".to_owned()), lease_ms: Some(3_600_000), ..Which::default() };
+        let checks = vault.check_keys(&prober, &production, &which).await.unwrap();
+        assert!(checks.len() == 1 && checks[0].reported, "{checks:?}");
+        self.print(&checks);
+        self.print(&prober);
+        self.print(&vault.key_health(&production).await.unwrap());
     }
 
     async fn admits_a_colleague(&mut self, vault: &mut Vault) -> Account {

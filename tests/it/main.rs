@@ -13,6 +13,7 @@ mod email;
 mod expiry;
 mod fences;
 mod guard;
+mod key_health;
 mod keys;
 mod layers;
 mod offboarding;

@@ -4,6 +4,7 @@ mod deliver;
 mod email_code;
 mod expiry_scan;
 mod expiry_sweep;
+mod key_health_sweep;
 mod prune;
 
 use crate::channels::Reception;
@@ -125,6 +126,7 @@ async fn act(context: &Context, claim: &Claim) -> Outcome {
         Job::ExpirySweep => expiry_sweep::run(context).await,
         Job::ExpiryScan { org, ns } => expiry_scan::run(context, *org, *ns).await,
         Job::Deliver { org, delivery } => deliver::run(context, org, delivery).await,
+        Job::KeyHealthSweep => key_health_sweep::run(context).await,
         Job::Prune => prune::run(context).await,
     }
 }

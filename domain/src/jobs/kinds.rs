@@ -31,11 +31,13 @@ pub static EXPIRY_SWEEP: Kind = Kind { name: "expiry_sweep", priority: 0, attemp
 pub static EXPIRY_SCAN: Kind = Kind { name: "expiry_scan", priority: 6, attempts: 8, time_limit_s: 120, at_once: 8 };
 /// A message ends its tries itself, by the clock, after 72 hours: 350 waits of half an hour at the shortest do not end before.
 pub static DELIVER: Kind = Kind { name: "deliver", priority: 5, attempts: 350, time_limit_s: 40, at_once: 32 };
+/// As the sweep of ends.
+pub static KEY_HEALTH_SWEEP: Kind = Kind { name: "key_health_sweep", priority: 0, attempts: 3, time_limit_s: 300, at_once: 1 };
 /// As a sweep.
 pub static PRUNE: Kind = Kind { name: "prune", priority: 0, attempts: 3, time_limit_s: 300, at_once: 1 };
 
 /// Every kind this program runs.
-pub static ALL: [&Kind; 5] = [&EMAIL_CODE, &EXPIRY_SCAN, &DELIVER, &EXPIRY_SWEEP, &PRUNE];
+pub static ALL: [&Kind; 6] = [&EMAIL_CODE, &EXPIRY_SCAN, &DELIVER, &EXPIRY_SWEEP, &KEY_HEALTH_SWEEP, &PRUNE];
 
 /// The kind of this name, when this program runs it.
 pub fn named(name: &str) -> Option<&'static Kind> {

@@ -11,3 +11,6 @@ mod round;
 pub use known::{KeyHealth, Verdict};
 pub use prober::{Dial, Prober};
 pub use round::{KeyCheck, Which};
+
+#[cfg(test)]
+mod tests;

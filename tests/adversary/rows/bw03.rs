@@ -1,5 +1,5 @@
 //! BW03 (with BW06, LP03): the server names an address to which the client sends a secret: a key connector, an icon. The contract knows no
-//! addresses, and the program contains no HTTP client but its gRPC channel.
+//! addresses. What asks providers about keys takes their addresses from the program's own catalogue and from whoever runs it, and follows nothing.
 
 use crate::attack::{Expected, Row, Try};
 use crate::contract::{locks_none_of, names_none_of};
@@ -9,7 +9,7 @@ pub const ROW: Row = Row {
     title: "Names an address to which the client sends something (also BW06, LP03)",
     tries: &[
         Try::new("the contract names no address", Expected::Absent(contract)),
-        Try::new("no HTTP client is in the program but the gRPC channel", Expected::Absent(crates)),
+        Try::new("no HTTP client is in the program that follows redirects, proxies or addresses it is told", Expected::Absent(crates)),
     ],
 };
 

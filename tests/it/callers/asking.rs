@@ -102,6 +102,11 @@ rpcs! {
         ReadVersion(ReadVersionRequest) = read_version;
         ListManifestHeads(ListManifestHeadsRequest) = list_manifest_heads;
     }
+    key_health_service_client::KeyHealthServiceClient {
+        ReportKeyHealth(ReportKeyHealthRequest) = report_key_health;
+        ListKeyHealth(ListKeyHealthRequest) = list_key_health;
+        LeaseKeyChecks(LeaseKeyChecksRequest) = lease_key_checks;
+    }
     server_service_client::ServerServiceClient {
         GetServerInfo(GetServerInfoRequest) = get_server_info;
     }

@@ -2,7 +2,8 @@
 
 use super::asking::{Ask, Caller};
 use super::rows::{
-    commit_to, heads, list_audit_events, read_bundles, read_chain, read_changes, read_listing, read_start, read_version, remove_slot,
+    commit_to, finding, heads, lease_key_checks, list_audit_events, list_key_health, read_bundles, read_chain, read_changes, read_listing,
+    read_start, read_version, remove_slot, report_key_health,
 };
 use super::stage::{Place, Stage, fresh};
 use keyvawlt_ledger::assertion::{self, Subject};
@@ -56,6 +57,7 @@ fn organizations(stage: &Stage) -> Vec<Pair> {
     };
     let checkpoint = stage.position.checkpoint(&stage.caller("owner").identity);
     let heartbeat = stage.position.heartbeat(&stage.caller("owner").identity);
+    let statement = finding(stage, stage.caller("owner"), &stage.foreign, 1);
     let place = |org: &[u8; 32]| Place { org: OrgId(*org), ..copy(&stage.foreign) };
     vec![
         pair("an organization's chain", &read_chain),
@@ -65,6 +67,9 @@ fn organizations(stage: &Stage) -> Vec<Pair> {
         pair("an organization's events", &list_audit_events),
         pair("an organization's changes", &|org| read_changes(org, &[])),
         pair("an organization's environment", &|org| read_changes(org, &[&stage.foreign.ns.0])),
+        pair("an organization's reports", &|org| list_key_health(org, &stage.foreign.ns.0)),
+        pair("an organization's key to report of", &|org| report_key_health(&place(org), statement.clone())),
+        pair("an organization's key to check", &|org| lease_key_checks(&place(org))),
         pair("an organization's secret", &|org| read_version(&place(org), &stage.foreign.secret.0)),
         pair("an organization's heads", &|org| heads(org, &[&stage.foreign.ns.0], &[])),
         pair("an organization's last writers", &|org| heads(org, &[], &stage.caller("other owner").identity.id().0)),
@@ -97,6 +102,8 @@ fn namespaces(stage: &Stage) -> Vec<Pair> {
             except: &[],
             only: &[],
         },
+        only_owner("reports of staging", list_key_health(&org, &nowhere.0), list_key_health(&org, &staging.0)),
+        pair("a foreign key to check", lease_key_checks(&at(&nowhere)), lease_key_checks(&at(&foreign))),
         only_owner("staging", read_changes(&org, &[&nowhere.0]), read_changes(&org, &[&staging.0])),
         pair(
             "a secret of a foreign environment",

@@ -5,7 +5,10 @@ use super::stage::{Place, Stage};
 use super::statements::{organization, sign_up, slot};
 use keyvawlt_crypto::Key;
 use keyvawlt_crypto::link::LinkKeys;
+use keyvawlt_ledger::Domain;
 use keyvawlt_ledger::assertion::{self, Subject};
+use keyvawlt_ledger::canon::Canon as _;
+use keyvawlt_ledger::health::{HealthReport, Outcome};
 use keyvawlt_proto::v1;
 
 /// A row.
@@ -53,6 +56,7 @@ pub fn rows() -> Vec<Row> {
         row("ListAuditEvents", |stage, _| list_audit_events(&stage.production.org.0)),
     ];
     rows.extend(namespace_rows());
+    rows.extend(key_health_rows());
     rows.extend(commit_rows());
     rows
 }
@@ -81,6 +85,54 @@ fn namespace_rows() -> Vec<Row> {
         }),
         row("ListManifestHeads: one's own last", |stage, caller| heads(&stage.production.org.0, &[], &caller.identity.id().0)),
     ]
+}
+
+fn key_health_rows() -> Vec<Row> {
+    let row = |about, ask| Row { about, ask };
+    vec![
+        row("ReportKeyHealth: in production", |stage, caller| {
+            report_key_health(&stage.production, finding(stage, caller, &stage.production, 1))
+        }),
+        row("ReportKeyHealth: the owner's finding", |stage, caller| {
+            let owner = stage.caller("owner");
+            let at_ms = u64::from(Stage::nth(caller));
+            let report = HealthReport { at_ms: stage.world.now_ms() + at_ms, ..finding_of(stage, owner, &stage.production, 1) };
+            report_key_health(&stage.production, signed(owner, &report))
+        }),
+        row("ReportKeyHealth: of a later version", |stage, caller| {
+            report_key_health(&stage.production, finding(stage, caller, &stage.production, 2))
+        }),
+        row("ReportKeyHealth: in staging", |stage, caller| report_key_health(&stage.staging, finding(stage, caller, &stage.staging, 1))),
+        row("ListKeyHealth: production", |stage, _| list_key_health(&stage.production.org.0, &stage.production.ns.0)),
+        row("ListKeyHealth: staging", |stage, _| list_key_health(&stage.staging.org.0, &stage.staging.ns.0)),
+        row("LeaseKeyChecks: in production", |stage, _| lease_key_checks(&stage.production)),
+        row("LeaseKeyChecks: in staging", |stage, _| lease_key_checks(&stage.staging)),
+    ]
+}
+
+/// What a caller found out, each later than the one before.
+fn finding_of(stage: &Stage, caller: &Caller, place: &Place, version: u64) -> HealthReport {
+    HealthReport {
+        v: 1,
+        org_id: place.org,
+        ns_id: place.ns,
+        secret_id: place.secret,
+        version,
+        outcome: Outcome::Valid,
+        at_ms: stage.world.now_ms() - 1_000 + u64::from(Stage::nth(caller)),
+        prober_id: caller.identity.id(),
+        prober_key_id: caller.identity.key_id(),
+        expires_ms: None,
+    }
+}
+
+fn signed(caller: &Caller, report: &HealthReport) -> v1::SignedStatement {
+    let signed = caller.identity.sign(Domain::HealthReport, report.to_bytes());
+    v1::SignedStatement { payload: signed.payload().to_vec().into(), signature: signed.sig.to_vec().into() }
+}
+
+pub fn finding(stage: &Stage, caller: &Caller, place: &Place, version: u64) -> v1::SignedStatement {
+    signed(caller, &finding_of(stage, caller, place, version))
 }
 
 fn commit_rows() -> Vec<Row> {
@@ -168,4 +220,19 @@ pub fn heads(org: &[u8; 32], namespaces: &[&[u8; 16]], author: &[u8]) -> Ask {
         author_id: author.to_vec().into(),
         page_token: String::new(),
     })
+}
+
+pub fn report_key_health(place: &Place, report: v1::SignedStatement) -> Ask {
+    let (org_id, ns_id) = (place.org.0.to_vec().into(), place.ns.0.to_vec().into());
+    Ask::ReportKeyHealth(v1::ReportKeyHealthRequest { org_id, ns_id, report: Some(report) })
+}
+
+pub fn list_key_health(org: &[u8; 32], ns: &[u8; 16]) -> Ask {
+    let (org_id, ns_ids) = (org.to_vec().into(), vec![ns.to_vec().into()]);
+    Ask::ListKeyHealth(v1::ListKeyHealthRequest { org_id, ns_ids, page_size: 0, page_token: String::new() })
+}
+
+pub fn lease_key_checks(place: &Place) -> Ask {
+    let key = v1::KeyCheck { ns_id: place.ns.0.to_vec().into(), secret_id: place.secret.0.to_vec().into(), version: 1 };
+    Ask::LeaseKeyChecks(v1::LeaseKeyChecksRequest { org_id: place.org.0.to_vec().into(), interval_ms: 3_600_000, keys: vec![key] })
 }

@@ -1,0 +1,233 @@
+//! A key that dies at its provider is noticed by whoever may decrypt it, and by nobody else: the server hears what came of it.
+//!
+//! The provider is a stand-in on this machine; nothing else may be dialled, which each story looks after.
+
+mod provider;
+
+use crate::world::{Person, World, on_each_store};
+use keyvawlt_client::catalogue::Outcome;
+use keyvawlt_client::ledger::NsId;
+use keyvawlt_client::{Dial, FactsInput, KeyCheck, KeyHealth, NewMachine, Prober, SecretWrite, Vault, Verdict, Which};
+use keyvawlt_proto::v1::KeyHealthState;
+use provider::Provider;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+on_each_store!(
+    a_key_revoked_at_its_provider_is_doubted_and_a_minute_later_dead,
+    a_provider_that_refuses_all_keys_is_not_held_against_each,
+    a_key_is_one_runners_for_one_interval_and_stale_when_nobody_comes,
+    a_replaced_key_that_still_works_after_its_grace_is_noticed,
+    an_end_that_the_provider_tells_is_known,
+    a_report_of_somebody_who_left_says_nothing,
+);
+
+const HOUR: Duration = Duration::from_hours(1);
+const HOUR_MS: u64 = 3_600_000;
+const KEY: &str = "payments/stripe_key";
+
+async fn a_key_revoked_at_its_provider_is_doubted_and_a_minute_later_dead(world: World) {
+    let mut scene = Scene::set(&world).await;
+    scene.write(KEY, "sk_live_FirstKeyOfTheShop").await;
+    assert_eq!(scene.outcomes(&Which::default()).await, [Outcome::Valid]);
+    assert_eq!(scene.standing().await, [(Verdict::Works, KeyHealthState::Valid)]);
+
+    scene.stripe.answer("sk_live_FirstKeyOfTheShop", 401, "{}");
+    world.pass(HOUR);
+    assert_eq!(scene.outcomes(&Which::default()).await, [Outcome::Invalid]);
+    assert_eq!(scene.standing().await, [(Verdict::Suspect, KeyHealthState::Suspect)]);
+    world.pass(Duration::from_secs(30));
+    scene.outcomes(&Which::default()).await;
+    assert_eq!(scene.standing().await, [(Verdict::Suspect, KeyHealthState::Suspect)], "half a minute is no time");
+    world.pass(Duration::from_secs(31));
+    scene.outcomes(&Which::default()).await;
+    assert_eq!(scene.standing().await, [(Verdict::Refused, KeyHealthState::Invalid)]);
+
+    let asked = scene.stripe.asked();
+    world.pass(24 * HOUR);
+    let left_alone = scene.check(&Which::default()).await;
+    assert!(left_alone[0].why.as_deref().is_some_and(|why| why.contains("refused twice")), "{left_alone:?}");
+    assert_eq!(scene.stripe.asked(), asked, "a provider is not asked again about a dead key");
+
+    scene.write(KEY, "sk_live_SecondKeyOfTheShop").await;
+    assert_eq!(scene.outcomes(&Which::default()).await, [Outcome::Valid]);
+    assert_eq!(scene.standing().await[0], (Verdict::Works, KeyHealthState::Valid));
+    scene.end();
+    world.stop().await;
+}
+
+async fn a_provider_that_refuses_all_keys_is_not_held_against_each(world: World) {
+    let mut scene = Scene::set(&world).await;
+    for nth in 0..4 {
+        scene.write(&format!("key/{nth}"), &format!("sk_live_NumberedKey{nth}")).await;
+    }
+    assert_eq!(scene.outcomes(&Which::default()).await, [Outcome::Valid; 4]);
+    scene.stripe.refuse_everybody(401);
+    for _ in 0..2 {
+        world.pass(Duration::from_secs(61));
+        assert_eq!(scene.outcomes(&Which::default()).await, [Outcome::Invalid; 4]);
+    }
+    let told: Vec<KeyHealthState> = scene.standing().await.into_iter().map(|(_, told)| told).collect();
+    assert_eq!(told, [KeyHealthState::Suspect; 4], "it is the provider");
+
+    // One of them stays dead when the provider is back.
+    scene.stripe.refuse_nobody();
+    scene.stripe.answer("sk_live_NumberedKey2", 401, "{}");
+    world.pass(2 * HOUR);
+    scene.outcomes(&Which::default()).await;
+    world.pass(2 * HOUR);
+    scene.outcomes(&Which::default()).await;
+    let told: Vec<KeyHealthState> = scene.standing().await.into_iter().map(|(_, told)| told).collect();
+    use KeyHealthState::{Invalid, Valid};
+    assert_eq!(told, [Valid, Valid, Invalid, Valid]);
+    scene.end();
+    world.stop().await;
+}
+
+async fn a_key_is_one_runners_for_one_interval_and_stale_when_nobody_comes(world: World) {
+    let mut scene = Scene::set(&world).await;
+    scene.write(KEY, "sk_live_WatchedKeyOfTheShop").await;
+    let mut machines = Vec::new();
+    for name in ["one", "two"] {
+        let machine = NewMachine { name: name.to_owned(), access: vec![(scene.production, 1)], ttl_ms: 90 * 24 * HOUR_MS };
+        let token = scene.vault.create_machine(&machine).await.unwrap();
+        machines.push(world.client().machine(&token, &world.machine_state(name)).await.unwrap());
+    }
+    let round = Which { lease_ms: Some(HOUR_MS), previous: true, ..Which::default() };
+    let production = scene.production;
+    let mut asked = Vec::new();
+    for machine in &mut machines {
+        asked.push(machine.check_keys(&scene.prober, &production, &round).await.unwrap().len());
+    }
+    assert_eq!(asked, [1, 0], "one runner for each key and interval");
+    world.pass(HOUR - Duration::from_mins(10));
+    let later = machines[1].check_keys(&scene.prober, &production, &round).await.unwrap();
+    assert_eq!(later.len(), 1, "the next round is whoever's comes first");
+    assert_eq!(scene.standing().await, [(Verdict::Works, KeyHealthState::Valid)]);
+
+    world.pass(2 * HOUR);
+    world.tick().await;
+    assert_eq!(scene.standing().await[0].1, KeyHealthState::Valid, "two rounds may be missed");
+    world.pass(HOUR);
+    world.tick().await;
+    assert_eq!(scene.standing().await, [(Verdict::Works, KeyHealthState::Stale)], "stale, which is not dead");
+    machines[0].check_keys(&scene.prober, &production, &round).await.unwrap();
+    assert_eq!(scene.standing().await, [(Verdict::Works, KeyHealthState::Valid)]);
+    drop(machines);
+    scene.end();
+    world.stop().await;
+}
+
+async fn a_replaced_key_that_still_works_after_its_grace_is_noticed(world: World) {
+    let mut scene = Scene::set(&world).await;
+    scene.write(KEY, "sk_live_OldKeyOfTheShop").await;
+    scene.write(KEY, "sk_live_NewKeyOfTheShop").await;
+    let both = Which { previous: true, ..Which::default() };
+    assert_eq!(scene.outcomes(&both).await, [Outcome::Valid; 2]);
+    assert_eq!(scene.told_by_version().await, [(2, KeyHealthState::Valid), (1, KeyHealthState::Valid)], "within its grace");
+    world.pass(7 * 24 * HOUR + 2 * HOUR);
+    scene.outcomes(&both).await;
+    assert_eq!(scene.told_by_version().await, [(2, KeyHealthState::Valid), (1, KeyHealthState::RetiredStillAlive)]);
+    scene.stripe.answer("sk_live_OldKeyOfTheShop", 401, "{}");
+    for _ in 0..2 {
+        world.pass(HOUR);
+        scene.outcomes(&both).await;
+    }
+    assert_eq!(scene.told_by_version().await, [(2, KeyHealthState::Valid), (1, KeyHealthState::Invalid)]);
+    scene.end();
+    world.stop().await;
+}
+
+async fn an_end_that_the_provider_tells_is_known(world: World) {
+    let mut scene = Scene::set(&world).await;
+    let gitlab = Provider::start().await;
+    scene.prober.place("gitlab", &gitlab.origin()).unwrap();
+    let token = "glpat-0123456789abcdefghij";
+    gitlab.answer(token, 200, r#"{"active":true,"revoked":false,"expires_at":"2026-12-01"}"#);
+    scene.write("gitlab/token", token).await;
+    let checks = scene.check(&Which::default()).await;
+    assert_eq!((checks[0].provider.as_deref(), checks[0].outcome), (Some("GitLab"), Outcome::Valid));
+    let known = scene.vault.key_health(&scene.production).await.unwrap();
+    assert_eq!((known[0].expires_ms, known[0].told), (Some(1_796_083_200_000), KeyHealthState::Expiring));
+    scene.end();
+    world.stop().await;
+}
+
+async fn a_report_of_somebody_who_left_says_nothing(world: World) {
+    let mut scene = Scene::set(&world).await;
+    scene.write(KEY, "sk_live_SharedKeyOfTheShop").await;
+    let mut bob = world.resident("bob").await;
+    let mut bobs = world.admit(&mut scene.vault, &mut bob, "Bob", &[(scene.production, 1)]).await;
+    bobs.check_keys(&scene.prober, &scene.production, &Which::default()).await.unwrap();
+    assert_eq!(scene.standing().await, [(Verdict::Works, KeyHealthState::Valid)]);
+    let id = scene.vault.member("Bob").unwrap().id;
+    scene.vault.remove_member(&id).await.unwrap();
+    assert_eq!(scene.standing().await[0].0, Verdict::Unknown);
+    assert!(bobs.check_keys(&scene.prober, &scene.production, &Which::default()).await.is_err());
+    world.pass(HOUR);
+    scene.outcomes(&Which::default()).await;
+    assert_eq!(scene.standing().await[0].0, Verdict::Works);
+    scene.end();
+    world.stop().await;
+}
+
+/// Ada's shop, and a stand-in for Stripe.
+struct Scene {
+    _ada: Person,
+    vault: Vault,
+    production: NsId,
+    stripe: Provider,
+    prober: Prober,
+    /// What would have been dialled elsewhere.
+    refused: Arc<Mutex<Vec<String>>>,
+}
+
+impl Scene {
+    async fn set(world: &World) -> Self {
+        let ada = world.resident("ada").await;
+        Self::of(world, ada).await
+    }
+
+    async fn of(world: &World, mut ada: Person) -> Self {
+        let mut vault = ada.account.found("Corner Shop", &ada.state).await.expect("an organization");
+        let production = vault.create_project("webshop", &[("production", 3)]).await.expect("an environment")[0];
+        world.drain().await;
+        let (stripe, refused) = (Provider::start().await, Arc::new(Mutex::new(Vec::new())));
+        let mut prober = Prober::new(Dial::LoopbackOnly(Arc::clone(&refused))).expect("a prober");
+        prober.place("stripe", &stripe.origin()).expect("a place");
+        Self { _ada: ada, vault, production, stripe, prober, refused }
+    }
+
+    async fn write(&mut self, name: &str, value: &str) {
+        let provider = if value.starts_with("sk_live_") { Some("Stripe".to_owned()) } else { None };
+        let facts = FactsInput { provider, label: Some("the shop's key".to_owned()), ..FactsInput::default() };
+        let write = SecretWrite { facts: Some(facts), ..SecretWrite::new(name, value) };
+        self.vault.write(&self.production, &[write]).await.expect("a write");
+    }
+
+    async fn check(&mut self, which: &Which) -> Vec<KeyCheck> {
+        self.vault.sync().await.expect("news");
+        self.vault.check_keys(&self.prober, &self.production, which).await.expect("a check")
+    }
+
+    async fn outcomes(&mut self, which: &Which) -> Vec<Outcome> {
+        self.check(which).await.into_iter().map(|check| check.outcome).collect()
+    }
+
+    async fn known(&mut self) -> Vec<KeyHealth> {
+        self.vault.sync().await.expect("news");
+        self.vault.key_health(&self.production).await.expect("reports that verify")
+    }
+
+    async fn standing(&mut self) -> Vec<(Verdict, KeyHealthState)> {
+        self.known().await.into_iter().map(|health| (health.verdict, health.told)).collect()
+    }
+
+    async fn told_by_version(&mut self) -> Vec<(u64, KeyHealthState)> {
+        self.known().await.into_iter().map(|health| (health.version, health.told)).collect()
+    }
+
+    fn end(self) {
+        assert_eq!(*self.refused.lock().unwrap(), Vec::<String>::new(), "nothing but the stand-in was to be dialled");
+    }
+}

@@ -1,0 +1,20 @@
+//! Finds keys of which nobody reported in time, page by page, each page in its own transaction.
+
+use super::Outcome;
+use crate::context::Context;
+use keyvawlt_domain::{Result, key_health};
+
+pub(super) async fn run(context: &Context) -> Outcome {
+    sweep(context).await.into()
+}
+
+async fn sweep(context: &Context) -> Result<()> {
+    loop {
+        let tx = context.store.write().await?;
+        let more = key_health::sweep(&tx).await?;
+        tx.commit().await?;
+        if !more {
+            return Ok(());
+        }
+    }
+}
