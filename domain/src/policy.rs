@@ -114,7 +114,9 @@ impl Deed {
     /// Everything, in the matrix's order.
     pub fn all() -> Vec<Deed> {
         use Deed::{
-            ChangeMonitors, ChangeOrgMonitors, CommitLink, CommitManifest, CreateOrganization, LeaseKeyChecks, ListAuditEvents, ListKeyHealth, ListLastWritten, ListManifestHeads, ListOrganizations, ReadChain, ReadChanges, ReadListing, ReadMonitors, ReadVersion, ReportKeyHealth, UseAccount,
+            ChangeMonitors, ChangeOrgMonitors, CommitLink, CommitManifest, CreateOrganization, LeaseKeyChecks, ListAuditEvents,
+            ListKeyHealth, ListLastWritten, ListManifestHeads, ListOrganizations, ReadChain, ReadChanges, ReadListing, ReadMonitors,
+            ReadVersion, ReportKeyHealth, UseAccount,
         };
         let mut all = vec![
             UseAccount,
