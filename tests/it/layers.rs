@@ -40,11 +40,11 @@ const FRAMEWORKS: &[(&str, &[&str])] = &[
     ("apalis*", &["keyvawlt-worker"]),
     ("redis", &["keyvawlt-worker", "keyvawlt-api"]),
     ("lettre", &["keyvawlt-worker"]),
-    // What dials over HTTP is the worker's way out (`worker/src/outbound`), and nothing else.
-    ("hyper*", &["keyvawlt-worker"]),
-    ("http-body-util", &["keyvawlt-worker"]),
-    ("tokio-rustls", &["keyvawlt-worker"]),
-    ("rustls-native-certs", &["keyvawlt-worker"]),
+    // What dials over HTTP is the worker's way out (`worker/src/outbound`) and the client's check of keys (`sdk/rust/src/health`), and nothing else.
+    ("hyper*", &["keyvawlt-worker", "keyvawlt-client"]),
+    ("http-body-util", &["keyvawlt-worker", "keyvawlt-client"]),
+    ("tokio-rustls", &["keyvawlt-worker", "keyvawlt-client"]),
+    ("rustls-native-certs", &["keyvawlt-worker", "keyvawlt-client"]),
     ("reqwest", &[]),
     ("askama", &["keyvawlt-worker"]),
     ("sea-orm*", &["keyvawlt-domain", "keyvawlt-schema"]),

@@ -100,7 +100,7 @@ fn key_health_rows() -> Vec<Row> {
             report_key_health(&stage.production, signed(owner, &report))
         }),
         row("ReportKeyHealth: of a later version", |stage, caller| {
-            report_key_health(&stage.production, finding(stage, caller, &stage.production, 2))
+            report_key_health(&stage.production, finding(stage, caller, &stage.production, 9))
         }),
         row("ReportKeyHealth: in staging", |stage, caller| report_key_health(&stage.staging, finding(stage, caller, &stage.staging, 1))),
         row("ListKeyHealth: production", |stage, _| list_key_health(&stage.production.org.0, &stage.production.ns.0)),
