@@ -2,7 +2,7 @@
 
 use super::row::Place;
 use crate::error::Result;
-use crate::store::{Tx, column, number};
+use crate::store::{Tx, number};
 use keyvawlt_schema::key_health::{Column, Entity};
 use sea_orm::sea_query::ExprTrait as _;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -42,11 +42,6 @@ pub(super) async fn is_on(tx: &Tx, place: &Place, provider: &str, failed_at: u64
 /// The rule itself.
 fn is_most(refused: usize, all: usize) -> bool {
     all >= MIN_KEYS && refused * 2 > all
-}
-
-/// The beginning of a provider's trouble: one name for all keys that are refused in it.
-pub(super) fn window_of(failed_at: u64) -> i64 {
-    column(failed_at / HOLD_MS)
 }
 
 #[cfg(test)]
