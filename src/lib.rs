@@ -132,7 +132,7 @@ impl Running {
         let mailer = config.worker.mailer(&config.data)?;
         self.outbox = mailer.outbox().cloned();
         let name = format!("{}-{:x}", std::process::id(), u64::from_be_bytes(random.bytes()));
-        let execution = Execution { concurrency: config.worker.concurrency, queue: config.worker.queue()? };
+        let execution = Execution { concurrency: config.worker.concurrency, probes: config.worker.probes, queue: config.worker.queue()? };
         let parts = WorkerParts {
             store: self.store.clone(),
             mailer,

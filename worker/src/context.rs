@@ -3,6 +3,7 @@
 use crate::WorkerParts;
 use crate::channels::mail::Mailer;
 use crate::outbound::Outbound;
+use crate::probe::Lag;
 use keyvawlt_domain::Store;
 use keyvawlt_domain::jobs::JobId;
 use std::collections::HashSet;
@@ -21,6 +22,9 @@ pub(crate) struct Context {
     pub(crate) outbound: Outbound,
     /// Stands in the leases.
     pub(crate) name: String,
+    /// How late monitors are looked at.
+    pub(crate) lag: Lag,
+    look_now: Notify,
     /// The process stops.
     pub(crate) stop: CancellationToken,
     /// Pushed and not yet ended: they are not pushed again.
@@ -38,12 +42,24 @@ impl Context {
             mailer,
             outbound,
             name,
+            lag: Lag::default(),
+            look_now: Notify::new(),
             stop,
             in_hand: Mutex::default(),
             put_down: Notify::new(),
             ended: AtomicU64::default(),
             refill: Notify::new(),
         }
+    }
+
+    /// Has monitors looked at now rather than at the next tick.
+    pub(crate) fn look_now(&self) {
+        self.look_now.notify_one();
+    }
+
+    /// Returns when somebody wants monitors looked at.
+    pub(crate) async fn looks_wanted(&self) {
+        self.look_now.notified().await;
     }
 
     /// Says whether the job was not in hand before.

@@ -3,7 +3,7 @@
 use crate::channels::mail::{MailTransport, Mailer, MailerError, SmtpOptions};
 use crate::outbound::{OutboundError, OutboundSettings};
 use crate::queue::{Queue, RedisUrlError};
-use crate::{DEFAULT_CONCURRENCY, Outbox};
+use crate::{DEFAULT_CONCURRENCY, DEFAULT_PROBES, Outbox};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -15,6 +15,8 @@ pub struct Settings {
     pub queue: String,
     /// Jobs that run at once.
     pub concurrency: usize,
+    /// Looks at monitors that run at once.
+    pub probes: usize,
     /// `file://folder`, `smtp://host:port` (STARTTLS, except to this machine) or `smtps://host:port`; unset: a folder in the data folder.
     pub mail: Option<String>,
     /// Whom mails come from.
@@ -42,6 +44,7 @@ impl Default for Settings {
         Self {
             queue: "memory".to_owned(),
             concurrency: DEFAULT_CONCURRENCY,
+            probes: DEFAULT_PROBES,
             mail: None,
             mail_from: "KeyVawlt <keyvawlt@localhost>".to_owned(),
             smtp: SmtpSettings::default(),
@@ -59,6 +62,9 @@ pub enum SettingsError {
     /// Too few or too many at once.
     #[error("worker.concurrency: {0} is not between 1 and 64")]
     Concurrency(usize),
+    /// Too few or too many looks at once.
+    #[error("worker.probes: {0} is not between 1 and 4096")]
+    Probes(usize),
     /// The mail transport cannot be made.
     #[error("worker.mail: {0}")]
     Mail(#[from] MailerError),
@@ -83,6 +89,9 @@ impl Settings {
         self.queue()?;
         if !(1..=64).contains(&self.concurrency) {
             return Err(SettingsError::Concurrency(self.concurrency));
+        }
+        if !(1..=4096).contains(&self.probes) {
+            return Err(SettingsError::Probes(self.probes));
         }
         self.outbound.check()?;
         Ok(())

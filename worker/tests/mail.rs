@@ -40,7 +40,7 @@ impl Office {
         let mailer = Mailer::new(transport, FROM).unwrap();
         let outbound = OutboundSettings { public: false, ..OutboundSettings::default() }.outbound().unwrap();
         let parts = WorkerParts { store: store.clone(), mailer, outbound, name: "office".to_owned() };
-        let worker = Worker::start(parts, &Execution { concurrency: 2, queue: Queue::Memory }, &tasks, &stop);
+        let worker = Worker::start(parts, &Execution { concurrency: 2, probes: 1, queue: Queue::Memory }, &tasks, &stop);
         Self { store, worker, tasks, stop, _folder: folder }
     }
 

@@ -7,7 +7,7 @@ use crate::store::{Tx, column, number};
 use keyvawlt_ledger::OrgId;
 use keyvawlt_schema::monitor::{Column, Entity, Model};
 use sea_orm::sea_query::{Expr, ExprTrait as _, LockBehavior, LockType};
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, PaginatorTrait as _, QueryFilter, QueryOrder, QuerySelect};
 
 /// A look that is due, and the right to write down how it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,10 +31,9 @@ pub struct Due {
 pub async fn claim_due(tx: &Tx, worker: &str, limit: u64, lease_ms: u64) -> Result<Vec<Due>> {
     let tx = tx.without_permit("the worker takes looks that are due, at URLs that their owners told the server to look at");
     let now = column(tx.now_ms());
-    let free = Condition::any().add(Column::LeaseUntil.is_null()).add(Column::LeaseUntil.lte(now));
     let rows = Entity::find()
         .filter(Column::NextAt.lte(now))
-        .filter(free)
+        .filter(unleased(now))
         .order_by_asc(Column::NextAt)
         .limit(limit)
         // Rows that another worker is just taking are its own.
@@ -58,15 +57,48 @@ pub async fn claim_due(tx: &Tx, worker: &str, limit: u64, lease_ms: u64) -> Resu
 pub async fn give_back(tx: &Tx, claimed: &[Due]) -> Result<()> {
     let tx = tx.without_permit("the worker lets go of looks that it took itself");
     for due in claimed {
-        let mine = Column::OrgId.eq(due.org.0.to_vec()).and(Column::MonitorId.eq(due.monitor.0.to_vec()));
-        Entity::update_many()
-            .col_expr(Column::LeaseUntil, Expr::value(None::<i64>))
-            .col_expr(Column::LeasedBy, Expr::value(None::<String>))
-            .filter(mine.and(Column::Round.eq(column(due.round))))
-            .exec(tx.db())
-            .await?;
+        free(due).exec(tx.db()).await?;
     }
     Ok(())
+}
+
+/// Leaves out a look that was claimed: too many wait for the same host or organization. Its turn comes an interval from now, so that those
+/// left out are not the longest overdue of the next claim, and of that again.
+pub async fn leave_out(tx: &Tx, claimed: &[Due]) -> Result<()> {
+    let tx = tx.without_permit("the worker leaves out looks that it took itself");
+    let now = column(tx.now_ms());
+    for due in claimed {
+        free(due).col_expr(Column::NextAt, Expr::col(Column::Interval).add(now)).exec(tx.db()).await?;
+    }
+    Ok(())
+}
+
+/// How many looks are due and not written down, claimed or not.
+pub async fn count_due(tx: &Tx) -> Result<u64> {
+    let tx = tx.without_permit("the worker asks whether there is anything to look at");
+    Ok(Entity::find().filter(Column::NextAt.lte(column(tx.now_ms()))).count(tx.db()).await?)
+}
+
+/// Whether a claim would find anything: asked by a read, for claims take the store's one writer.
+pub async fn is_any_free(tx: &Tx) -> Result<bool> {
+    let tx = tx.without_permit("the worker asks whether there is anything to look at");
+    let now = column(tx.now_ms());
+    let first = Entity::find().filter(Column::NextAt.lte(now)).filter(unleased(now)).one(tx.db()).await?;
+    Ok(first.is_some())
+}
+
+/// Nobody holds it.
+fn unleased(now: i64) -> Condition {
+    Condition::any().add(Column::LeaseUntil.is_null()).add(Column::LeaseUntil.lte(now))
+}
+
+/// Ends the lease of this claim, if it is still the last.
+fn free(due: &Due) -> sea_orm::UpdateMany<Entity> {
+    let mine = Column::OrgId.eq(due.org.0.to_vec()).and(Column::MonitorId.eq(due.monitor.0.to_vec()));
+    Entity::update_many()
+        .col_expr(Column::LeaseUntil, Expr::value(None::<i64>))
+        .col_expr(Column::LeasedBy, Expr::value(None::<String>))
+        .filter(mine.and(Column::Round.eq(column(due.round))))
 }
 
 /// Exactly these rows.

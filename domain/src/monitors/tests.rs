@@ -77,6 +77,36 @@ async fn what_is_given_back_is_due_for_the_next() {
 }
 
 #[tokio::test]
+async fn what_is_left_out_is_due_an_interval_later() {
+    on_each_engine(async |store| {
+        let world = World::new(store).await;
+        world.add("api", "https://api.example.com/").await;
+        let count = async || {
+            let tx = store.read().await.unwrap();
+            let count = count_due(&tx).await.unwrap();
+            tx.commit().await.unwrap();
+            count
+        };
+        assert_eq!(count().await, 0);
+        store.clock().advance_ms(MINUTE);
+        let claimed = world.claim("busy", 10).await;
+        assert_eq!((claimed.len(), count().await), (1, 1));
+        let leave = async || {
+            let tx = store.write().await.unwrap();
+            leave_out(&tx, &claimed).await.unwrap();
+            tx.commit().await.unwrap();
+        };
+        leave().await;
+        assert_eq!((count().await, world.claim("busy", 10).await.len()), (0, 0));
+        store.clock().advance_ms(MINUTE);
+        assert_eq!(world.claim("other", 10).await.len(), 1);
+        leave().await;
+        assert_eq!(count().await, 1, "a claim of an earlier round leaves nothing out");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_longest_overdue_come_first_and_no_more_than_asked_for() {
     on_each_engine(async |store| {
         let world = World::new(store).await;
