@@ -8,6 +8,7 @@ mod door;
 mod fields;
 mod key_health;
 mod limits;
+mod monitors;
 mod namespaces;
 mod organizations;
 mod server;

@@ -6,6 +6,7 @@ use http::HeaderName;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use keyvawlt_proto::v1::account_service_server::AccountServiceServer;
 use keyvawlt_proto::v1::key_health_service_server::KeyHealthServiceServer;
+use keyvawlt_proto::v1::monitor_service_server::MonitorServiceServer;
 use keyvawlt_proto::v1::namespace_service_server::NamespaceServiceServer;
 use keyvawlt_proto::v1::organization_service_server::OrganizationServiceServer;
 use keyvawlt_proto::v1::server_service_server::ServerServiceServer;
@@ -61,6 +62,7 @@ pub async fn serve(parts: ApiParts, listener: TcpListener, shutdown: impl Future
         OrganizationServiceServer::<Api>::NAME,
         NamespaceServiceServer::<Api>::NAME,
         KeyHealthServiceServer::<Api>::NAME,
+        MonitorServiceServer::<Api>::NAME,
         ServerServiceServer::<Api>::NAME,
     ];
     for service in watched {
@@ -99,6 +101,7 @@ pub async fn serve(parts: ApiParts, listener: TcpListener, shutdown: impl Future
             NamespaceServiceServer::new(api.clone()).max_decoding_message_size(MAX_QUESTION).max_encoding_message_size(MAX_MESSAGE),
         )
         .add_service(KeyHealthServiceServer::new(api.clone()).max_decoding_message_size(MAX_QUESTION))
+        .add_service(MonitorServiceServer::new(api.clone()).max_decoding_message_size(MAX_QUESTION))
         .add_service(ServerServiceServer::new(api).max_decoding_message_size(MAX_QUESTION))
         .add_service(health_service)
         .add_service(reflection().build_v1()?)

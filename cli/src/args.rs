@@ -15,6 +15,7 @@ pub mod health;
 pub mod keys;
 pub mod leaving;
 pub mod lifecycle;
+pub mod monitor;
 pub mod secrets;
 pub mod structure;
 
@@ -145,6 +146,9 @@ pub enum Command {
     /// Agents, CI jobs and services
     #[command(subcommand)]
     Machine(structure::Machine),
+    /// What the server looks at, without any secret, and whether it answers
+    #[command(subcommand)]
+    Monitor(monitor::Monitor),
     /// Start a program with secrets in its environment
     Run(delivery::Run),
     /// Write secrets to stdout or a file
@@ -358,6 +362,22 @@ mod tests {
         "login --link --yes",
         "device approve abandon ability able --name laptop --yes",
         "device approve",
+        "monitor add api --url https://api.example.com/health",
+        "monitor add api --provider openai --interval 5m --for-all",
+        "monitor add api --url https://a.example --method HEAD --expect 200-299,401 --header x-ok --timeout 5s --slow 800",
+        "monitor add api --url https://a.example --body ok -e production",
+        "monitor list --json",
+        "monitor show api",
+        "monitor pause api",
+        "monitor resume api",
+        "monitor remove api --yes",
+        "monitor incidents --open",
+        "monitor incidents api",
+        "monitor ack 0123456789",
+        "monitor maintenance add deploy --monitor api --to 2h",
+        "monitor maintenance add backup --weekly sat,sun --at 02:30 --for 2h --zone Europe/Berlin",
+        "monitor maintenance list",
+        "monitor maintenance remove 0123456789",
     ];
 
     #[test]
@@ -420,6 +440,17 @@ mod tests {
             "worklog resolve stripe/key",
             "worklog resolve --reason unused",
             "member set Bob",
+            "monitor add api",
+            "monitor add api --url api.example.com",
+            "monitor add api --url https://ada:pw@a.example",
+            "monitor add api --url https://a.example --expect 2xx",
+            "monitor add api --url https://a.example --interval often",
+            "monitor add api --url https://a.example --method POST",
+            "monitor add api --url https://a.example --body a --body-without b",
+            "monitor maintenance add deploy",
+            "monitor maintenance add deploy --weekly sat --at 02:30",
+            "monitor maintenance add deploy --weekly sat --at 25:00 --for 1h",
+            "monitor maintenance add deploy --to 1h --weekly sat --at 02:30 --for 1h",
         ];
         for line in lines {
             assert!(parse(line).is_err(), "{line}");

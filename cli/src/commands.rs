@@ -25,6 +25,7 @@ mod local;
 mod lock;
 mod machine;
 mod member;
+mod monitor;
 mod offboard;
 mod org;
 mod policy;
@@ -104,6 +105,7 @@ async fn perform(command: Command, context: &mut Context) -> Outcome {
         Command::Guard(arguments) => guard::guard(arguments.path, context).await,
         Command::Unguard(arguments) => guard::unguard(arguments.path, arguments.yes, context).await,
         Command::Secrets(command) => secrets::secrets(command, context).await,
+        Command::Monitor(command) => monitor::monitor(command, context).await,
         Command::Run(arguments) => run::run(arguments, context).await,
         Command::Export(arguments) => transfer::export(&arguments, context).await,
         Command::Import(arguments) => transfer::import(&arguments, context).await,

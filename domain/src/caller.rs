@@ -70,7 +70,7 @@ impl Caller {
     }
 
     /// The name under which answers to creating calls are kept.
-    pub(crate) fn requester(&self) -> String {
+    pub fn requester(&self) -> String {
         match self {
             Self::Account { account_id, .. } => format!("account:{account_id}"),
             Self::Identity { identity_id, .. } => format!("identity:{identity_id}"),

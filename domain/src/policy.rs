@@ -175,10 +175,20 @@ impl Deed {
             Deed::ReadVersion => &["ReadVersion"],
             Deed::ListManifestHeads | Deed::ListLastWritten => &["ListManifestHeads"],
             Deed::ListAuditEvents => &["ListAuditEvents"],
-            Deed::ReadMonitors | Deed::ChangeMonitors | Deed::ChangeOrgMonitors => &[],
             Deed::ReportKeyHealth => &["ReportKeyHealth"],
             Deed::ListKeyHealth => &["ListKeyHealth"],
             Deed::LeaseKeyChecks => &["LeaseKeyChecks"],
+            Deed::ReadMonitors => &["ListMonitors", "GetMonitor", "ListIncidents", "GetIncident", "ListMaintenances"],
+            Deed::ChangeMonitors | Deed::ChangeOrgMonitors => &[
+                "CreateMonitor",
+                "UpdateMonitor",
+                "PauseMonitor",
+                "ResumeMonitor",
+                "DeleteMonitor",
+                "AcknowledgeIncident",
+                "AddMaintenance",
+                "RemoveMaintenance",
+            ],
             Deed::CommitLink(_) | Deed::CommitManifest => &["Commit"],
         }
     }

@@ -60,6 +60,20 @@ rpcs! {
         ReportKeyHealth(ReportKeyHealthRequest) -> ReportKeyHealthResponse,
         ListKeyHealth(ListKeyHealthRequest) -> ListKeyHealthResponse,
         LeaseKeyChecks(LeaseKeyChecksRequest) -> LeaseKeyChecksResponse;
+    MonitorService:
+        CreateMonitor(CreateMonitorRequest) -> CreateMonitorResponse,
+        ListMonitors(ListMonitorsRequest) -> ListMonitorsResponse,
+        GetMonitor(GetMonitorRequest) -> GetMonitorResponse,
+        UpdateMonitor(UpdateMonitorRequest) -> UpdateMonitorResponse,
+        PauseMonitor(PauseMonitorRequest) -> PauseMonitorResponse,
+        ResumeMonitor(ResumeMonitorRequest) -> ResumeMonitorResponse,
+        DeleteMonitor(DeleteMonitorRequest) -> DeleteMonitorResponse,
+        ListIncidents(ListIncidentsRequest) -> ListIncidentsResponse,
+        GetIncident(GetIncidentRequest) -> GetIncidentResponse,
+        AcknowledgeIncident(AcknowledgeIncidentRequest) -> AcknowledgeIncidentResponse,
+        AddMaintenance(AddMaintenanceRequest) -> AddMaintenanceResponse,
+        ListMaintenances(ListMaintenancesRequest) -> ListMaintenancesResponse,
+        RemoveMaintenance(RemoveMaintenanceRequest) -> RemoveMaintenanceResponse;
     ServerService:
         GetServerInfo(GetServerInfoRequest) -> GetServerInfoResponse;
 }

@@ -4,6 +4,7 @@
 //! request names, something absent and something of another organization get the same answer, byte for byte.
 
 mod asking;
+mod monitors;
 mod pairs;
 mod rows;
 mod stage;

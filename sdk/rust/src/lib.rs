@@ -13,6 +13,7 @@ mod error;
 mod evidence;
 mod health;
 mod memory;
+pub mod monitors;
 mod organization;
 mod random;
 mod secrets;

@@ -239,4 +239,17 @@ pub(crate) mod rpc {
     rpc!(list_key_health: key_health_service_client::KeyHealthServiceClient, ListKeyHealthRequest -> ListKeyHealthResponse);
     rpc!(lease_key_checks: key_health_service_client::KeyHealthServiceClient, LeaseKeyChecksRequest -> LeaseKeyChecksResponse);
     rpc!(read_version: namespace_service_client::NamespaceServiceClient, ReadVersionRequest -> ReadVersionResponse);
+    rpc!(create_monitor: monitor_service_client::MonitorServiceClient, CreateMonitorRequest -> CreateMonitorResponse);
+    rpc!(list_monitors: monitor_service_client::MonitorServiceClient, ListMonitorsRequest -> ListMonitorsResponse);
+    rpc!(get_monitor: monitor_service_client::MonitorServiceClient, GetMonitorRequest -> GetMonitorResponse);
+    rpc!(update_monitor: monitor_service_client::MonitorServiceClient, UpdateMonitorRequest -> UpdateMonitorResponse);
+    rpc!(pause_monitor: monitor_service_client::MonitorServiceClient, PauseMonitorRequest -> PauseMonitorResponse);
+    rpc!(resume_monitor: monitor_service_client::MonitorServiceClient, ResumeMonitorRequest -> ResumeMonitorResponse);
+    rpc!(delete_monitor: monitor_service_client::MonitorServiceClient, DeleteMonitorRequest -> DeleteMonitorResponse);
+    rpc!(list_incidents: monitor_service_client::MonitorServiceClient, ListIncidentsRequest -> ListIncidentsResponse);
+    rpc!(get_incident: monitor_service_client::MonitorServiceClient, GetIncidentRequest -> GetIncidentResponse);
+    rpc!(acknowledge_incident: monitor_service_client::MonitorServiceClient, AcknowledgeIncidentRequest -> AcknowledgeIncidentResponse);
+    rpc!(add_maintenance: monitor_service_client::MonitorServiceClient, AddMaintenanceRequest -> AddMaintenanceResponse);
+    rpc!(list_maintenances: monitor_service_client::MonitorServiceClient, ListMaintenancesRequest -> ListMaintenancesResponse);
+    rpc!(remove_maintenance: monitor_service_client::MonitorServiceClient, RemoveMaintenanceRequest -> RemoveMaintenanceResponse);
 }

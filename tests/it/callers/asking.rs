@@ -107,6 +107,21 @@ rpcs! {
         ListKeyHealth(ListKeyHealthRequest) = list_key_health;
         LeaseKeyChecks(LeaseKeyChecksRequest) = lease_key_checks;
     }
+    monitor_service_client::MonitorServiceClient {
+        CreateMonitor(CreateMonitorRequest) = create_monitor;
+        ListMonitors(ListMonitorsRequest) = list_monitors;
+        GetMonitor(GetMonitorRequest) = get_monitor;
+        UpdateMonitor(UpdateMonitorRequest) = update_monitor;
+        PauseMonitor(PauseMonitorRequest) = pause_monitor;
+        ResumeMonitor(ResumeMonitorRequest) = resume_monitor;
+        DeleteMonitor(DeleteMonitorRequest) = delete_monitor;
+        ListIncidents(ListIncidentsRequest) = list_incidents;
+        GetIncident(GetIncidentRequest) = get_incident;
+        AcknowledgeIncident(AcknowledgeIncidentRequest) = acknowledge_incident;
+        AddMaintenance(AddMaintenanceRequest) = add_maintenance;
+        ListMaintenances(ListMaintenancesRequest) = list_maintenances;
+        RemoveMaintenance(RemoveMaintenanceRequest) = remove_maintenance;
+    }
     server_service_client::ServerServiceClient {
         GetServerInfo(GetServerInfoRequest) = get_server_info;
     }

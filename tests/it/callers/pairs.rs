@@ -34,6 +34,7 @@ const NOTHING: [u8; 16] = [0xee; 16];
 pub fn pairs(stage: &Stage) -> Vec<Pair> {
     let mut pairs = organizations(stage);
     pairs.extend(namespaces(stage));
+    pairs.extend(monitors(stage));
     pairs.extend(log_ins(stage));
     pairs.push(Pair {
         about: "a slot of another account",
@@ -127,6 +128,22 @@ fn namespaces(stage: &Stage) -> Vec<Pair> {
             only: &[],
         },
     ]
+}
+
+/// Another organization's, a foreign environment's, staging's, and of those who read production: what belongs elsewhere.
+fn monitors(stage: &Stage) -> Vec<Pair> {
+    let (org, foreign, monitor) = (&stage.production.org.0, &stage.foreign, &stage.foreign_monitor);
+    let (production, staging) = (&stage.production.ns.0, &stage.staging.ns.0);
+    let pair = |about, absent, forbidden, except| Pair { about, absent, forbidden, except, only: &[] };
+    let mut pairs = vec![];
+    for (about, ask) in super::monitors::QUESTIONS {
+        pairs.push(pair(about, ask(&NOWHERE, &foreign.ns.0, monitor), ask(&foreign.org.0, &foreign.ns.0, monitor), &["other owner"]));
+        pairs.push(pair(about, ask(org, &NOTHING, &NOTHING), ask(org, staging, &NOTHING), &["owner"]));
+    }
+    for (about, ask) in &super::monitors::QUESTIONS[2..7] {
+        pairs.push(pair(about, ask(org, production, &NOTHING), ask(org, production, monitor), &[]));
+    }
+    pairs
 }
 
 /// Nobody learns by logging in who is there. The number of wrong log-ins is limited, so one caller tries for all.

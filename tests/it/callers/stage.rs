@@ -36,6 +36,10 @@ pub struct Stage {
     pub staging: Place,
     /// The other organization's production.
     pub foreign: Place,
+    /// The owner's monitor in production.
+    pub monitor: [u8; 16],
+    /// The other owner's.
+    pub foreign_monitor: [u8; 16],
     /// A slot of the owner's account.
     pub owners_slot: DeviceKey,
     /// The open invite.
@@ -77,7 +81,20 @@ impl Stage {
 
         let owners_slot = ada.account.enrol_device("").await.expect("a device");
         let position = Position::start(production.org);
-        let mut stage = Self { world, channel, ada: acme, production, staging, foreign, owners_slot, invite, callers: vec![], position };
+        let mut stage = Self {
+            world,
+            channel,
+            ada: acme,
+            production,
+            staging,
+            foreign,
+            monitor: [0; 16],
+            foreign_monitor: [0; 16],
+            owners_slot,
+            invite,
+            callers: vec![],
+            position,
+        };
         stage.admit("anonymous", None, fresh(0)).await;
         let people =
             [("person", &person), ("member", &member), ("reader", &reader), ("writer", &writer), ("auditor", &auditor), ("admin", &admin)];
@@ -98,6 +115,8 @@ impl Stage {
         let (origin, now_s, jti) = stage.occasion(stage.number());
         let signed = assertion::make(subject, &origin, now_s, jti, keys.auth_key()).expect("an assertion");
         stage.admit("invite", Some(signed), fresh(1)).await;
+        stage.monitor = stage.watches("owner", &stage.production).await;
+        stage.foreign_monitor = stage.watches("other owner", &stage.foreign).await;
         stage
     }
 
@@ -138,6 +157,13 @@ impl Stage {
         let signed = assertion::make(subject, &origin, now_s, jti, &device.slot_key().login_key()).expect("an assertion");
         self.admit(name, Some(signed), copy(person.account.identity())).await;
         device
+    }
+
+    async fn watches(&self, name: &str, place: &Place) -> [u8; 16] {
+        let ask = super::monitors::create(&place.org.0, &place.ns.0, "watched", 1);
+        let answer = ask.send(&self.channel, self.caller(name)).await.expect("a monitor");
+        let answer = v1::CreateMonitorResponse::decode(&answer[..]).expect("an answer");
+        answer.monitor_id[..].try_into().expect("an id")
     }
 
     /// The next caller's number.
