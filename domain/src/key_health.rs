@@ -6,6 +6,7 @@
 mod incident;
 mod lease;
 mod list;
+mod news;
 mod report;
 mod row;
 pub mod state;
@@ -13,6 +14,8 @@ mod sweep;
 
 pub use lease::{KeyCheck, LeaseKeyChecks, MAX_INTERVAL_MS, MIN_INTERVAL_MS, lease_key_checks};
 pub use list::{KeyHealth, KeyHealthPage, KeyPlace, ListKeyHealth, list_key_health};
+pub use news::{KeyFact, KeyNews, ProviderTrouble};
+pub(crate) use news::{key_news, provider_news};
 pub use report::{ReportKeyHealth, report_key_health};
 pub use state::State;
 pub use sweep::sweep;

@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 
 pub use delivery::{Attempt, Delivery, DeliveryId, Destination, Ending, State, Told, begin, end, load};
 pub use expiry::{BEHIND_MS, DEFAULT_THRESHOLDS, Place, scan, sweep};
-pub(crate) use expiry::{after_write, first_moment, hears_from_now};
+pub(crate) use expiry::{after_write, first_moment, hears_from_now, nearest};
 pub use timing::GATHER_MS;
 pub use topic::{Kind, Topic};
 pub use topics::{Expiring, Item};

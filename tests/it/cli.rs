@@ -3,6 +3,7 @@
 mod bad_input;
 mod drafts;
 mod guard;
+mod health;
 mod keys;
 mod lists;
 mod lock;

@@ -2,7 +2,7 @@
 //!
 //! The provider is a stand-in on this machine; nothing else may be dialled, which each story looks after.
 
-mod provider;
+pub mod provider;
 
 use crate::world::{Person, World, on_each_store};
 use keyvawlt_client::catalogue::Outcome;
@@ -42,6 +42,10 @@ async fn a_key_revoked_at_its_provider_is_doubted_and_a_minute_later_dead(world:
     world.pass(Duration::from_secs(31));
     scene.outcomes(&Which::default()).await;
     assert_eq!(scene.standing().await, [(Verdict::Refused, KeyHealthState::Invalid)]);
+    world.drain().await;
+    assert_eq!(subjects(&world), ["the shop's key is refused by Stripe"], "one mail, once it is sure");
+    let mail = &world.mails_to("ada@example.com").pop().unwrap();
+    assert!(!mail.text.contains("sk_live") && !mail.text.contains("stripe_key"), "{}", mail.text);
 
     let asked = scene.stripe.asked();
     world.pass(24 * HOUR);
@@ -52,6 +56,8 @@ async fn a_key_revoked_at_its_provider_is_doubted_and_a_minute_later_dead(world:
     scene.write(KEY, "sk_live_SecondKeyOfTheShop").await;
     assert_eq!(scene.outcomes(&Which::default()).await, [Outcome::Valid]);
     assert_eq!(scene.standing().await[0], (Verdict::Works, KeyHealthState::Valid));
+    world.drain().await;
+    assert_eq!(subjects(&world).len(), 1);
     scene.end();
     world.stop().await;
 }
@@ -69,6 +75,8 @@ async fn a_provider_that_refuses_all_keys_is_not_held_against_each(world: World)
     }
     let told: Vec<KeyHealthState> = scene.standing().await.into_iter().map(|(_, told)| told).collect();
     assert_eq!(told, [KeyHealthState::Suspect; 4], "it is the provider");
+    gathered(&world).await;
+    assert_eq!(subjects(&world), ["stripe refuses 4 of 4 keys at once"], "one mail for all keys");
 
     // One of them stays dead when the provider is back.
     scene.stripe.refuse_nobody();
@@ -80,6 +88,8 @@ async fn a_provider_that_refuses_all_keys_is_not_held_against_each(world: World)
     let told: Vec<KeyHealthState> = scene.standing().await.into_iter().map(|(_, told)| told).collect();
     use KeyHealthState::{Invalid, Valid};
     assert_eq!(told, [Valid, Valid, Invalid, Valid]);
+    world.drain().await;
+    assert_eq!(subjects(&world)[1..], ["the shop's key is refused by Stripe"], "of the one that stays dead, they hear as of any");
     scene.end();
     world.stop().await;
 }
@@ -114,6 +124,8 @@ async fn a_key_is_one_runners_for_one_interval_and_stale_when_nobody_comes(world
     world.pass(HOUR);
     world.tick().await;
     assert_eq!(scene.standing().await, [(Verdict::Works, KeyHealthState::Stale)], "stale, which is not dead");
+    gathered(&world).await;
+    assert_eq!(subjects(&world), ["the shop's key was not checked for a while"]);
     machines[0].check_keys(&scene.prober, &production, &round).await.unwrap();
     assert_eq!(scene.standing().await, [(Verdict::Works, KeyHealthState::Valid)]);
     drop(machines);
@@ -131,6 +143,8 @@ async fn a_replaced_key_that_still_works_after_its_grace_is_noticed(world: World
     world.pass(7 * 24 * HOUR + 2 * HOUR);
     scene.outcomes(&both).await;
     assert_eq!(scene.told_by_version().await, [(2, KeyHealthState::Valid), (1, KeyHealthState::RetiredStillAlive)]);
+    gathered(&world).await;
+    assert_eq!(subjects(&world), ["the shop's key was replaced, and its old key still works"]);
     scene.stripe.answer("sk_live_OldKeyOfTheShop", 401, "{}");
     for _ in 0..2 {
         world.pass(HOUR);
@@ -152,6 +166,8 @@ async fn an_end_that_the_provider_tells_is_known(world: World) {
     assert_eq!((checks[0].provider.as_deref(), checks[0].outcome), (Some("GitLab"), Outcome::Valid));
     let known = scene.vault.key_health(&scene.production).await.unwrap();
     assert_eq!((known[0].expires_ms, known[0].told), (Some(1_796_083_200_000), KeyHealthState::Expiring));
+    gathered(&world).await;
+    assert_eq!(subjects(&world), ["the shop's key ends at its provider in 8 days"]);
     scene.end();
     world.stop().await;
 }
@@ -172,6 +188,18 @@ async fn a_report_of_somebody_who_left_says_nothing(world: World) {
     assert_eq!(scene.standing().await[0].0, Verdict::Works);
     scene.end();
     world.stop().await;
+}
+
+/// What Ada was mailed about keys.
+fn subjects(world: &World) -> Vec<String> {
+    let mails = world.mails_to("ada@example.com").into_iter().map(|mail| mail.subject);
+    mails.filter(|subject| subject.contains("key")).collect()
+}
+
+/// Messages that do not hurry wait a moment for company.
+async fn gathered(world: &World) {
+    world.pass(Duration::from_mins(1));
+    world.drain().await;
 }
 
 /// Ada's shop, and a stand-in for Stripe.

@@ -3,6 +3,7 @@
 pub(crate) mod code;
 pub(crate) mod dates;
 pub(crate) mod expiry;
+pub(crate) mod key_health;
 #[cfg(test)]
 pub(crate) mod samples;
 
@@ -13,5 +14,7 @@ use keyvawlt_domain::notices::Item;
 pub(crate) fn piece(item: &Item, now_ms: u64) -> Piece {
     match item {
         Item::Expiry(expiring) => expiry::piece(expiring, now_ms),
+        Item::KeyHealth(news) | Item::OldKeyAlive(news) => key_health::piece(news, now_ms),
+        Item::ProviderIncident(trouble) => key_health::trouble(trouble),
     }
 }

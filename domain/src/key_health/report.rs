@@ -2,7 +2,7 @@
 
 use super::row::{Place, Standing, state_of, stored};
 use super::state::{Happening, State, next};
-use super::{incident, sweep};
+use super::{incident, news, sweep};
 use crate::audit::{self, Event};
 use crate::authorize::{Action, Permit};
 use crate::error::{Error, Result};
@@ -59,8 +59,9 @@ pub async fn report_key_health(permit: Permit<'_, ReportKeyHealth>) -> Result<St
         let again = held.newest.as_deref() == Some(stored(&signed).as_slice());
         return if again { state_of(held) } else { Err(Fault::new(Code::Rollback, "a newer health report is known").into()) };
     }
-    let (state, row) = judge(tx, &place, &standing, &report, &signed, before.as_ref()).await?;
-    write(tx, row).await?;
+    let (state, row, trouble) = judge(tx, &place, &standing, &report, &signed, before.as_ref()).await?;
+    write(tx, row.clone()).await?;
+    news::tell(tx, &place, &standing, &row, trouble).await?;
     forget_older(tx, &place, &standing).await?;
     let event = Event {
         org,
@@ -74,7 +75,7 @@ pub async fn report_key_health(permit: Permit<'_, ReportKeyHealth>) -> Result<St
     Ok(state)
 }
 
-/// What the row says after the finding.
+/// What the row says after the finding, and since when it is the provider's trouble.
 async fn judge(
     tx: &Tx,
     place: &Place,
@@ -82,18 +83,18 @@ async fn judge(
     report: &HealthReport,
     signed: &Signed,
     before: Option<&key_health::Model>,
-) -> Result<(State, key_health::Model)> {
+) -> Result<(State, key_health::Model, Option<u64>)> {
     let known = before.map(state_of).transpose()?.unwrap_or(State::Unverified);
     let failed_at = before.and_then(|row| row.failed_at).map(number);
-    let incident = match (report.outcome, failed_at) {
-        (Outcome::Invalid, Some(first)) => incident::is_on(tx, place, &standing.provider, first).await?,
-        _ => false,
+    let trouble = match (report.outcome, failed_at) {
+        (Outcome::Invalid, Some(first)) => incident::since(tx, place, &standing.provider, first).await?,
+        _ => None,
     };
     let happening = Happening::Reported {
         outcome: report.outcome,
         at_ms: report.at_ms,
         failed_at,
-        incident,
+        incident: trouble.is_some(),
         retired: place.is_retired(tx, standing).await?,
         expires_ms: report.expires_ms,
     };
@@ -113,7 +114,7 @@ async fn judge(
     row.provider.clone_from(&standing.provider);
     (row.newest, row.newest_at) = (Some(stored(signed)), Some(column(report.at_ms)));
     row.stale_at = row.interval.map(|interval| sweep::stale_at(tx.now_ms(), number(interval))).filter(|_| state != State::Invalid);
-    Ok((state, row))
+    Ok((state, row, trouble))
 }
 
 /// The newest report that decides, of a row before a new one.

@@ -33,6 +33,8 @@ pub(super) struct Standing {
     pub(super) current: u64,
     /// Whose key the owner says it is, in lower case; empty where nothing is said.
     pub(super) provider: String,
+    /// When the owner says that it ends.
+    pub(super) declared_end: Option<u64>,
     grace_ms: u64,
 }
 
@@ -51,9 +53,10 @@ impl Place {
         let row = secret::Entity::find_by_id(key).one(tx.db()).await?.filter(|row| row.flags & SILENT_FLAGS == 0);
         let Some(row) = row else { return Ok(None) };
         let facts = facts::read(&row.facts)?;
+        let declared_end = facts.as_ref().and_then(|facts| facts.expires_ms);
         let (provider, grace_ms) = facts.map_or((None, None), |facts| (facts.provider, facts.grace_ms));
         let provider = provider.unwrap_or_default().trim().to_lowercase().chars().take(MAX_PROVIDER_CHARS).collect();
-        Ok(Some(Standing { current: number(row.version), provider, grace_ms: grace_ms.unwrap_or(DEFAULT_GRACE_MS) }))
+        Ok(Some(Standing { current: number(row.version), provider, declared_end, grace_ms: grace_ms.unwrap_or(DEFAULT_GRACE_MS) }))
     }
 
     /// Whether this version was replaced so long ago that its key should be dead.

@@ -136,7 +136,7 @@ pub(crate) async fn hears_from_now(tx: &Tx, identity: &[u8]) -> Result<()> {
 }
 
 /// The nearest threshold that has passed; none before the first, and none when the end is long past.
-pub(super) fn nearest(thresholds: &[u16], expires_ms: u64, now_ms: u64) -> Option<u16> {
+pub(crate) fn nearest(thresholds: &[u16], expires_ms: u64, now_ms: u64) -> Option<u16> {
     if expires_ms.saturating_add(BEHIND_MS) <= now_ms {
         return None;
     }

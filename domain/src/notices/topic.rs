@@ -24,6 +24,38 @@ pub enum Topic {
         /// How many days before its end this is; 0 at the end.
         threshold_days: u16,
     },
+    /// A key is refused by its provider, ends there, or nobody checks it.
+    KeyHealth {
+        /// In which namespace.
+        #[serde(with = "text")]
+        ns: NsId,
+        /// Which secret.
+        #[serde(with = "text")]
+        secret: SecretId,
+        /// Which version.
+        version: u64,
+    },
+    /// A replaced key works still.
+    OldKeyAlive {
+        /// In which namespace.
+        #[serde(with = "text")]
+        ns: NsId,
+        /// Which secret.
+        #[serde(with = "text")]
+        secret: SecretId,
+        /// Which version.
+        version: u64,
+    },
+    /// Most keys of one provider are refused at once.
+    ProviderIncident {
+        /// A namespace with one of them.
+        #[serde(with = "text")]
+        ns: NsId,
+        /// Whose keys, as their owners say.
+        provider: String,
+        /// Since when, epoch milliseconds.
+        since_ms: u64,
+    },
 }
 
 impl Topic {
@@ -31,20 +63,25 @@ impl Topic {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Expiry { .. } => Kind::Expiry,
+            Self::KeyHealth { .. } => Kind::KeyHealth,
+            Self::OldKeyAlive { .. } => Kind::OldKeyAlive,
+            Self::ProviderIncident { .. } => Kind::ProviderIncident,
         }
     }
 
     /// The namespace it is about: who is to hear of it must be able to read there, and preferences and routes may choose by it.
     pub fn ns(&self) -> Option<NsId> {
         match self {
-            Self::Expiry { ns, .. } => Some(*ns),
+            Self::Expiry { ns, .. } | Self::KeyHealth { ns, .. } | Self::OldKeyAlive { ns, .. } | Self::ProviderIncident { ns, .. } => {
+                Some(*ns)
+            }
         }
     }
 
     /// Whose it is alone: routes of the organization do not carry it.
     pub fn person(&self) -> Option<IdentityId> {
         match self {
-            Self::Expiry { .. } => None,
+            Self::Expiry { .. } | Self::KeyHealth { .. } | Self::OldKeyAlive { .. } | Self::ProviderIncident { .. } => None,
         }
     }
 }

@@ -4,6 +4,7 @@ mod expiry;
 
 use super::Topic;
 use crate::error::Result;
+use crate::key_health::{KeyNews, ProviderTrouble, key_news, provider_news};
 use crate::store::Tx;
 use keyvawlt_ledger::OrgId;
 
@@ -14,6 +15,12 @@ pub use expiry::Expiring;
 pub enum Item {
     /// A secret's end comes, or has come.
     Expiry(Expiring),
+    /// A key is refused by its provider, ends there, or nobody checks it.
+    KeyHealth(KeyNews),
+    /// A replaced key works still.
+    OldKeyAlive(KeyNews),
+    /// Most keys of one provider are refused at once.
+    ProviderIncident(ProviderTrouble),
 }
 
 impl Item {
@@ -21,6 +28,8 @@ impl Item {
     pub fn at_ms(&self) -> u64 {
         match self {
             Self::Expiry(expiring) => expiring.expires_ms,
+            Self::KeyHealth(news) | Self::OldKeyAlive(news) => news.what.at_ms(),
+            Self::ProviderIncident(trouble) => trouble.since_ms,
         }
     }
 }
@@ -31,6 +40,11 @@ pub(super) async fn reload(tx: &Tx, org: &OrgId, topic: &Topic) -> Result<Option
         Topic::Expiry { ns, secret, version, threshold_days } => {
             let found = expiry::reload(tx, org, (ns, secret), *version, *threshold_days).await?;
             Ok(found.map(Item::Expiry))
+        }
+        Topic::KeyHealth { ns, secret, version } => Ok(key_news(tx, org, (ns, secret), *version).await?.map(Item::KeyHealth)),
+        Topic::OldKeyAlive { ns, secret, version } => Ok(key_news(tx, org, (ns, secret), *version).await?.map(Item::OldKeyAlive)),
+        Topic::ProviderIncident { ns, provider, since_ms } => {
+            Ok(provider_news(tx, org, ns, provider, *since_ms).await?.map(Item::ProviderIncident))
         }
     }
 }

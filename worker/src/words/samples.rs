@@ -1,8 +1,9 @@
 //! One message of each topic and shape, for the tests of every channel: snapshots, the browser, the documents.
 
-use super::{code, expiry};
+use super::{code, expiry, key_health};
 use crate::message::{Message, Piece};
 use keyvawlt_domain::jobs::{NsId, OrgId, SecretId};
+use keyvawlt_domain::key_health::{KeyFact, KeyNews, ProviderTrouble};
 use keyvawlt_domain::notices::Expiring;
 
 /// 23 November 2026, 09:00 UTC.
@@ -16,6 +17,11 @@ pub(crate) fn pieces() -> Vec<(&'static str, Piece)> {
         ("expiry_labelled", expiry(1, Some("Stripe live"), NOW + 7 * DAY_MS)),
         ("expiry_hostile_label", expiry(2, Some("Stripe <b>live</b> & co\r\nBcc: eve@example.com"), NOW + 7 * DAY_MS)),
         ("expiry_passed", expiry(3, None, NOW - 2 * DAY_MS)),
+        ("key_refused", key(KeyFact::Refused(NOW - DAY_MS), Some("Stripe live"))),
+        ("key_alive", key(KeyFact::AliveStill(NOW - 3_600_000), Some("Stripe live"))),
+        ("key_ends", key(KeyFact::Ends(NOW + 3 * DAY_MS), None)),
+        ("key_unheard", key(KeyFact::Unheard(NOW - DAY_MS), Some("Stripe live"))),
+        ("provider_incident", trouble()),
     ]
 }
 
@@ -43,6 +49,17 @@ pub(crate) fn documented() -> Vec<(&'static str, Message)> {
     let two = vec![expiry(1, Some("Stripe live"), NOW + 7 * DAY_MS), expiry(3, None, NOW - 2 * DAY_MS)];
     shown.push(("gathered", Message::many(two, 3).expect("there are pieces")));
     shown
+}
+
+fn key(what: KeyFact, label: Option<&str>) -> Piece {
+    let (org, ns, secret) = (OrgId([0xa1; 32]), NsId([0xb2; 16]), SecretId([4; 16]));
+    let provider = label.map(|_| "stripe".to_owned());
+    key_health::piece(&KeyNews { org, ns, secret, version: 3, what, label: label.map(ToOwned::to_owned), provider }, NOW)
+}
+
+fn trouble() -> Piece {
+    let (org, ns, provider) = (OrgId([0xa1; 32]), NsId([0xb2; 16]), "stripe".to_owned());
+    key_health::trouble(&ProviderTrouble { org, ns, provider, refused: 4, all: 5, since_ms: NOW - 3_600_000 })
 }
 
 fn digest() -> Message {

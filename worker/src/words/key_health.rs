@@ -1,0 +1,82 @@
+//! A key that its provider refuses, that ends there, that nobody checks, or that lives although it was replaced; and a provider's own trouble.
+
+use super::dates::{date, distance, timestamp};
+use crate::message::{Piece, Tone, label};
+use keyvawlt_domain::key_health::{KeyFact, KeyNews, ProviderTrouble};
+
+/// Enough of an id to find it among a person's own.
+const SHORT_ID: usize = 8;
+
+pub(crate) fn piece(news: &KeyNews, now_ms: u64) -> Piece {
+    let KeyNews { org, ns, secret, version, what, .. } = news;
+    let (label, provider) = (label(news.label.as_deref()), label(news.provider.as_deref()));
+    let name = label.clone().unwrap_or_else(|| format!("Secret {}", short(&secret.to_string())));
+    let whose = provider.as_deref().unwrap_or("its provider");
+    let piece = match what {
+        KeyFact::Refused(since) => Piece::new("key-health", Tone::Urgent, &format!("{name} is refused by {whose}"))
+            .line("Two checks a minute or more apart were refused: the key was revoked, or has ended.")
+            .fact("Since", &date(*since))
+            .to_do("Make a new key at its provider, and store it as the next version of the secret."),
+        KeyFact::Ends(end) => Piece::new("key-health", Tone::Soon, &format!("{name} ends at {whose} {}", distance(*end, now_ms)))
+            .line("The provider says so; nobody said so here.")
+            .fact("When", &date(*end))
+            .to_do("Make a new key at its provider, and store it as the next version of the secret."),
+        KeyFact::Unheard(since) => Piece::new("key-health", Tone::Calm, &format!("{name} was not checked for a while"))
+            .line("It may work: nobody looked. Whoever runs `keyvawlt health watch` has stopped.")
+            .fact("Last checked", &date(*since))
+            .to_do("Start the machine that checks keys again."),
+        KeyFact::AliveStill(seen) => Piece::new("old-key-alive", Tone::Soon, &format!("{name} was replaced, and its old key still works"))
+            .line("The time that both were to work is over.")
+            .fact("Last accepted", &date(*seen))
+            .to_do("Revoke the old key at its provider."),
+    };
+    let piece = match &provider {
+        Some(provider) => piece.fact("Provider", provider),
+        None => piece,
+    };
+    piece
+        .exact("Secret", &format!("{secret}, version {version}"))
+        .exact("Namespace", &ns.to_string())
+        .exact("Organization", &org.to_string())
+        .why("You can read this secret, and your address is confirmed.")
+        .datum("organization", org.to_string())
+        .datum("namespace", ns.to_string())
+        .datum("secret", secret.to_string())
+        .datum("version", *version)
+        .datum("label", label)
+        .datum("provider", provider)
+        .datum("state", word(*what))
+        .datum("at", timestamp(what.at_ms()))
+}
+
+pub(crate) fn trouble(trouble: &ProviderTrouble) -> Piece {
+    let ProviderTrouble { org, ns, refused, all, since_ms, .. } = trouble;
+    let provider = label(Some(&trouble.provider)).unwrap_or_default();
+    Piece::new("provider-incident", Tone::Soon, &format!("{provider} refuses {refused} of {all} keys at once"))
+        .line("That is more likely the provider's trouble than that of each key, so no key is called dead for it yet.")
+        .fact("Since", &date(*since_ms))
+        .exact("Namespace", &ns.to_string())
+        .exact("Organization", &org.to_string())
+        .to_do("Look at the provider's status page. If you revoked these keys yourself, replace them.")
+        .why("You can read one of these keys, and your address is confirmed.")
+        .datum("organization", org.to_string())
+        .datum("namespace", ns.to_string())
+        .datum("provider", provider)
+        .datum("refused", *refused)
+        .datum("keys", *all)
+        .datum("since", timestamp(*since_ms))
+}
+
+/// What programs call it.
+fn word(what: KeyFact) -> &'static str {
+    match what {
+        KeyFact::Refused(_) => "refused",
+        KeyFact::Ends(_) => "ends",
+        KeyFact::Unheard(_) => "unheard",
+        KeyFact::AliveStill(_) => "alive",
+    }
+}
+
+fn short(id: &str) -> &str {
+    id.get(..SHORT_ID).unwrap_or(id)
+}
