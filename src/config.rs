@@ -75,6 +75,8 @@ pub struct ApiSettings {
     pub listen: SocketAddr,
     /// The addresses clients use.
     pub origins: Vec<String>,
+    /// The store was restored from a backup.
+    pub restored: bool,
     /// The key ring's file, when it is not in the data folder.
     pub token_key_file: Option<PathBuf>,
 }

@@ -157,6 +157,7 @@ impl Running {
             audit: AuditWriter::start(self.store.clone(), &self.tasks),
             revisions: Revisions::start(self.store.clone(), &self.tasks),
             origins: self.origins.clone().into(),
+            restored: config.api.restored,
         };
         let stop = self.stop.clone();
         self.tasks.spawn(async move {

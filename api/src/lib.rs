@@ -38,6 +38,8 @@ pub struct ApiParts {
     pub revisions: Revisions,
     /// The origins this server answers for.
     pub origins: Arc<[String]>,
+    /// The store was restored from a backup: nothing new is taken, and members bring back what it lacks.
+    pub restored: bool,
 }
 
 /// All services, and what they share. Cheap to clone.

@@ -4,7 +4,7 @@ use crate::call::{Call, READ_DEADLINE, WRITE_DEADLINE};
 use crate::{Api, fields};
 use keyvawlt_domain::authorize::{Action, Permit, authorize};
 use keyvawlt_domain::organizations::{
-    self, Commit, Create, ListAuditEvents, ListOrganizations, ReadBundles, ReadChain, ReadStart, RequestKey, StartPage,
+    self, BringBack, Commit, Create, ListAuditEvents, ListOrganizations, ReadBundles, ReadChain, ReadStart, RequestKey, StartPage,
 };
 use keyvawlt_domain::{Caller, Error, Result, Tx};
 use keyvawlt_ledger::{KeyId, OrgId};
@@ -33,6 +33,7 @@ impl OrganizationService for Api {
             Box::pin(async {
                 let subject = call.subject()?;
                 self.limits.commit(subject, request.encoded_len(), self.parts.store.clock().now_ms())?;
+                self.check_restored(false)?;
                 let key = request_key("CreateOrganization", &request.request_id, request.batch.as_ref())?;
                 let batch = fields::batch(request.batch)?;
                 let tx = self.parts.store.write().await?;
@@ -143,13 +144,19 @@ impl OrganizationService for Api {
                 let subject = call.subject()?;
                 let org = fields::id("org_id", &request.org_id, OrgId::from_slice)?;
                 self.limits.commit(subject, request.encoded_len(), self.parts.store.clock().now_ms())?;
+                self.check_restored(request.bring_back)?;
                 let key = request_key("Commit", &request.request_id, request.batch.as_ref())?;
                 let batch = fields::batch(request.batch)?;
                 let tx = self.parts.store.write().await?;
                 let caller = Caller::find(&tx, subject).await?;
                 if organizations::answered(&tx, &caller, &key).await?.is_none() {
-                    let permit = self.permit(&tx, caller, Commit { org, batch }).await?;
-                    organizations::commit(permit, &key).await?;
+                    if request.bring_back {
+                        let permit = self.permit(&tx, caller, BringBack { org, batch }).await?;
+                        organizations::bring_back(permit, &key).await?;
+                    } else {
+                        let permit = self.permit(&tx, caller, Commit { org, batch }).await?;
+                        organizations::commit(permit, &key).await?;
+                    }
                     tx.commit().await?;
                 }
                 Ok(v1::CommitResponse {})
@@ -187,6 +194,15 @@ impl OrganizationService for Api {
 }
 
 impl Api {
+    /// A server that was restored takes back what it lacks, and nothing else; any other server takes nothing that is not new.
+    fn check_restored(&self, bring_back: bool) -> Result<()> {
+        match (self.parts.restored, bring_back) {
+            (true, false) => Err(Error::Restoring),
+            (false, true) => Err(Error::invalid("bring_back", "this server was not restored from a backup, as far as it was told")),
+            _ => Ok(()),
+        }
+    }
+
     /// Authorizes, and notes a denial where the organization knows the caller. Nobody waits for the note: the writer may be this very call.
     pub(crate) async fn permit<'tx, A: Action + Send>(&self, tx: &'tx Tx, caller: Caller, action: A) -> Result<Permit<'tx, A>> {
         authorize(tx, caller, action).await.map_err(|denied| {

@@ -51,6 +51,7 @@ pub(crate) fn of(error: &Error, request_id: &str) -> Status {
             details.set_retry_info(Some(UNAVAILABLE_RETRY));
             (Code::Unavailable, "UNAVAILABLE", error.to_string())
         }
+        Error::Restoring => (Code::FailedPrecondition, "RESTORING", error.to_string()),
         Error::Internal(_) => (Code::Internal, "INTERNAL", error.to_string()),
     };
     details.set_error_info(reason, ERROR_DOMAIN, metadata);
@@ -76,6 +77,7 @@ mod tests {
             Error::Upgrade,
             Error::Unavailable,
             Error::internal("x"),
+            Error::Restoring,
         ];
         let mut given: Vec<i32> = errors
             .iter()
@@ -85,7 +87,7 @@ mod tests {
             })
             .collect();
         given.sort_unstable();
-        assert_eq!(given, (1..=10).collect::<Vec<i32>>());
+        assert_eq!(given, (1..=11).collect::<Vec<i32>>());
     }
 
     #[test]

@@ -93,6 +93,7 @@ impl Manifest {
             org_id: Bytes::copy_from_slice(&org.0),
             request_id: Bytes::copy_from_slice(&rand::random::<[u8; 16]>()),
             batch: Some(batch),
+            bring_back: false,
         })
     }
 }

@@ -12,6 +12,7 @@ use crate::settings::{Settings, Surroundings};
 
 mod account;
 mod breakglass;
+mod bring_back;
 mod environment;
 mod explain;
 mod grant;

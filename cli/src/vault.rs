@@ -63,6 +63,17 @@ pub async fn account(context: &mut Context) -> Outcome<Account> {
     }
 }
 
+/// The person whose device this is, at a server that may show older account data than the device has seen.
+pub async fn account_of_restored(context: &mut Context, settings: &Settings) -> Outcome<(Account, StateDir)> {
+    let Login::Device(key) = Files::of(settings).login(settings)? else {
+        return Err(Failure::new(Exit::Unauthenticated, "only a device that a person is logged in on has something to bring back"));
+    };
+    let client = client_for(context, settings, &key.origin)?;
+    let account = client.unlock_device(&key, None).await;
+    let account = account.map_err(|error| Failure::from(error).if_not_accepted("this device was enrolled after the backup was made"))?;
+    Ok((account, state_of(settings, &key.account_id)?))
+}
+
 /// Where this machine keeps what it has verified.
 pub fn state_path(settings: &Settings) -> std::path::PathBuf {
     settings.config_dir.value.join(STATE_DIR)

@@ -61,6 +61,9 @@ pub enum Error {
     /// Try again: nothing happened.
     #[error("unavailable: try again")]
     Unavailable,
+    /// Bring back what is missing, or wait until others have.
+    #[error("this server was restored from a backup: it takes nothing new until what the backup lacks is back")]
+    Restoring,
     /// Report it.
     #[error("internal error")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),

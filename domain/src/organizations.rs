@@ -4,6 +4,7 @@
 //! Nothing here decrypts, and nothing is changed but by a signed statement.
 
 mod batch;
+mod bring_back;
 mod commit;
 mod events;
 mod heads;
@@ -20,6 +21,7 @@ mod start;
 mod tests;
 
 pub use batch::{Batch, MAX_DEK, MAX_PAYLOAD, MAX_SEALED_NAME, Object};
+pub use bring_back::{BringBack, bring_back};
 pub use commit::{Commit, Create, RequestKey, answered, commit, create};
 pub(crate) use read::links as read_links;
 pub use read::{

@@ -76,6 +76,8 @@ pub enum Deed {
     UseAccount,
     /// A new organization.
     CreateOrganization,
+    /// What a server that was restored from a backup lacks, whoever signed it.
+    BringBack,
     /// One's organizations.
     ListOrganizations,
     /// The organization's links.
@@ -121,6 +123,7 @@ impl Deed {
         let mut all = vec![
             UseAccount,
             CreateOrganization,
+            Deed::BringBack,
             ListOrganizations,
             ReadChain,
             ReadChanges,
@@ -168,6 +171,7 @@ impl Deed {
                 "AnswerLink",
             ],
             Deed::CreateOrganization => &["CreateOrganization"],
+            Deed::BringBack => &["Commit"],
             Deed::ListOrganizations => &["ListOrganizations"],
             Deed::ReadChain => &["ReadChain", "ReadStart", "ReadBundles"],
             Deed::ReadChanges => &["ReadChanges"],
@@ -214,6 +218,7 @@ pub fn allows(who: Who, bits: u8, deed: Deed) -> bool {
             matches!(who, Owner | Admin | Recovery) || (matches!(who, Member | Machine | Auditor) && bits & permission::MANAGE != 0)
         }
         Deed::ListLastWritten => matches!(who, Owner | Admin | Recovery),
+        Deed::BringBack => who.is_member() && who != Pending,
         Deed::ListAuditEvents => matches!(who, Owner | Admin | Auditor),
         Deed::ReadMonitors => reads && who.is_member() && who != Pending,
         // Whoever writes an environment's secrets may say what is looked at for them, a pipeline too.

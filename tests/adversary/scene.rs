@@ -129,6 +129,16 @@ impl Scene {
         backup
     }
 
+    /// Goes on from a backup, and says so: the real server is one whose operator restored it.
+    pub async fn restore(&mut self, backup: &Backup) {
+        self.stop().await;
+        let data = self.new_folder();
+        backup.0.write(&data);
+        let honest = boot_with(&data, &self.server, |config| config.api.restored = true).await;
+        self.server.pass_to(honest.addr().expect("an address"));
+        self.honest = Some(honest);
+    }
+
     /// Lets clients talk to a second server, made from a backup.
     pub async fn divert(&mut self, audience: Audience, backup: &Backup) {
         let data = self.new_folder();
@@ -224,9 +234,14 @@ impl Beginning {
 }
 
 async fn boot(data: &Path, server: &LyingServer) -> Running {
+    boot_with(data, server, |_| {}).await
+}
+
+async fn boot_with(data: &Path, server: &LyingServer, change: impl FnOnce(&mut Config)) -> Running {
     let mut config = Config::in_folder(data).expect("default settings");
     config.worker.mail = Some("memory:".to_owned());
     config.api.origins = vec![server.origin()];
+    change(&mut config);
     Server::start(&config, Clock::System).await.expect("the server starts")
 }
 

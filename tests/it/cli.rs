@@ -12,6 +12,7 @@ mod membership;
 mod offboarding;
 
 mod people;
+mod restored;
 mod rollback;
 mod rotation;
 mod run;

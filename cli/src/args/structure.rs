@@ -40,6 +40,12 @@ pub enum Org {
         #[arg(long, short)]
         yes: bool,
     },
+    /// Give a server that was restored from a backup what it lacks and this device holds, of all your organizations
+    BringBack {
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
     /// Take one off your list: founding it never came to an end, or you are no member any more
     Forget {
         /// Its id, as keyvawlt org list shows it

@@ -4,8 +4,8 @@ use keyvawlt_client::ledger::OrgId;
 use keyvawlt_client::{Error, Vault};
 use serde::Serialize;
 
-use super::Context;
 use super::environment::{self, EnvironmentRow};
+use super::{Context, bring_back};
 use super::{member, worklog};
 use crate::args::structure::Org;
 use crate::exit::Exit;
@@ -25,6 +25,7 @@ pub async fn org(command: Org, context: &mut Context) -> Outcome {
         Org::Show { name } => show(name, context).await,
         Org::Use { name } => choose(&name, context).await,
         Org::Leave { yes } => leave(yes, context).await,
+        Org::BringBack { yes } => bring_back::bring_back(yes, context).await,
         Org::Forget { id, yes } => forget(&id, yes, context).await,
     }
 }

@@ -24,6 +24,9 @@ impl From<Error> for Failure {
             }
             Error::Conflict { .. } => Self::new(Exit::Conflict, message).hint("look at the present state, then try again"),
             Error::RateLimited { retry_after_ms } => Self::new(Exit::RateLimited, message).retry(true, Some(retry_after_ms)),
+            Error::Restoring => Self::local(message)
+                .code("RESTORING")
+                .hint("keyvawlt org bring-back gives it what this machine holds; its operator says when it is open again"),
             Error::Upgrade { .. } => Self::local(message).code("UPGRADE_REQUIRED"),
             // The server's own words name the field.
             Error::Invalid { field: "request", why } => Self::usage(why),

@@ -87,13 +87,7 @@ pub struct RequestKey {
 pub async fn commit(permit: Permit<'_, Commit>, request: &RequestKey) -> Result<()> {
     let (tx, caller, _, Commit { org: id, batch }) = permit.into_parts();
     check_authors(&caller, &batch)?;
-    // From here on nobody else writes this organization. What the permit looked at may have changed before: it is judged anew.
-    let row = org::Entity::find_by_id(id.0.to_vec()).lock_exclusive().one(tx.db()).await?.ok_or(Error::Forbidden)?;
-    let head = save::Head { seq: row.head_seq, change: row.change };
-    let tip = Tip { org_id: id, history: Frontier::from_bytes(&row.history)?, link_hash: Hash::from_slice(&row.head_hash)? };
-    let mut rows = Rows::of(id);
-    let ts_ms = rows.settle(tx, Rows::chain).await?.map_or(0, |chain| chain.last_ts_ms);
-    let mut chain = Chain { tx, rows, before: tip.history.clone(), tip, ts_ms, heads: Heads::of(id), accepted: vec![], wraps: vec![] };
+    let (mut chain, head) = locked(tx, id).await?;
     match judge(&mut chain, batch).await {
         Ok(manifests) => {
             save::move_head(tx, &chain, head).await?;
@@ -108,6 +102,18 @@ pub async fn commit(permit: Permit<'_, Commit>, request: &RequestKey) -> Result<
     }
 }
 
+/// An organization's chain as it stands. From here on nobody else writes it. What a permit looked at may have changed before: it is judged anew.
+pub(super) async fn locked(tx: &Tx, id: OrgId) -> Result<(Chain<'_>, save::Head)> {
+    let row = org::Entity::find_by_id(id.0.to_vec()).lock_exclusive().one(tx.db()).await?.ok_or(Error::Forbidden)?;
+    let head = save::Head { seq: row.head_seq, change: row.change };
+    let tip = Tip { org_id: id, history: Frontier::from_bytes(&row.history)?, link_hash: Hash::from_slice(&row.head_hash)? };
+    let mut rows = Rows::of(id);
+    let ts_ms = rows.settle(tx, Rows::chain).await?.map_or(0, |chain| chain.last_ts_ms);
+    let before = tip.history.clone();
+    let chain = Chain { tx, rows, before, tip, ts_ms, heads: Heads::of(id), accepted: vec![], wraps: vec![], bringing_back: false };
+    Ok((chain, head))
+}
+
 /// Creates an organization by its first batch; returns its id.
 pub async fn create(permit: Permit<'_, Create>, request: &RequestKey) -> Result<OrgId> {
     let (tx, caller, _, Create { batch }) = permit.into_parts();
@@ -119,7 +125,8 @@ pub async fn create(permit: Permit<'_, Create>, request: &RequestKey) -> Result<
     let id = org_id_of(genesis.payload())?;
     let heads = Heads::of(id);
     let (rows, tip) = (Rows::of_new(id), Tip::before_genesis(id));
-    let mut chain = Chain { tx, rows, before: tip.history.clone(), tip, ts_ms: 0, heads, accepted: vec![], wraps: vec![] };
+    let mut chain =
+        Chain { tx, rows, before: tip.history.clone(), tip, ts_ms: 0, heads, accepted: vec![], wraps: vec![], bringing_back: false };
     let manifests = judge(&mut chain, batch).await?;
     if chain.rows.chain().and_then(|chain| chain.directory).is_none() {
         return Err(Error::invalid("batch.links", "an organization begins with its genesis and its directory"));
@@ -132,10 +139,10 @@ pub async fn create(permit: Permit<'_, Create>, request: &RequestKey) -> Result<
 async fn judge(chain: &mut Chain<'_>, batch: Batch) -> Result<BTreeMap<NsId, manifests::Manifest>> {
     let Batch { links, manifest_links, wraps, objects } = batch;
     chain.extend(links, wraps).await?;
-    manifests::extend(chain, manifest_links, objects).await
+    manifests::extend(chain, manifest_links, objects, None).await
 }
 
-async fn finish(
+pub(super) async fn finish(
     chain: Chain<'_>,
     manifests: BTreeMap<NsId, manifests::Manifest>,
     caller: &Caller,
@@ -147,7 +154,11 @@ async fn finish(
     let of_links = chain.accepted.iter().map(|link| events::of_link(&link.applied, &actor, tx.now_ms()));
     let of_manifests = manifests.values().flat_map(|manifest| &manifest.accepted);
     let of_manifests = of_manifests.map(|(_, applied)| events::of_manifest(id, applied, &actor, tx.now_ms()));
-    let events = of_links.chain(of_manifests).collect();
+    let events = if chain.bringing_back {
+        vec![events::of_bringing_back(&chain, &manifests, &actor)]
+    } else {
+        of_links.chain(of_manifests).collect()
+    };
     save::chain(&chain).await?;
     save_manifests::save(tx, &id, manifests).await?;
     audit::record_all(tx, events).await?;

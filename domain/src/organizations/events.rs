@@ -1,8 +1,11 @@
 //! What a change is called in the organization's audit events: one event per signed statement.
 
+use super::links::Chain;
+use super::manifests::Manifest;
 use crate::audit::Event;
 use keyvawlt_ledger::chain::{Applied, Body};
-use keyvawlt_ledger::{OrgId, manifest};
+use keyvawlt_ledger::{NsId, OrgId, manifest};
+use std::collections::BTreeMap;
 
 /// The event of an organization link.
 pub(super) fn of_link(applied: &Applied, actor: &str, at_ms: u64) -> Event {
@@ -38,6 +41,15 @@ pub(super) fn of_manifest(org: OrgId, applied: &manifest::Applied, actor: &str, 
     let written = applied.link.ops.len() - deleted;
     let detail = format!("{written} written, {deleted} deleted, manifest link {}", applied.link.mseq);
     Event { org, at_ms, actor: actor.to_owned(), action: "namespace.write", subject: applied.link.ns_id.to_string(), detail }
+}
+
+/// The event of what a member brought back: when each statement was made, it says itself.
+pub(super) fn of_bringing_back(chain: &Chain<'_>, manifests: &BTreeMap<NsId, Manifest>, actor: &str) -> Event {
+    let org = chain.tip.org_id;
+    let writes: usize = manifests.values().map(|manifest| manifest.accepted.len()).sum();
+    let detail = format!("{} links and {writes} manifest links that the backup lacked", chain.accepted.len());
+    let (actor, at_ms) = (actor.to_owned(), chain.tx.now_ms());
+    Event { org, at_ms, actor, action: "organization.bring_back", subject: org.to_string(), detail }
 }
 
 fn newcomer(applied: &Applied) -> String {

@@ -45,6 +45,8 @@ pub(super) struct Chain<'tx> {
     pub(super) heads: Heads,
     pub(super) accepted: Vec<Accepted>,
     pub(super) wraps: Vec<PlacedWrap>,
+    /// What comes was accepted before: who brings it, how old it is, and what it lacks beside the statements is no matter.
+    pub(super) bringing_back: bool,
 }
 
 impl Chain<'_> {
@@ -63,6 +65,8 @@ impl Chain<'_> {
         }
         match wraps.pop_first() {
             None => Ok(()),
+            // For a link that is there already.
+            Some(_) if self.bringing_back => Ok(()),
             Some(((ns, _, recipient), _)) => {
                 Err(Fault::new(Code::Wrap, format!("no link signs the wrap for {recipient} in namespace {ns}")).into())
             }
@@ -75,9 +79,15 @@ impl Chain<'_> {
         self.rows.load(self.tx).await?;
         let tip = &self.tip;
         let applied = self.rows.settle(self.tx, |rows| apply(rows, tip, &signed, now_ms)).await??;
-        check_recent(link.ts_ms, now_ms)?;
-        self.check_heads(&applied).await?;
+        if !self.bringing_back {
+            check_recent(link.ts_ms, now_ms)?;
+            self.check_heads(&applied).await?;
+        }
         for need in &applied.needs {
+            let held = |(recipient, _): &(IdentityId, _)| wraps.contains_key(&(need.ns_id, need.epoch, *recipient));
+            if self.bringing_back && !need.recipients.iter().all(held) {
+                continue;
+            }
             let taken = need.take(&link.org_id, wraps)?;
             let count = taken.len() as u64;
             let placed = |(position, wrap)| PlacedWrap { wrap, seq: link.seq, position, count, in_root: need.is_set };

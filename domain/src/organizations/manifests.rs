@@ -1,11 +1,12 @@
 //! Judging manifest links: by the ledger's rules on the state at the chain's head, over the leaves and tree nodes they need.
 
 use super::batch::Object;
+use super::bring_back;
 use super::links::{Chain, check_recent};
-use super::objects::Objects;
+use super::objects::{Brought, Objects};
 use crate::error::{Error, Result};
 use crate::store::{Tx, column, number};
-use keyvawlt_ledger::chain::Key;
+use keyvawlt_ledger::chain::{Key, Replica};
 use keyvawlt_ledger::manifest::{Anchored, Applied, Leaf, Leaves, ManifestLink, ManifestTip, verify};
 use keyvawlt_ledger::merkle::{Frontier, Tree};
 use keyvawlt_ledger::{Fault, Hash, IdentityId, NsId, OrgId, SecretId, Signed, facts};
@@ -29,6 +30,8 @@ pub(super) struct Manifest {
     pub(super) secrets: BTreeMap<SecretId, Secret>,
     pub(super) accepted: Vec<(Signed, Applied)>,
     pub(super) versions: Vec<Version>,
+    /// The newest versions before this batch.
+    pub(super) kept: BTreeSet<(SecretId, u64)>,
 }
 
 /// A secret: its leaf and the objects kept beside it.
@@ -57,11 +60,12 @@ impl Leaves for Manifest {
     }
 }
 
-/// Judges the manifest links of a batch in order, with the objects they name.
+/// Judges the manifest links of a batch in order, with the objects they name. Of what is brought back, `past` is the whole chain.
 pub(super) async fn extend(
     chain: &mut Chain<'_>,
     links: Vec<(Signed, ManifestLink)>,
     objects: Vec<Object>,
+    past: Option<&Replica>,
 ) -> Result<BTreeMap<NsId, Manifest>> {
     let mut written: BTreeMap<NsId, BTreeSet<SecretId>> = BTreeMap::new();
     for (_, link) in &links {
@@ -74,11 +78,26 @@ pub(super) async fn extend(
     let mut objects = Objects::of(objects);
     for (signed, link) in links {
         if let Some(manifest) = manifests.get_mut(&link.ns_id) {
-            append(chain, manifest, signed, &link, &mut objects).await?;
+            check_next(manifest, &link)?;
+            match past {
+                None => append(chain, manifest, signed, &link, &mut objects).await?,
+                Some(past) => bring_back::append(chain, manifest, &signed, past, &mut objects)?,
+            }
         }
     }
-    objects.finish()?;
+    match past {
+        None => objects.finish()?,
+        Some(_) => manifests.values().try_for_each(bring_back::check_whole)?,
+    }
     Ok(manifests)
+}
+
+fn check_next(manifest: &Manifest, link: &ManifestLink) -> Result<()> {
+    if link.mseq != manifest.tip.mseq + 1 || link.history != manifest.tip.history.root() {
+        let why = format!("the manifest of namespace {} has moved", link.ns_id).into();
+        return Err(Error::Conflict { why, current: Some(manifest.tip.mseq) });
+    }
+    Ok(())
 }
 
 async fn append(chain: &mut Chain<'_>, manifest: &mut Manifest, signed: Signed, link: &ManifestLink, objects: &mut Objects) -> Result<()> {
@@ -87,10 +106,6 @@ async fn append(chain: &mut Chain<'_>, manifest: &mut Manifest, signed: Signed, 
     if link.anchor.seq != head || link.anchor.link_hash != chain.tip.link_hash {
         let why = "the organization's chain has moved: a new manifest link is anchored in its newest link".into();
         return Err(Error::Conflict { why, current: Some(head + 1) });
-    }
-    if link.mseq != manifest.tip.mseq + 1 || link.history != manifest.tip.history.root() {
-        let why = format!("the manifest of namespace {} has moved", link.ns_id).into();
-        return Err(Error::Conflict { why, current: Some(manifest.tip.mseq) });
     }
     chain.rows.expect([Key::member(&link.author_id), Key::ns(&link.ns_id)], [Key::accesses(&link.ns_id), Key::prewraps(&link.ns_id)]);
     chain.rows.load(tx).await?;
@@ -105,19 +120,28 @@ async fn append(chain: &mut Chain<'_>, manifest: &mut Manifest, signed: Signed, 
     check_recent(link.ts_ms, now_ms)?;
     chain.heads.check_seen(tx, &link.with).await?;
     chain.heads.moved(link.ns_id, applied.tip.mseq, applied.hash);
-    manifest.tree = tree;
-    manifest.tip = applied.tip.clone();
     for leaf in &applied.link.ops {
         manifest.write(&link.ns_id, leaf, objects)?;
     }
-    manifest.accepted.push((signed, applied));
+    manifest.accept(signed, applied, tree);
     Ok(())
 }
 
 impl Manifest {
-    fn write(&mut self, ns: &NsId, leaf: &Leaf, objects: &mut Objects) -> Result<()> {
+    pub(super) fn accept(&mut self, signed: Signed, applied: Applied, tree: Tree) {
+        self.tree = tree;
+        self.tip = applied.tip.clone();
+        self.accepted.push((signed, applied));
+    }
+
+    pub(super) fn write(&mut self, ns: &NsId, leaf: &Leaf, objects: &mut Objects) -> Result<()> {
+        let brought = objects.take(ns, leaf, self.secrets.get(&leaf.secret_id).map(|before| &before.leaf))?;
+        self.put(leaf, brought)
+    }
+
+    /// Takes in a leaf with what it brings that was not there.
+    pub(super) fn put(&mut self, leaf: &Leaf, brought: Brought) -> Result<()> {
         let before = self.secrets.remove(&leaf.secret_id);
-        let brought = objects.take(ns, leaf, before.as_ref().map(|before| &before.leaf))?;
         if let Some((payload, dek)) = brought.version {
             self.versions.push(Version { leaf: leaf.clone(), payload, dek });
         }
@@ -148,7 +172,8 @@ async fn load(chain: &Chain<'_>, ns: &NsId, ids: BTreeSet<SecretId>) -> Result<M
     let touched: Vec<u64> = secrets.values().map(|secret| secret.leaf.index).collect();
     let nodes = load_nodes(tx, org, *ns, Tree::needed(tip.count, &touched)).await?;
     let tree = Tree::with_nodes(tip.count, nodes);
-    Ok(Manifest { before: tip.history.clone(), tip, tree, secrets, accepted: vec![], versions: vec![] })
+    let kept = secrets.values().map(|secret| (secret.leaf.secret_id, secret.leaf.version)).collect();
+    Ok(Manifest { before: tip.history.clone(), tip, tree, secrets, accepted: vec![], versions: vec![], kept })
 }
 
 fn tip_of(org_id: OrgId, ns_id: NsId, row: &namespace::Model) -> Result<ManifestTip> {

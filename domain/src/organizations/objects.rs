@@ -41,6 +41,21 @@ impl Objects {
         Ok(Brought { version, name, facts })
     }
 
+    /// The same of what is brought back: versions that were replaced since may be without their objects.
+    pub(super) fn take_held(&mut self, ns: &NsId, leaf: &Leaf, before: Option<&Leaf>) -> Brought {
+        let mut held = |kind| self.find(ns, leaf, kind).ok();
+        let (payload, dek) = (held(ObjectKind::Payload), held(ObjectKind::Dek));
+        let mut changed = |kind| match before {
+            Some(before) if before.hash_of(kind) == leaf.hash_of(kind) => None,
+            // Until the newest one comes.
+            _ => Some(held(kind).unwrap_or_default()),
+        };
+        let name = changed(ObjectKind::Name);
+        let facts = changed(ObjectKind::Facts).map(|facts| if facts.is_empty() { facts::none() } else { facts });
+        let is_new = before.is_none_or(|before| before.version != leaf.version);
+        Brought { version: payload.zip(dek).filter(|_| is_new), name, facts }
+    }
+
     /// All were taken.
     pub(super) fn finish(self) -> Result<()> {
         match self.0.first_key_value() {

@@ -27,10 +27,14 @@ use keyvawlt_ledger::assertion::Subject;
 use keyvawlt_ledger::bundle::kind;
 use keyvawlt_ledger::{AccountId, Code, Fault, Hash, IdentityId, OrgId, Signed, SlotId};
 use keyvawlt_proto::v1;
+use prost::Message as _;
 use std::sync::Arc;
 
 /// The file in which a device remembers which account data it has seen.
 const PIN_FILE: &str = "account.pin";
+
+/// The file with that data itself, sealed.
+const HELD_FILE: &str = "account.held";
 
 /// An unlocked account.
 #[derive(Debug)]
@@ -303,7 +307,26 @@ impl Account {
         if pins.read(PIN_FILE)?.as_deref() == Some(pin.as_bytes()) {
             return Ok(());
         }
+        let (held, _) = StateDir::checked(self.home.held().encode_to_vec());
+        pins.write(HELD_FILE, &held)?;
         pins.write(PIN_FILE, pin.as_bytes())
+    }
+
+    /// Gives a server that was restored from a backup the account data that this device has seen. The account was unlocked without pins: what the
+    /// server shows is older.
+    pub async fn bring_back(&mut self, pins: &StateDir) -> Result<()> {
+        let damaged = || Error::Storage { path: pins.path().join(HELD_FILE), why: "the file is damaged: move it away".to_owned() };
+        if let Some(bytes) = pins.read_checked(HELD_FILE, None, damaged)? {
+            let held = v1::ReadAccountResponse::decode(bytes.as_slice()).map_err(|_| damaged())?;
+            Box::pin(self.home.bring_back(&held)).await?;
+            self.identity = Arc::new(self.home.blob().identity().map_err(unverified)?);
+        }
+        check_pin(pins, &self.account_id, self.home.blob().generation)
+    }
+
+    /// An organization as this device remembers it, whatever the server says of it now.
+    pub async fn open_remembered(&self, org_id: OrgId, state: &StateDir) -> Result<Vault> {
+        self.remembered(org_id, state, None).await
     }
 }
 

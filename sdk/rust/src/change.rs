@@ -176,9 +176,11 @@ impl Vault {
             org_id: Bytes::copy_from_slice(&self.org_id.0),
             request_id: Bytes::copy_from_slice(&random::bytes::<16>()),
             batch: Some(staged.take_batch()),
+            bring_back: false,
         };
         self.session.call(async |client, token| rpc::commit(client, Some(token), request.clone()).await).await?;
         self.adopt(staged)?;
+        self.note(request.batch.iter());
         // Only links move what other devices start from: they are rare, where writes are not.
         if links {
             Box::pin(self.roam()).await;

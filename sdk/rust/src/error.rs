@@ -54,6 +54,9 @@ pub enum Error {
         /// When to come back.
         retry_after_ms: u64,
     },
+    /// The server was restored from a backup, and takes nothing new until it has back what that lacks.
+    #[error("the server was restored from a backup, and takes nothing new until it has back what the backup lacks")]
+    Restoring,
     /// Client and server speak different versions.
     #[error("upgrade required: {why}")]
     Upgrade {
@@ -172,6 +175,7 @@ impl Error {
         let info = status.get_details_error_info();
         let reason = info.as_ref().map_or("", |info| info.reason.as_str());
         match (reason, status.code()) {
+            ("RESTORING", _) => Self::Restoring,
             ("UPGRADE_REQUIRED", _) => Self::Upgrade { why },
             ("REFUSED", _) => {
                 let code = info.and_then(|info| info.metadata.get("code").cloned()).unwrap_or_default();

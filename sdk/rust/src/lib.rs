@@ -42,6 +42,7 @@ pub use keyvawlt_crypto::{BreakGlass, InviteCode, MachineToken, safety_words};
 pub use keyvawlt_ledger as ledger;
 pub use memory::lock::Position;
 pub use memory::state::StateDir;
+pub use organization::bring_back::BroughtBack;
 pub use organization::environments::Environment;
 pub use organization::guard::{Folder, Moved, Step};
 pub use random::below as random_below;

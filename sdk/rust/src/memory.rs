@@ -1,6 +1,7 @@
 //! What this machine remembers of an organization between runs: one file with the chain, the pins and how far each namespace was verified, and
 //! one file for each namespace. The first is replaced last: it alone decides what counts.
 
+pub(crate) mod journal;
 pub(crate) mod lock;
 pub(crate) mod spaces;
 pub(crate) mod state;

@@ -1,5 +1,6 @@
 //! Founding an organization: its genesis and its directory, made here and pinned before anything is sent.
 
+pub(crate) mod bring_back;
 pub(crate) mod directory;
 pub(crate) mod environments;
 pub(crate) mod fences;

@@ -48,6 +48,8 @@ pub(crate) struct News {
     /// Namespaces asked for to the end since the last news: what spans namespaces is judged on one moment of all.
     settled: BTreeSet<NsId>,
     pub(crate) changed: bool,
+    /// The answers as they came.
+    answers: Vec<v1::Batch>,
     /// The statement that ended it.
     met: Option<Met>,
 }
@@ -182,6 +184,7 @@ impl Vault {
         if !answer.links.is_empty() || !answer.namespaces.is_empty() {
             news.changed = true;
             news.settled.clear();
+            news.answers.push(as_it_came(&answer));
         }
         for link in &answer.links {
             let signed = Signed::from_parts(&link.payload, &link.signature)?;
@@ -249,6 +252,7 @@ impl Vault {
         // What is no longer read is delivered no further than it was.
         let gone = self.unread(&news.replica, &mut news.spaces);
         news.check_heads()?;
+        let knew = self.replica.tip().next_seq() > 0;
         self.pins = std::mem::take(&mut news.pins);
         self.pins.retain(|ns, _| !news.spaces.contains_key(ns));
         self.replica = std::mem::replace(&mut news.replica, Replica::new(self.org_id));
@@ -257,7 +261,14 @@ impl Vault {
         self.pin(gone);
         self.roamed = None;
         self.cold = false;
-        if news.changed { self.save() } else { Ok(()) }
+        if news.changed {
+            self.save()?;
+        }
+        // What a client begins with is nothing that a server may lose.
+        if knew {
+            self.note(&news.answers);
+        }
+        Ok(())
     }
 
     /// Lets go of namespaces that this identity no longer reads, but not of how far it has seen them.
@@ -332,6 +343,7 @@ impl News {
             parts: vec![],
             settled: BTreeSet::new(),
             changed: false,
+            answers: vec![],
             met: None,
         }
     }
@@ -380,6 +392,16 @@ impl News {
             }
         }
         self.named.iter().chain(&self.parts).chain(self.pins.values()).try_for_each(|head| self.spaces.check_head(head))
+    }
+}
+
+/// What an answer brought, as a change that could be sent again.
+fn as_it_came(answer: &v1::ReadChangesResponse) -> v1::Batch {
+    v1::Batch {
+        links: answer.links.clone(),
+        manifest_links: answer.namespaces.iter().flat_map(|changes| changes.manifest_links.clone()).collect(),
+        wraps: answer.wraps.iter().map(|wrap| wrap.record.clone()).collect(),
+        objects: answer.namespaces.iter().flat_map(|changes| changes.objects.clone()).collect(),
     }
 }
 

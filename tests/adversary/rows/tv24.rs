@@ -55,7 +55,7 @@ async fn stolen() {
     let mut link = forge::unsigned(scene.bob.account.identity(), scene.chain(), &Body::Access(body.clone()));
     link.ts_ms += 1;
     let batch = v1::Batch { links: vec![forge::signed_link(&thief, link, &Body::Access(body))], ..v1::Batch::default() };
-    let request = v1::CommitRequest { org_id: org_id.0.to_vec().into(), batch: Some(batch), request_id: vec![7; 16].into() };
+    let request = v1::CommitRequest { org_id: org_id.0.to_vec().into(), batch: Some(batch), request_id: vec![7; 16].into(), bring_back: false };
     let refused = call::<Commit>(scene.honest(), Some(&token), &request).await.expect_err("a change that Bob did not sign");
     assert_eq!(refused.code(), Code::FailedPrecondition, "{refused}");
     assert!(refused.message().contains("signature"), "it is the signature that is missing: {refused}");

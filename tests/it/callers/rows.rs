@@ -172,7 +172,7 @@ fn commit(stage: &Stage, caller: &Caller, row: u8, batch: v1::Batch) -> Ask {
 // What pairs ask as well
 
 pub fn commit_to(org: &[u8; 32], request_id: Vec<u8>, batch: v1::Batch) -> Ask {
-    Ask::Commit(v1::CommitRequest { org_id: org.to_vec().into(), request_id: request_id.into(), batch: Some(batch) })
+    Ask::Commit(v1::CommitRequest { org_id: org.to_vec().into(), request_id: request_id.into(), batch: Some(batch), bring_back: false })
 }
 
 pub fn remove_slot(slot_id: Vec<u8>) -> Ask {

@@ -109,6 +109,35 @@ impl Home {
         }
     }
 
+    /// The sealed data, to be kept on this device.
+    pub(crate) fn held(&self) -> v1::ReadAccountResponse {
+        let v1::UpdateAccountRequest { blob, generation, .. } = self.sealed(&self.blob, &self.ak);
+        v1::ReadAccountResponse { blob, generation, pins: self.sealed_pins(self.blob.pins, &self.pins), ..Default::default() }
+    }
+
+    /// Gives a server that was restored from a backup the newer data that this device kept: as many generations as it lost.
+    pub(crate) async fn bring_back(&mut self, held: &v1::ReadAccountResponse) -> Result<()> {
+        let newest = Self::open(self.session.clone(), self.account_id, self.ak.clone(), held)?;
+        while self.blob.generation < newest.blob.generation {
+            let mut blob = newest.blob.clone();
+            blob.generation = self.blob.generation + 1;
+            blob.pins = if blob.pins == 0 { 0 } else { blob.generation };
+            let pins = self.sealed_pins(blob.pins, &newest.pins);
+            self.send(v1::UpdateAccountRequest { pins, ..self.sealed(&blob, &self.ak) }).await?;
+            (self.blob, self.pins) = (blob, newest.pins.clone());
+        }
+        Ok(())
+    }
+
+    /// Pins of a generation; 0 for none.
+    fn sealed_pins(&self, generation: u64, pins: &[OrgPin]) -> Bytes {
+        if generation == 0 {
+            return Bytes::new();
+        }
+        let pins = Pins { v: FORMAT, generation, organizations: pins.to_vec() };
+        seal_pins(&self.ak, &self.account_id, &pins, &mut rng()).into()
+    }
+
     /// Seals everything under another account key, which the given ways in open from then on, and no other.
     pub(crate) async fn rekey(&mut self, ak: &Key, slots: Vec<v1::Slot>, session: &Session) -> Result<()> {
         let mut blob = self.blob.clone();

@@ -230,6 +230,7 @@ impl Invitation {
                     wraps: wraps.iter().map(|wrap| wrap.to_bytes().into()).collect(),
                     objects: vec![],
                 }),
+                bring_back: false,
             };
             match self.session.call(async |client, token| rpc::commit(client, Some(token), request.clone()).await).await {
                 Err(Error::Conflict { .. }) if tries < 8 => tries += 1,
