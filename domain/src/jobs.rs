@@ -245,13 +245,19 @@ pub async fn finish(tx: &Tx, claim: &Claim) -> Result<bool> {
 
 /// Ends an attempt that failed: again later, or given up when it was the last one.
 pub async fn retry(tx: &Tx, claim: &Claim, error: &str) -> Result<bool> {
+    retry_after(tx, claim, error, 0).await
+}
+
+/// The same, and not before so many milliseconds are over: somebody asked for them.
+pub async fn retry_after(tx: &Tx, claim: &Claim, error: &str, wait_ms: u64) -> Result<bool> {
     let failures = claim.failures + 1;
     if failures >= claim.max_attempts {
         return give_up(tx, claim, error).await;
     }
     let delay = backoff_ms(failures);
     let jittered = delay / 2 + tx.random().below(delay / 2 + 1);
-    let ending = Ending { run_at: Some(tx.now_ms() + jittered), error: Some(error), failures, ..Ending::of(QUEUED) };
+    let ending =
+        Ending { run_at: Some(tx.now_ms() + std::cmp::max(jittered, wait_ms)), error: Some(error), failures, ..Ending::of(QUEUED) };
     end(tx, (claim.id, claim.attempt), ending).await
 }
 

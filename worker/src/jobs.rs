@@ -33,6 +33,8 @@ pub(crate) enum Outcome {
     Done,
     /// Worth another try.
     Retry(String),
+    /// Worth another try, when the time is over that the other side asked for.
+    RetryAfter(String, Duration),
     /// No later attempt could succeed.
     GiveUp(String),
     /// Broken off, for this process stops: somebody else does it.
@@ -64,7 +66,8 @@ impl From<Reception> for Outcome {
     fn from(reception: Reception) -> Self {
         match reception {
             Reception::Taken => Self::Done,
-            Reception::Later { why, .. } => Self::Retry(why),
+            Reception::Later { why, wait: Some(wait) } => Self::RetryAfter(why, wait),
+            Reception::Later { why, wait: None } => Self::Retry(why),
             Reception::Refused { why } | Reception::Closed { why } => Self::GiveUp(why),
         }
     }
@@ -167,6 +170,10 @@ async fn write_down(context: &Context, claim: &Claim, outcome: &Outcome) -> Resu
         Outcome::Retry(why) => {
             tracing::warn!(job = %claim.id, kind, attempt, why, "a job failed and is tried again");
             jobs::retry(&tx, claim, why).await?
+        }
+        Outcome::RetryAfter(why, wait) => {
+            tracing::warn!(job = %claim.id, kind, attempt, why, ?wait, "a job was put off and is tried again");
+            jobs::retry_after(&tx, claim, why, u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)).await?
         }
         Outcome::GiveUp(why) => {
             tracing::error!(job = %claim.id, kind, attempt, why, "a job was given up");

@@ -7,14 +7,49 @@ pub(crate) mod key_health;
 #[cfg(test)]
 pub(crate) mod samples;
 
-use crate::message::Piece;
-use keyvawlt_domain::notices::Item;
+use crate::message::{Piece, Tone};
+use keyvawlt_domain::notices::{Item, Told};
+use std::panic::catch_unwind;
 
-/// What is said of a notice.
-pub(crate) fn piece(item: &Item, now_ms: u64) -> Piece {
+/// What is said of a notice. Should its words fail, something plainer is said and the log names the notice: nobody is left without word.
+pub(crate) fn piece(told: &Told, now_ms: u64) -> Piece {
+    piece_by(of, told, now_ms)
+}
+
+fn piece_by(words: fn(&Item, u64) -> Piece, told: &Told, now_ms: u64) -> Piece {
+    let kind = told.kind.name();
+    let piece = catch_unwind(|| words(&told.item, now_ms)).unwrap_or_else(|_| {
+        tracing::error!(kind, key = told.key, "a notice could not be put into words; a plain sentence goes out");
+        Piece::new(kind, Tone::Urgent, &format!("A notice of the kind {kind}, which could not be put into words"))
+            .to_do("See what is due, and tell whoever runs the server that its log has an error.")
+            .command("keyvawlt status")
+    });
+    piece.raised(told.raised_at_ms)
+}
+
+fn of(item: &Item, now_ms: u64) -> Piece {
     match item {
         Item::Expiry(expiring) => expiry::piece(expiring, now_ms),
         Item::KeyHealth(news) | Item::OldKeyAlive(news) => key_health::piece(news, now_ms),
         Item::ProviderIncident(trouble) => key_health::trouble(trouble),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Message;
+    use keyvawlt_domain::notices::Kind;
+    use samples::NOW;
+
+    #[test]
+    fn words_that_fail_leave_a_plain_sentence() {
+        let told = Told { key: "expiry/1".to_owned(), kind: Kind::Expiry, raised_at_ms: NOW - 1, item: samples::item() };
+        let plain = piece_by(|_, _| panic!("on purpose"), &told, NOW);
+        assert_eq!((plain.kind(), plain.raised_ms()), ("expiry", Some(NOW - 1)));
+        assert!(plain.title().contains("expiry"));
+        assert_eq!(Message::one(plain).advice()[0].commands, ["keyvawlt status"]);
+        let said = piece(&told, NOW);
+        assert_eq!((said.title(), said.raised_ms()), ("Stripe live expires in 7 days", Some(NOW - 1)));
     }
 }

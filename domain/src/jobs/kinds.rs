@@ -23,14 +23,14 @@ pub struct Kind {
     pub at_once: u64,
 }
 
-/// Somebody waits for a code, which is stale within minutes. A slow mail server answers within 40 seconds.
-pub static EMAIL_CODE: Kind = Kind { name: "email_code", priority: 10, attempts: 6, time_limit_s: 40, at_once: 16 };
+/// Somebody waits for a code, which is stale within minutes. A slow mail server has a minute.
+pub static EMAIL_CODE: Kind = Kind { name: "email_code", priority: 10, attempts: 6, time_limit_s: 75, at_once: 16 };
 /// A tick comes again by itself. Pages of a large store take a while, and two sweeps would only do the same.
 pub static EXPIRY_SWEEP: Kind = Kind { name: "expiry_sweep", priority: 0, attempts: 3, time_limit_s: 300, at_once: 1 };
 /// An import may make a whole namespace due. Before messages, so that what scans find rides together.
 pub static EXPIRY_SCAN: Kind = Kind { name: "expiry_scan", priority: 6, attempts: 8, time_limit_s: 120, at_once: 8 };
 /// A message ends its tries itself, by the clock, after 72 hours: 350 waits of half an hour at the shortest do not end before.
-pub static DELIVER: Kind = Kind { name: "deliver", priority: 5, attempts: 350, time_limit_s: 40, at_once: 32 };
+pub static DELIVER: Kind = Kind { name: "deliver", priority: 5, attempts: 350, time_limit_s: 75, at_once: 32 };
 /// As the sweep of ends.
 pub static KEY_HEALTH_SWEEP: Kind = Kind { name: "key_health_sweep", priority: 0, attempts: 3, time_limit_s: 300, at_once: 1 };
 /// As a sweep.

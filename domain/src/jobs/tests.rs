@@ -84,6 +84,23 @@ async fn failures_are_retried_later_and_later_and_then_given_up() {
 }
 
 #[tokio::test]
+async fn a_wait_that_was_asked_for_is_kept_to() {
+    on_each_engine(async |store| {
+        put(store, None).await;
+        let id = due_now(store).await[0];
+        let claim = take(store, id).await.unwrap();
+        let tx = store.write().await.unwrap();
+        assert!(retry_after(&tx, &claim, "it answered 429", 900_000).await.unwrap());
+        tx.commit().await.unwrap();
+        store.clock().advance_ms(900_000 - 1);
+        assert!(due_now(store).await.is_empty(), "not a moment before");
+        store.clock().advance_ms(1);
+        assert_eq!(due_now(store).await, [id]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_lease_that_ran_out_is_somebody_elses_to_end() {
     on_each_engine(async |store| {
         put(store, None).await;

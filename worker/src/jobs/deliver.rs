@@ -8,6 +8,7 @@ use crate::words;
 use keyvawlt_domain::Result;
 use keyvawlt_domain::jobs::OrgId;
 use keyvawlt_domain::notices::{self, Attempt, Delivery, DeliveryId, Destination, Ending};
+use std::time::Duration;
 
 /// How long a message is tried again: a long weekend without a mail server.
 const TRIED_FOR_MS: u64 = 72 * 60 * 60 * 1000;
@@ -15,10 +16,11 @@ const TRIED_FOR_MS: u64 = 72 * 60 * 60 * 1000;
 pub(super) async fn run(context: &Context, org: &OrgId, id: &DeliveryId) -> Outcome {
     match load(context, org, id).await {
         Ok(Attempt::Ended) => Outcome::Done,
-        Ok(Attempt::Nothing(delivery)) => record(context, &delivery, Ending::Cancelled).await,
+        Ok(Attempt::Nothing(delivery)) => record(context, &delivery, Ending::Cancelled, None).await,
         Ok(Attempt::Send(delivery)) => {
-            let ending = send(context, &delivery).await;
-            record(context, &delivery, ending).await
+            let reception = send(context, &delivery).await;
+            let (ending, wait) = ending(reception, &delivery, context.store.clock().now_ms());
+            record(context, &delivery, ending, wait).await
         }
         Err(error) => error.into(),
     }
@@ -38,22 +40,27 @@ async fn load(context: &Context, org: &OrgId, id: &DeliveryId) -> Result<Attempt
     Ok(attempt)
 }
 
-async fn send(context: &Context, delivery: &Delivery) -> Ending {
+async fn send(context: &Context, delivery: &Delivery) -> Option<Reception> {
     let now_ms = context.store.clock().now_ms();
-    let pieces = delivery.told.iter().map(|told| words::piece(&told.item, now_ms).raised(told.raised_at_ms)).collect();
-    let Some(message) = Message::many(pieces, 0) else { return Ending::Cancelled };
-    let reception = match &delivery.destination {
+    let pieces = delivery.told.iter().map(|told| words::piece(told, now_ms)).collect();
+    let message = Message::many(pieces, 0)?;
+    Some(match &delivery.destination {
         Destination::Person { email } => context.mailer.send(email, &delivery.message_id(), &message, now_ms).await,
-    };
+    })
+}
+
+/// What is recorded, and how long the other side asked to wait.
+fn ending(reception: Option<Reception>, delivery: &Delivery, now_ms: u64) -> (Ending, Option<Duration>) {
     match reception {
-        Reception::Taken => Ending::Sent,
-        Reception::Refused { why } | Reception::Closed { why } => Ending::Refused(why),
-        Reception::Later { why, .. } if now_ms >= delivery.run_at_ms + TRIED_FOR_MS => Ending::GiveUp(why),
-        Reception::Later { why, .. } => Ending::Retry(why),
+        None => (Ending::Cancelled, None),
+        Some(Reception::Taken) => (Ending::Sent, None),
+        Some(Reception::Refused { why } | Reception::Closed { why }) => (Ending::Refused(why), None),
+        Some(Reception::Later { why, .. }) if now_ms >= delivery.run_at_ms + TRIED_FOR_MS => (Ending::GiveUp(why), None),
+        Some(Reception::Later { why, wait }) => (Ending::Retry(why), wait),
     }
 }
 
-async fn record(context: &Context, delivery: &Delivery, ending: Ending) -> Outcome {
+async fn record(context: &Context, delivery: &Delivery, ending: Ending, wait: Option<Duration>) -> Outcome {
     let written = async {
         let tx = context.store.write().await?;
         notices::end(&tx, delivery, &ending).await?;
@@ -64,7 +71,7 @@ async fn record(context: &Context, delivery: &Delivery, ending: Ending) -> Outco
     }
     match ending {
         Ending::Sent | Ending::Cancelled => Outcome::Done,
-        Ending::Retry(why) => Outcome::Retry(why),
+        Ending::Retry(why) => wait.map_or(Outcome::Retry(why.clone()), |wait| Outcome::RetryAfter(why, wait)),
         Ending::GiveUp(why) | Ending::Refused(why) => Outcome::GiveUp(why),
     }
 }

@@ -4,7 +4,7 @@ use super::{code, expiry, key_health};
 use crate::message::{Message, Piece};
 use keyvawlt_domain::jobs::{NsId, OrgId, SecretId};
 use keyvawlt_domain::key_health::{KeyFact, KeyNews, ProviderTrouble};
-use keyvawlt_domain::notices::Expiring;
+use keyvawlt_domain::notices::{Expiring, Item};
 
 /// 23 November 2026, 09:00 UTC.
 pub(crate) const NOW: u64 = 1_795_424_400_000;
@@ -73,8 +73,17 @@ fn longest() -> Message {
     Message::many((0..50).map(piece).collect(), 1_000_000).expect("there are pieces").unsubscribe(UNSUBSCRIBE)
 }
 
+/// What a topic's file in `domain` finds.
+pub(crate) fn item() -> Item {
+    Item::Expiry(expiring(1, Some("Stripe live"), NOW + 7 * DAY_MS))
+}
+
 fn expiry(nth: u8, label: Option<&str>, expires_ms: u64) -> Piece {
-    let notice = Expiring {
+    expiry::piece(&expiring(nth, label, expires_ms), NOW)
+}
+
+fn expiring(nth: u8, label: Option<&str>, expires_ms: u64) -> Expiring {
+    Expiring {
         org: OrgId([0xa1; 32]),
         ns: NsId([0xb2; 16]),
         secret: SecretId([nth; 16]),
@@ -82,6 +91,5 @@ fn expiry(nth: u8, label: Option<&str>, expires_ms: u64) -> Piece {
         expires_ms,
         label: label.map(ToOwned::to_owned),
         provider: label.map(|label| if label.contains('<') { "stripe <live>".to_owned() } else { "stripe".to_owned() }),
-    };
-    expiry::piece(&notice, NOW)
+    }
 }

@@ -20,6 +20,8 @@ use tokio::sync::Semaphore;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// After the last byte the server stores or checks the mail. Whoever hangs up here makes it send the mail twice.
 const PATIENCE_AT_THE_END: u32 = 2;
+/// For one mail, the wait for a connection included: below the time limit of the jobs that send, so that they hear why.
+const WHOLE: Duration = Duration::from_secs(60);
 /// Connections at once: as many as jobs run at once by default; mail servers count them by address.
 const CONNECTIONS: usize = 4;
 /// Servers close after five minutes at most; a connection that old is not tried.
@@ -163,6 +165,11 @@ impl Server {
 
     /// Hands one mail over.
     pub(super) async fn send(&self, from: &Address, to: &Address, mail: &[u8]) -> Result<(), SmtpError> {
+        let whole = tokio::time::timeout(WHOLE, self.hand_over(from, to, mail));
+        whole.await.unwrap_or(Err(SmtpError { step: Step::Connecting, cause: Cause::Silent }))
+    }
+
+    async fn hand_over(&self, from: &Address, to: &Address, mail: &[u8]) -> Result<(), SmtpError> {
         // Never closed, so an error means nothing.
         let _slot = self.slots.acquire().await;
         while let Some(mut connection) = self.take() {
