@@ -12,11 +12,13 @@ mod client;
 mod cold;
 mod load;
 mod machine;
+mod mails;
 mod manifest;
 mod program;
 mod report;
 mod runner;
 mod scene;
+mod sink;
 mod team;
 
 use anyhow::{Result, bail};
@@ -37,10 +39,11 @@ const STARTS: usize = 5;
 /// How long a server rests before its memory is looked at again.
 const REST: Duration = Duration::from_secs(10);
 
-const USAGE: &str = "usage: keyvawlt-bench [--builds | --cold | --team]
+const USAGE: &str = "usage: keyvawlt-bench [--builds | --cold | --team | --mails NUMBER]
 
 Measures and writes bench/RESULTS.md. With --builds only clean builds are timed, in a temporary folder: that takes many minutes.
-With --cold only a start without history is measured, with --team only what a large team costs; both are shown instead of written.";
+With --cold only a start without history is measured, with --team only what a large team costs; both are shown instead of written.
+With --mails so many notices are mailed to a mail server on this machine.";
 
 fn main() -> Result<()> {
     // For the client's connections; a second installation would only say so.
@@ -51,10 +54,17 @@ fn main() -> Result<()> {
         [flag] if flag == "--builds" => builds::renew(),
         [flag] if flag == "--cold" => runtime.block_on(measure_cold()),
         [flag] if flag == "--team" => runtime.block_on(measure_team()),
+        [flag, mails] if flag == "--mails" => runtime.block_on(measure_mails(mails.parse()?)),
         // This program once more, as a client whose memory is looked at.
         [flag, token, state] if flag == team::HOLD => runtime.block_on(team::hold(token, state)),
         _ => bail!(USAGE),
     }
+}
+
+async fn measure_mails(mails: u64) -> Result<()> {
+    let (programs, folder) = (Programs::build()?, tempfile::tempdir()?);
+    println!("{}", mails::measure(&programs, mails, folder.path()).await?.page()?);
+    Ok(())
 }
 
 async fn measure_team() -> Result<()> {

@@ -48,11 +48,17 @@ pub fn workspace() -> PathBuf {
 impl Server {
     /// Starts a server on a folder and waits until it is ready.
     pub fn start(programs: &Programs, data: &Path) -> Result<Self> {
+        Self::start_with(programs, data, &[])
+    }
+
+    /// The same with settings, each a variable and its value.
+    pub fn start_with(programs: &Programs, data: &Path, settings: &[(&str, &str)]) -> Result<Self> {
         let began = Instant::now();
         let mut child = Command::new(&programs.server)
             .env("KEYVAWLT_SERVER__DATA", data)
             .env("KEYVAWLT_SERVER__API__LISTEN", "127.0.0.1:0")
             .env("KEYVAWLT_SERVER__LOG__LEVEL", "warn")
+            .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -77,8 +83,17 @@ impl Server {
 
     /// Memory that is resident now, bytes.
     pub fn resident(&self) -> Result<u64> {
+        self.status("VmRSS:")
+    }
+
+    /// The most memory that was ever resident, bytes.
+    pub fn peak(&self) -> Result<u64> {
+        self.status("VmHWM:")
+    }
+
+    fn status(&self, name: &'static str) -> Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS")?;
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).context(name)?;
         Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * STATUS_UNIT)
     }
 }

@@ -23,7 +23,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("keyvawlt-client", &["keyvawlt-catalogue", "keyvawlt-crypto", "keyvawlt-ledger", "keyvawlt-proto"]),
     ("keyvawlt", &["keyvawlt-catalogue", "keyvawlt-client", "keyvawlt-crypto", "keyvawlt-ledger"]),
     // Measures both sides, and is part of neither.
-    ("keyvawlt-bench", &["keyvawlt-client", "keyvawlt-crypto", "keyvawlt-ledger", "keyvawlt-proto", "keyvawlt-server"]),
+    ("keyvawlt-bench", &["keyvawlt-client", "keyvawlt-crypto", "keyvawlt-domain", "keyvawlt-ledger", "keyvawlt-proto", "keyvawlt-server"]),
 ];
 
 /// What runs where secrets must not be readable.
