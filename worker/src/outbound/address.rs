@@ -121,8 +121,8 @@ const V4: &[(Ipv4Addr, u8, Kind)] = &[
     (v4(240, 0, 0, 0), 4, Kind::Reserved),
 ];
 
-const fn v6(a: u16, b: u16, c: u16, g: u16, h: u16) -> Ipv6Addr {
-    Ipv6Addr::new(a, b, c, 0, 0, 0, g, h)
+const fn v6(first: u16, second: u16, third: u16, seventh: u16, last: u16) -> Ipv6Addr {
+    Ipv6Addr::new(first, second, third, 0, 0, 0, seventh, last)
 }
 
 const V6: &[(Ipv6Addr, u8, Kind)] = &[

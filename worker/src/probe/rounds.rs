@@ -21,7 +21,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Rows taken or written in one transaction: a quarter second of 10,000 monitors a minute is 42, and the writer is soon free for others.
 const BATCH: usize = 128;
 /// The longest wait (20 seconds), the longest look (30), and time to write it down.
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_mins(1);
 /// What runs when the process stops may take so long; the rest is given back. Well within what the process has for stopping.
 const STOP_WITHIN: Duration = Duration::from_secs(4);
 /// Looks whose writing fails one after another before the store is taken to be away.

@@ -57,7 +57,7 @@ fn forbidden() -> impl Strategy<Value = IpAddr> {
 fn notations(address: Ipv4Addr) -> Vec<String> {
     let ([a, b, c, d], number) = (address.octets(), u32::from(address));
     let full_width = |digit: char| char::from_u32(u32::from(digit) + 0xfee0).filter(|_| digit.is_ascii_digit()).unwrap_or(digit);
-    let percent: String = address.to_string().bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let percent = address.to_string().bytes().map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat();
     vec![
         address.to_string(),
         number.to_string(),
