@@ -11,6 +11,7 @@ mod limits;
 mod monitors;
 mod namespaces;
 mod organizations;
+mod rotation;
 mod server;
 mod server_info;
 mod status;

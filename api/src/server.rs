@@ -9,6 +9,7 @@ use keyvawlt_proto::v1::key_health_service_server::KeyHealthServiceServer;
 use keyvawlt_proto::v1::monitor_service_server::MonitorServiceServer;
 use keyvawlt_proto::v1::namespace_service_server::NamespaceServiceServer;
 use keyvawlt_proto::v1::organization_service_server::OrganizationServiceServer;
+use keyvawlt_proto::v1::rotation_service_server::RotationServiceServer;
 use keyvawlt_proto::v1::server_service_server::ServerServiceServer;
 use keyvawlt_proto::{CLIENT_HEADER, DESCRIPTORS, MAX_MESSAGE, SERVER_HEADER};
 use std::future::Future;
@@ -63,6 +64,7 @@ pub async fn serve(parts: ApiParts, listener: TcpListener, shutdown: impl Future
         NamespaceServiceServer::<Api>::NAME,
         KeyHealthServiceServer::<Api>::NAME,
         MonitorServiceServer::<Api>::NAME,
+        RotationServiceServer::<Api>::NAME,
         ServerServiceServer::<Api>::NAME,
     ];
     for service in watched {
@@ -102,6 +104,7 @@ pub async fn serve(parts: ApiParts, listener: TcpListener, shutdown: impl Future
         )
         .add_service(KeyHealthServiceServer::new(api.clone()).max_decoding_message_size(MAX_QUESTION))
         .add_service(MonitorServiceServer::new(api.clone()).max_decoding_message_size(MAX_QUESTION))
+        .add_service(RotationServiceServer::new(api.clone()).max_decoding_message_size(MAX_QUESTION))
         .add_service(ServerServiceServer::new(api).max_decoding_message_size(MAX_QUESTION))
         .add_service(health_service)
         .add_service(reflection().build_v1()?)

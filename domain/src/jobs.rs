@@ -76,6 +76,21 @@ pub enum Job {
     },
     /// Look for keys of which nobody reported in time.
     KeyHealthSweep,
+    /// Remind of secrets that are to be replaced.
+    RotationSweep,
+    /// Mark what somebody could read who left a namespace.
+    WorkOwed {
+        /// Of which organization.
+        #[serde(with = "text")]
+        org: OrgId,
+        /// Which namespace.
+        #[serde(with = "text")]
+        ns: NsId,
+        /// The newest key that could be read with.
+        epoch: u64,
+        /// When the access was lost, epoch milliseconds.
+        at_ms: u64,
+    },
     /// Forget what need not be kept.
     Prune,
 }
@@ -89,6 +104,8 @@ impl Job {
             Self::ExpiryScan { .. } => &kinds::EXPIRY_SCAN,
             Self::Deliver { .. } => &kinds::DELIVER,
             Self::KeyHealthSweep => &kinds::KEY_HEALTH_SWEEP,
+            Self::RotationSweep => &kinds::ROTATION_SWEEP,
+            Self::WorkOwed { .. } => &kinds::WORK_OWED,
             Self::Prune => &kinds::PRUNE,
         }
     }

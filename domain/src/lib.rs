@@ -17,6 +17,7 @@ pub mod organizations;
 pub mod policy;
 pub mod random;
 pub mod requests;
+pub mod rotation;
 #[cfg(test)]
 mod scratch;
 pub mod store;

@@ -92,6 +92,8 @@ pub enum Deed {
     ListManifestHeads,
     /// Where somebody else wrote last.
     ListLastWritten,
+    /// Silence about a secret that is to be replaced.
+    SnoozeReminder,
     /// What happened.
     ListAuditEvents,
     /// Monitors of namespaces, and of the organization.
@@ -118,7 +120,7 @@ impl Deed {
         use Deed::{
             ChangeMonitors, ChangeOrgMonitors, CommitLink, CommitManifest, CreateOrganization, LeaseKeyChecks, ListAuditEvents,
             ListKeyHealth, ListLastWritten, ListManifestHeads, ListOrganizations, ReadChain, ReadChanges, ReadListing, ReadMonitors,
-            ReadVersion, ReportKeyHealth, UseAccount,
+            ReadVersion, ReportKeyHealth, SnoozeReminder, UseAccount,
         };
         let mut all = vec![
             UseAccount,
@@ -131,6 +133,7 @@ impl Deed {
             ReadVersion,
             ListManifestHeads,
             ListLastWritten,
+            SnoozeReminder,
             ListAuditEvents,
             ReadMonitors,
             ChangeMonitors,
@@ -178,6 +181,7 @@ impl Deed {
             Deed::ReadListing => &["ReadListing"],
             Deed::ReadVersion => &["ReadVersion"],
             Deed::ListManifestHeads | Deed::ListLastWritten => &["ListManifestHeads"],
+            Deed::SnoozeReminder => &["SnoozeReminder"],
             Deed::ListAuditEvents => &["ListAuditEvents"],
             Deed::ReportKeyHealth => &["ReportKeyHealth"],
             Deed::ListKeyHealth => &["ListKeyHealth"],
@@ -219,6 +223,8 @@ pub fn allows(who: Who, bits: u8, deed: Deed) -> bool {
         }
         Deed::ListLastWritten => matches!(who, Owner | Admin | Recovery),
         Deed::BringBack => who.is_member() && who != Pending,
+        // It silences others too: for people who could replace the secret instead.
+        Deed::SnoozeReminder => matches!(who, Owner | Admin | Member) && bits & permission::WRITE != 0,
         Deed::ListAuditEvents => matches!(who, Owner | Admin | Auditor),
         Deed::ReadMonitors => reads && who.is_member() && who != Pending,
         // Whoever writes an environment's secrets may say what is looked at for them, a pipeline too.

@@ -27,6 +27,7 @@ pub mod notice;
 pub mod org;
 pub mod past_entry;
 pub mod request;
+pub mod rotation;
 pub mod secret;
 pub mod slot;
 pub mod tree_node;

@@ -10,6 +10,7 @@ mod m0005_accounts_of_identities;
 mod m0006_notices;
 mod m0007_monitors;
 mod m0008_key_health;
+mod m0009_rotation;
 mod m0010_jobs;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0006_notices::Migration),
             Box::new(m0007_monitors::Migration),
             Box::new(m0008_key_health::Migration),
+            Box::new(m0009_rotation::Migration),
             Box::new(m0010_jobs::Migration),
         ]
     }

@@ -74,6 +74,8 @@ rpcs! {
         AddMaintenance(AddMaintenanceRequest) -> AddMaintenanceResponse,
         ListMaintenances(ListMaintenancesRequest) -> ListMaintenancesResponse,
         RemoveMaintenance(RemoveMaintenanceRequest) -> RemoveMaintenanceResponse;
+    RotationService:
+        SnoozeReminder(SnoozeReminderRequest) -> SnoozeReminderResponse;
     ServerService:
         GetServerInfo(GetServerInfoRequest) -> GetServerInfoResponse;
 }

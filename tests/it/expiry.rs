@@ -303,7 +303,7 @@ async fn tick(world: &World) {
 }
 
 fn reminders(world: &World) -> Vec<SentMail> {
-    world.mails().into_iter().filter(|mail| mail.subject.contains("Stripe live")).collect()
+    world.mails().into_iter().filter(|mail| mail.subject.contains("Stripe live expire")).collect()
 }
 
 fn versions_told(world: &World) -> Vec<String> {

@@ -19,6 +19,7 @@ mod layers;
 mod offboarding;
 mod queue;
 mod replicas;
+mod rotation;
 mod story;
 mod together;
 mod tour;

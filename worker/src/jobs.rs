@@ -6,6 +6,8 @@ mod expiry_scan;
 mod expiry_sweep;
 mod key_health_sweep;
 mod prune;
+mod rotation_sweep;
+mod work_owed;
 
 use crate::channels::Reception;
 use crate::context::Context;
@@ -130,6 +132,8 @@ async fn act(context: &Context, claim: &Claim) -> Outcome {
         Job::ExpiryScan { org, ns } => expiry_scan::run(context, *org, *ns).await,
         Job::Deliver { org, delivery } => deliver::run(context, org, delivery).await,
         Job::KeyHealthSweep => key_health_sweep::run(context).await,
+        Job::RotationSweep => rotation_sweep::run(context).await,
+        Job::WorkOwed { org, ns, epoch, at_ms } => work_owed::run(context, (*org, *ns), *epoch, *at_ms).await,
         Job::Prune => prune::run(context).await,
     }
 }

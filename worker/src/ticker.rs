@@ -12,7 +12,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(30);
 const HOUR_MS: u64 = 60 * 60 * 1000;
 
 /// What comes by itself, and how often. An expiry is heard of days ahead: an hour more or less is nothing.
-const SCHEDULE: [(Job, u64); 3] = [(Job::ExpirySweep, HOUR_MS), (Job::KeyHealthSweep, HOUR_MS), (Job::Prune, HOUR_MS)];
+const SCHEDULE: [(Job, u64); 4] =
+    [(Job::ExpirySweep, HOUR_MS), (Job::KeyHealthSweep, HOUR_MS), (Job::RotationSweep, HOUR_MS), (Job::Prune, HOUR_MS)];
 
 pub(crate) async fn run(context: Arc<Context>, stop: CancellationToken) {
     loop {

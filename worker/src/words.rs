@@ -4,6 +4,7 @@ pub(crate) mod code;
 pub(crate) mod dates;
 pub(crate) mod expiry;
 pub(crate) mod key_health;
+pub(crate) mod rotation;
 #[cfg(test)]
 pub(crate) mod samples;
 
@@ -32,6 +33,8 @@ fn of(item: &Item, now_ms: u64) -> Piece {
         Item::Expiry(expiring) => expiry::piece(expiring, now_ms),
         Item::KeyHealth(news) | Item::OldKeyAlive(news) => key_health::piece(news, now_ms),
         Item::ProviderIncident(trouble) => key_health::trouble(trouble),
+        Item::Rotation(replacing) => rotation::piece(replacing, now_ms),
+        Item::WorkOwed(replacing) => rotation::work_owed(replacing),
     }
 }
 

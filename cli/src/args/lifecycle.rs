@@ -8,7 +8,11 @@ use crate::reference::SecretName;
 
 /// `keyvawlt remind`
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Remind {
+    /// Instead: what the server is to do.
+    #[command(subcommand)]
+    pub command: Option<RemindCommand>,
     /// How far to look ahead; 30d when nothing is said
     #[arg(long, value_name = "DURATION")]
     pub within: Option<Length>,
@@ -18,6 +22,19 @@ pub struct Remind {
     /// Only what you are responsible for
     #[arg(long)]
     pub mine: bool,
+}
+
+/// `keyvawlt remind …`
+#[derive(Debug, Subcommand)]
+pub enum RemindCommand {
+    /// Have the server remind nobody of one secret that is to be replaced for a while; then the owner first again
+    Snooze {
+        /// The secret's name, in the chosen environment
+        name: SecretName,
+        /// For how long: at most 30 days, and at most 90 days after it was to be replaced
+        #[arg(long = "for", value_name = "DURATION")]
+        time: Length,
+    },
 }
 
 /// `keyvawlt rotate`

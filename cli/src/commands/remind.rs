@@ -4,11 +4,12 @@ use keyvawlt_client::{Severity, Vault};
 use serde::Serialize;
 
 use super::Context;
-use crate::args::lifecycle::Remind;
+use crate::args::lifecycle::{Remind, RemindCommand};
 use crate::due::{DueItem, WITHIN_MS};
-use crate::duration::{Length, display_length};
+use crate::duration::{Length, display_length, display_ms, distance};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
+use crate::reference::SecretName;
 use crate::vault;
 
 /// What is due within this time.
@@ -20,6 +21,9 @@ pub async fn due(vault: &mut Vault, within_ms: u64) -> Outcome<Vec<DueItem>> {
 
 /// `keyvawlt remind`
 pub async fn remind(arguments: &Remind, context: &mut Context) -> Outcome {
+    if let Some(RemindCommand::Snooze { name, time }) = &arguments.command {
+        return snooze(name, *time, context).await;
+    }
     let mut vault = vault::open(context).await?;
     let fail_ms = arguments.fail_within.map(Length::ms);
     let within_ms = arguments.within.map_or(WITHIN_MS, Length::ms).max(fail_ms.unwrap_or(0));
@@ -36,6 +40,24 @@ pub async fn remind(arguments: &Remind, context: &mut Context) -> Outcome {
     let length = display_length(fail_ms);
     let what = if urgent == 1 { "1 thing is".to_owned() } else { format!("{urgent} things are") };
     Err(Failure::new(Exit::Due, format!("{what} due within {length}")).hint("keyvawlt rotate begin NAME, or keyvawlt secrets set NAME"))
+}
+
+async fn snooze(name: &SecretName, time: Length, context: &mut Context) -> Outcome {
+    #[derive(Serialize)]
+    struct Snoozed<'a> {
+        name: &'a str,
+        until: String,
+    }
+    let (vault, environment) = vault::place(context).await?;
+    let asked_ms = vault.now_ms().saturating_add(time.ms());
+    let until_ms = vault.snooze_reminder(&environment.ns_id, name.as_str(), asked_ms).await?;
+    let snoozed = Snoozed { name: name.as_str(), until: display_ms(until_ms) };
+    let when = distance(until_ms, vault.now_ms());
+    context.output.result(&snoozed, || format!("the server reminds nobody of {name} until {}, {when}", snoozed.until))?;
+    if until_ms < asked_ms {
+        context.output.note("that is sooner than asked: at most 30 days at once, and 90 days after it was to be replaced");
+    }
+    Ok(())
 }
 
 fn print(items: &[DueItem], within_ms: u64, now_ms: u64, context: &mut Context) -> Outcome {

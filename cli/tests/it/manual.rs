@@ -78,6 +78,10 @@ fn commands() -> String {
         let _ = write!(text, "### keyvawlt {}\n\n", top.get_name());
         if top.has_subcommands() {
             let _ = write!(text, "{}.\n\n", about(top));
+            // One that also does something by itself.
+            if top.get_arguments().any(|argument| !argument.is_global_set() && argument.get_id() != "help") {
+                describe(top, &mut text);
+            }
             top.get_subcommands_mut().for_each(|command| describe(command, &mut text));
         } else {
             describe(top, &mut text);
@@ -90,7 +94,10 @@ fn commands() -> String {
 /// One command: how it is called, what it does, and its own flags.
 fn describe(command: &mut Command, text: &mut String) {
     let usage = command.render_usage().to_string();
-    let usage = usage.trim_start_matches("Usage: ").lines().map(str::trim).collect::<Vec<_>>().join(" ").replace(" [OPTIONS]", "");
+    // Beside its subcommands, the first line is the command alone.
+    let alone = if command.has_subcommands() { 1 } else { usize::MAX };
+    let usage =
+        usage.trim_start_matches("Usage: ").lines().take(alone).map(str::trim).collect::<Vec<_>>().join(" ").replace(" [OPTIONS]", "");
     let aliases: Vec<&str> = command.get_visible_aliases().collect();
     let alias = if aliases.is_empty() { String::new() } else { format!(" (also `{}`)", aliases.join("`, `")) };
     let _ = writeln!(text, "- `{usage}`{alias}: {}", about(command));

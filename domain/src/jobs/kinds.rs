@@ -33,11 +33,15 @@ pub static EXPIRY_SCAN: Kind = Kind { name: "expiry_scan", priority: 6, attempts
 pub static DELIVER: Kind = Kind { name: "deliver", priority: 5, attempts: 350, time_limit_s: 75, at_once: 32 };
 /// As the sweep of ends.
 pub static KEY_HEALTH_SWEEP: Kind = Kind { name: "key_health_sweep", priority: 0, attempts: 3, time_limit_s: 300, at_once: 1 };
+/// As the sweep of what expires.
+pub static ROTATION_SWEEP: Kind = Kind { name: "rotation_sweep", priority: 0, attempts: 3, time_limit_s: 300, at_once: 1 };
+/// As a scan: somebody may have read whole namespaces.
+pub static WORK_OWED: Kind = Kind { name: "work_owed", priority: 6, attempts: 8, time_limit_s: 120, at_once: 8 };
 /// As a sweep.
 pub static PRUNE: Kind = Kind { name: "prune", priority: 0, attempts: 3, time_limit_s: 300, at_once: 1 };
 
 /// Every kind this program runs.
-pub static ALL: [&Kind; 6] = [&EMAIL_CODE, &EXPIRY_SCAN, &DELIVER, &EXPIRY_SWEEP, &KEY_HEALTH_SWEEP, &PRUNE];
+pub static ALL: [&Kind; 8] = [&EMAIL_CODE, &EXPIRY_SCAN, &DELIVER, &EXPIRY_SWEEP, &KEY_HEALTH_SWEEP, &ROTATION_SWEEP, &WORK_OWED, &PRUNE];
 
 /// The kind of this name, when this program runs it.
 pub fn named(name: &str) -> Option<&'static Kind> {

@@ -4,6 +4,7 @@
 
 use crate::error::{Error, Result};
 use crate::jobs::text;
+use crate::rotation::stages::Stage;
 use keyvawlt_ledger::{IdentityId, NsId, SecretId};
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +24,32 @@ pub enum Topic {
         version: u64,
         /// How many days before its end this is; 0 at the end.
         threshold_days: u16,
+    },
+    /// A secret is as old as its owner wanted it to get.
+    Rotation {
+        /// In which namespace.
+        #[serde(with = "text")]
+        ns: NsId,
+        /// Which secret.
+        #[serde(with = "text")]
+        secret: SecretId,
+        /// Which version.
+        version: u64,
+        /// Who is told.
+        stage: Stage,
+    },
+    /// A secret could be read by somebody who left.
+    WorkOwed {
+        /// In which namespace.
+        #[serde(with = "text")]
+        ns: NsId,
+        /// Which secret.
+        #[serde(with = "text")]
+        secret: SecretId,
+        /// Which version.
+        version: u64,
+        /// Who is told.
+        stage: Stage,
     },
     /// A key is refused by its provider, ends there, or nobody checks it.
     KeyHealth {
@@ -63,6 +90,8 @@ impl Topic {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Expiry { .. } => Kind::Expiry,
+            Self::Rotation { .. } => Kind::Rotation,
+            Self::WorkOwed { .. } => Kind::WorkOwed,
             Self::KeyHealth { .. } => Kind::KeyHealth,
             Self::OldKeyAlive { .. } => Kind::OldKeyAlive,
             Self::ProviderIncident { .. } => Kind::ProviderIncident,
@@ -72,16 +101,24 @@ impl Topic {
     /// The namespace it is about: who is to hear of it must be able to read there, and preferences and routes may choose by it.
     pub fn ns(&self) -> Option<NsId> {
         match self {
-            Self::Expiry { ns, .. } | Self::KeyHealth { ns, .. } | Self::OldKeyAlive { ns, .. } | Self::ProviderIncident { ns, .. } => {
-                Some(*ns)
-            }
+            Self::Expiry { ns, .. }
+            | Self::Rotation { ns, .. }
+            | Self::WorkOwed { ns, .. }
+            | Self::KeyHealth { ns, .. }
+            | Self::OldKeyAlive { ns, .. }
+            | Self::ProviderIncident { ns, .. } => Some(*ns),
         }
     }
 
     /// Whose it is alone: routes of the organization do not carry it.
     pub fn person(&self) -> Option<IdentityId> {
         match self {
-            Self::Expiry { .. } | Self::KeyHealth { .. } | Self::OldKeyAlive { .. } | Self::ProviderIncident { .. } => None,
+            Self::Expiry { .. }
+            | Self::Rotation { .. }
+            | Self::WorkOwed { .. }
+            | Self::KeyHealth { .. }
+            | Self::OldKeyAlive { .. }
+            | Self::ProviderIncident { .. } => None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Reloading: what is true now of a topic that was raised a while ago. `None`: it is true no longer, and nobody is told.
 
 mod expiry;
+mod rotation;
 
 use super::Topic;
 use crate::error::Result;
@@ -9,6 +10,7 @@ use crate::store::Tx;
 use keyvawlt_ledger::OrgId;
 
 pub use expiry::Expiring;
+pub use rotation::Replacing;
 
 /// What words need of a topic: ids, moments, and what owners chose to tell in clear. Never a name or a value of a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +23,10 @@ pub enum Item {
     OldKeyAlive(KeyNews),
     /// Most keys of one provider are refused at once.
     ProviderIncident(ProviderTrouble),
+    /// A secret is as old as its owner wanted it to get.
+    Rotation(Replacing),
+    /// A secret could be read by somebody who left.
+    WorkOwed(Replacing),
 }
 
 impl Item {
@@ -30,6 +36,7 @@ impl Item {
             Self::Expiry(expiring) => expiring.expires_ms,
             Self::KeyHealth(news) | Self::OldKeyAlive(news) => news.what.at_ms(),
             Self::ProviderIncident(trouble) => trouble.since_ms,
+            Self::Rotation(replacing) | Self::WorkOwed(replacing) => replacing.due_ms,
         }
     }
 }
@@ -45,6 +52,12 @@ pub(super) async fn reload(tx: &Tx, org: &OrgId, topic: &Topic) -> Result<Option
         Topic::OldKeyAlive { ns, secret, version } => Ok(key_news(tx, org, (ns, secret), *version).await?.map(Item::OldKeyAlive)),
         Topic::ProviderIncident { ns, provider, since_ms } => {
             Ok(provider_news(tx, org, ns, provider, *since_ms).await?.map(Item::ProviderIncident))
+        }
+        Topic::Rotation { ns, secret, version, stage } => {
+            Ok(rotation::reload(tx, org, (ns, secret), *version, *stage, |row| row.rotate_at).await?.map(Item::Rotation))
+        }
+        Topic::WorkOwed { ns, secret, version, stage } => {
+            Ok(rotation::reload(tx, org, (ns, secret), *version, *stage, |row| row.owed_at).await?.map(Item::WorkOwed))
         }
     }
 }

@@ -14,13 +14,14 @@ use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::policy::Deed;
 use crate::requests;
+use crate::rotation;
 use crate::store::Tx;
 use keyvawlt_ledger::chain::{Body, Questions as _, Tip, org_id_of};
 use keyvawlt_ledger::merkle::Frontier;
 use keyvawlt_ledger::{Code, Fault, Hash, IdentityId, NsId, OrgId};
 use keyvawlt_schema::org;
 use sea_orm::{EntityTrait, QuerySelect};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Extends an organization.
 #[derive(Clone, Debug)]
@@ -110,7 +111,18 @@ pub(super) async fn locked(tx: &Tx, id: OrgId) -> Result<(Chain<'_>, save::Head)
     let mut rows = Rows::of(id);
     let ts_ms = rows.settle(tx, Rows::chain).await?.map_or(0, |chain| chain.last_ts_ms);
     let before = tip.history.clone();
-    let chain = Chain { tx, rows, before, tip, ts_ms, heads: Heads::of(id), accepted: vec![], wraps: vec![], bringing_back: false };
+    let chain = Chain {
+        tx,
+        rows,
+        before,
+        tip,
+        ts_ms,
+        heads: Heads::of(id),
+        accepted: vec![],
+        wraps: vec![],
+        bringing_back: false,
+        lost: BTreeSet::new(),
+    };
     Ok((chain, head))
 }
 
@@ -125,8 +137,18 @@ pub async fn create(permit: Permit<'_, Create>, request: &RequestKey) -> Result<
     let id = org_id_of(genesis.payload())?;
     let heads = Heads::of(id);
     let (rows, tip) = (Rows::of_new(id), Tip::before_genesis(id));
-    let mut chain =
-        Chain { tx, rows, before: tip.history.clone(), tip, ts_ms: 0, heads, accepted: vec![], wraps: vec![], bringing_back: false };
+    let mut chain = Chain {
+        tx,
+        rows,
+        before: tip.history.clone(),
+        tip,
+        ts_ms: 0,
+        heads,
+        accepted: vec![],
+        wraps: vec![],
+        bringing_back: false,
+        lost: BTreeSet::new(),
+    };
     let manifests = judge(&mut chain, batch).await?;
     if chain.rows.chain().and_then(|chain| chain.directory).is_none() {
         return Err(Error::invalid("batch.links", "an organization begins with its genesis and its directory"));
@@ -143,7 +165,7 @@ async fn judge(chain: &mut Chain<'_>, batch: Batch) -> Result<BTreeMap<NsId, man
 }
 
 pub(super) async fn finish(
-    chain: Chain<'_>,
+    mut chain: Chain<'_>,
     manifests: BTreeMap<NsId, manifests::Manifest>,
     caller: &Caller,
     request: &RequestKey,
@@ -160,7 +182,9 @@ pub(super) async fn finish(
         of_links.chain(of_manifests).collect()
     };
     save::chain(&chain).await?;
+    let lost = std::mem::take(&mut chain.lost);
     save_manifests::save(tx, &id, manifests).await?;
+    rotation::after_losses(tx, id, lost).await?;
     audit::record_all(tx, events).await?;
     let kept = [&request.content[..], answer].concat();
     requests::keep(tx, &caller.requester(), &request.id, request.rpc, kept).await

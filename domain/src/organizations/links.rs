@@ -4,13 +4,14 @@ use super::heads::Heads;
 use super::rows::Rows;
 use crate::error::{Error, Result};
 use crate::namespaces::last_written_by;
+use crate::rotation::{self, Lost};
 use crate::store::Tx;
 use keyvawlt_ledger::chain::{Applied, Body, Key, Link, Questions as _, Tip, apply, ends_sooner};
 use keyvawlt_ledger::limits::MAX_SKEW_MS;
 use keyvawlt_ledger::merkle::Frontier;
 use keyvawlt_ledger::wrap::Wrap;
 use keyvawlt_ledger::{Code, Fault, IdentityId, NsId, Signed};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// An accepted link.
 #[derive(Debug)]
@@ -47,6 +48,8 @@ pub(super) struct Chain<'tx> {
     pub(super) wraps: Vec<PlacedWrap>,
     /// What comes was accepted before: who brings it, how old it is, and what it lacks beside the statements is no matter.
     pub(super) bringing_back: bool,
+    /// What people stopped reading.
+    pub(super) lost: BTreeSet<Lost>,
 }
 
 impl Chain<'_> {
@@ -96,7 +99,11 @@ impl Chain<'_> {
         if let Body::NamespaceCreate(body) = &applied.body {
             self.heads.moved(body.ns_id, 0, applied.hash);
         }
+        let stopped = self.rows.settle(self.tx, |rows| rotation::losses(rows, &applied)).await?;
         self.rows.put(&applied.changes);
+        for stopped in stopped {
+            self.lost.extend(rotation::reached(self.tx, &mut self.rows, stopped, link.ts_ms).await?);
+        }
         self.tip = applied.tip.clone();
         self.ts_ms = link.ts_ms;
         self.accepted.push(Accepted { signed, applied });

@@ -5,8 +5,9 @@ use super::past;
 use super::save::ROWS_PER_STATEMENT;
 use crate::error::Result;
 use crate::notices;
+use crate::rotation::{self, Written};
 use crate::store::{Tx, column};
-use keyvawlt_ledger::{NsId, OrgId};
+use keyvawlt_ledger::{NsId, OrgId, facts};
 use keyvawlt_schema::{manifest_link, namespace, secret, tree_node, version};
 use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
@@ -23,10 +24,31 @@ pub(super) async fn save(tx: &Tx, org: &OrgId, manifests: BTreeMap<NsId, Manifes
         nodes(tx, org, &ns, &manifest).await?;
         let written: Vec<&Secret> = manifest.secrets.values().filter(|secret| secret.written).collect();
         let moments = secrets(tx, org, &ns, &written).await?;
+        let to_rotate = to_rotate(&manifest)?;
         versions(tx, org, &ns, manifest).await?;
+        rotation::after_write(tx, org, &ns, &to_rotate).await?;
         notices::after_write(tx, *org, ns, moments).await?;
     }
     Ok(())
+}
+
+/// What says when secrets are to be replaced.
+fn to_rotate(manifest: &Manifest) -> Result<Vec<Written>> {
+    let times: BTreeMap<u64, u64> = manifest.accepted.iter().map(|(_, applied)| (applied.link.mseq, applied.link.ts_ms)).collect();
+    // A leaf names the newest link that wrote it; a version of this batch, the link that brought it.
+    let new = manifest.versions.iter().map(|version| ((version.leaf.secret_id, version.leaf.version), version.leaf.mseq));
+    let new: BTreeMap<_, _> = new.collect();
+    let written = manifest.secrets.values().filter(|secret| secret.written).map(|secret| {
+        let (id, version) = (secret.leaf.secret_id, secret.leaf.version);
+        Ok(Written {
+            secret: id,
+            version,
+            live: !secret.leaf.is_deleted() && !secret.leaf.is_draft(),
+            every_ms: facts::read(&secret.facts)?.and_then(|facts| facts.rotate_every_ms),
+            written_ms: new.get(&(id, version)).and_then(|mseq| times.get(mseq)).copied(),
+        })
+    });
+    written.collect()
 }
 
 async fn head(tx: &Tx, org: &OrgId, ns: &NsId, manifest: &Manifest) -> Result<()> {

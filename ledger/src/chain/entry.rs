@@ -90,7 +90,7 @@ impl Key {
     }
 
     /// The identifiers of the key of explicit access.
-    pub(super) fn access_ids(&self) -> Option<(NsId, IdentityId)> {
+    pub fn access_ids(&self) -> Option<(NsId, IdentityId)> {
         let (ns, rest) = self.0.strip_prefix(b"access/")?.split_first_chunk::<16>()?;
         let id = rest.strip_prefix(b"/")?.try_into().ok()?;
         Some((NsId(*ns), IdentityId(id)))

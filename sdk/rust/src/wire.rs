@@ -238,6 +238,7 @@ pub(crate) mod rpc {
     rpc!(report_key_health: key_health_service_client::KeyHealthServiceClient, ReportKeyHealthRequest -> ReportKeyHealthResponse);
     rpc!(list_key_health: key_health_service_client::KeyHealthServiceClient, ListKeyHealthRequest -> ListKeyHealthResponse);
     rpc!(lease_key_checks: key_health_service_client::KeyHealthServiceClient, LeaseKeyChecksRequest -> LeaseKeyChecksResponse);
+    rpc!(snooze_reminder: rotation_service_client::RotationServiceClient, SnoozeReminderRequest -> SnoozeReminderResponse);
     rpc!(read_version: namespace_service_client::NamespaceServiceClient, ReadVersionRequest -> ReadVersionResponse);
     rpc!(create_monitor: monitor_service_client::MonitorServiceClient, CreateMonitorRequest -> CreateMonitorResponse);
     rpc!(list_monitors: monitor_service_client::MonitorServiceClient, ListMonitorsRequest -> ListMonitorsResponse);

@@ -122,6 +122,9 @@ rpcs! {
         ListMaintenances(ListMaintenancesRequest) = list_maintenances;
         RemoveMaintenance(RemoveMaintenanceRequest) = remove_maintenance;
     }
+    rotation_service_client::RotationServiceClient {
+        SnoozeReminder(SnoozeReminderRequest) = snooze_reminder;
+    }
     server_service_client::ServerServiceClient {
         GetServerInfo(GetServerInfoRequest) = get_server_info;
     }

@@ -3,7 +3,7 @@
 use super::asking::{Ask, Caller};
 use super::rows::{
     commit_to, finding, heads, lease_key_checks, list_audit_events, list_key_health, read_bundles, read_chain, read_changes, read_listing,
-    read_start, read_version, remove_slot, report_key_health,
+    read_start, read_version, remove_slot, report_key_health, snooze_reminder,
 };
 use super::stage::{Place, Stage, fresh};
 use keyvawlt_ledger::assertion::{self, Subject};
@@ -72,6 +72,7 @@ fn organizations(stage: &Stage) -> Vec<Pair> {
         pair("an organization's key to report of", &|org| report_key_health(&place(org), statement.clone())),
         pair("an organization's key to check", &|org| lease_key_checks(&place(org))),
         pair("an organization's secret", &|org| read_version(&place(org), &stage.foreign.secret.0)),
+        pair("an organization's reminder", &|org| snooze_reminder(&place(org), stage.world.now_ms())),
         pair("an organization's heads", &|org| heads(org, &[&stage.foreign.ns.0], &[])),
         pair("an organization's last writers", &|org| heads(org, &[], &stage.caller("other owner").identity.id().0)),
         pair("an organization to extend", &|org| commit_to(org, vec![1; 16], checkpoint.clone())),
@@ -115,6 +116,11 @@ fn namespaces(stage: &Stage) -> Vec<Pair> {
             "a secret of staging",
             read_version(&at(&nowhere), &stage.staging.secret.0),
             read_version(&at(&staging), &stage.staging.secret.0),
+        ),
+        pair(
+            "a reminder of a foreign environment",
+            snooze_reminder(&at(&nowhere), stage.world.now_ms()),
+            snooze_reminder(&at(&foreign), stage.world.now_ms()),
         ),
         among("a foreign secret", in_production(&SecretId(NOTHING)), in_production(&stage.foreign.secret)),
         among("a secret of staging, asked for in production", in_production(&SecretId(NOTHING)), in_production(&stage.staging.secret)),

@@ -80,6 +80,8 @@ fn namespace_rows() -> Vec<Row> {
         row("ReadListing: staging", |stage, _| read_listing(&stage.staging.org.0, &stage.staging.ns.0)),
         row("ReadVersion: in production", |stage, _| read_version(&stage.production, &stage.production.secret.0)),
         row("ReadVersion: in staging", |stage, _| read_version(&stage.staging, &stage.staging.secret.0)),
+        row("SnoozeReminder: in production", |stage, _| snooze_reminder(&stage.production, stage.world.now_ms())),
+        row("SnoozeReminder: in staging", |stage, _| snooze_reminder(&stage.staging, stage.world.now_ms())),
         row("ListManifestHeads: production", |stage, _| heads(&stage.production.org.0, &[&stage.production.ns.0], &[])),
         row("ListManifestHeads: the writer's last", |stage, _| {
             heads(&stage.production.org.0, &[], &stage.caller("writer").identity.id().0)
@@ -211,6 +213,15 @@ pub fn read_version(place: &Place, secret: &[u8; 16]) -> Ask {
         ns_id: place.ns.0.to_vec().into(),
         secret_id: secret.to_vec().into(),
         version: 1,
+    })
+}
+
+pub fn snooze_reminder(place: &Place, now_ms: u64) -> Ask {
+    Ask::SnoozeReminder(v1::SnoozeReminderRequest {
+        org_id: place.org.0.to_vec().into(),
+        ns_id: place.ns.0.to_vec().into(),
+        secret_id: place.secret.0.to_vec().into(),
+        until_ms: now_ms + 1,
     })
 }
 

@@ -9,8 +9,11 @@ use crate::secrets::index::Found;
 use crate::secrets::rules::Severity;
 use crate::sync::space::unverified;
 use crate::vault::Vault;
+use crate::wire::rpc;
+use bytes::Bytes;
 use keyvawlt_ledger::facts::{self, Facts};
 use keyvawlt_ledger::{NsId, SecretId};
+use keyvawlt_proto::v1;
 
 /// A secret that needs somebody.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,6 +90,21 @@ impl Vault {
             (key(a), &a.project, &a.environment, &a.name).cmp(&(key(b), &b.project, &b.environment, &b.name))
         });
         Ok(due)
+    }
+
+    /// Has the server remind nobody of a secret for a while; returns until when, epoch milliseconds, which may be sooner than asked. What is due
+    /// stays due here.
+    pub async fn snooze_reminder(&self, environment: &NsId, name: &str, until_ms: u64) -> Result<u64> {
+        let index = self.index(environment)?;
+        let found = index.get_live(name)?;
+        let request = v1::SnoozeReminderRequest {
+            org_id: Bytes::copy_from_slice(&self.org_id.0),
+            ns_id: Bytes::copy_from_slice(&found.space.tip.ns_id.0),
+            secret_id: Bytes::copy_from_slice(&found.leaf.secret_id.0),
+            until_ms,
+        };
+        let answer = self.session.call(async |client, token| rpc::snooze_reminder(client, Some(token), request.clone()).await).await?;
+        Ok(answer.until_ms)
     }
 
     fn due_of(&self, environment: &Environment, found: &Found<'_>, ends_wanted: bool) -> Result<Vec<Due>> {
