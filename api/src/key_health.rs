@@ -61,7 +61,7 @@ impl KeyHealthService for Api {
                 let page = list_key_health(&permit).await?;
                 tx.commit().await?;
                 Ok(v1::ListKeyHealthResponse {
-                    keys: page.keys.into_iter().map(known).collect(),
+                    keys: page.keys.iter().map(known).collect(),
                     next_page_token: page.next.map_or_else(String::new, token),
                 })
             }),
@@ -125,7 +125,7 @@ fn lease_asked(request: &v1::LeaseKeyChecksRequest) -> Result<LeaseKeyChecks> {
     Ok(LeaseKeyChecks { org: fields::id("org_id", &request.org_id, OrgId::from_slice)?, interval_ms: request.interval_ms, keys })
 }
 
-fn known(key: KeyHealth) -> v1::KeyHealth {
+fn known(key: &KeyHealth) -> v1::KeyHealth {
     let (ns, secret, version) = key.place;
     v1::KeyHealth {
         ns_id: ns.0.to_vec().into(),

@@ -215,8 +215,6 @@ pub fn allows(who: Who, bits: u8, deed: Deed) -> bool {
         // The bearer of an invite gets the links, and what is wrapped to the invite; `bits` say that it is.
         Deed::ReadChanges => reads && (who.is_member() || who == Invite),
         Deed::ReadListing | Deed::ReadVersion => reads && who.is_member(),
-        // Whoever reads a key can check it, and hears what others found out.
-        Deed::ReportKeyHealth | Deed::ListKeyHealth | Deed::LeaseKeyChecks => reads && who.is_member() && who != Pending,
         // Whoever removes somebody fences namespaces without reading them; so does who manages one.
         Deed::ListManifestHeads => {
             matches!(who, Owner | Admin | Recovery) || (matches!(who, Member | Machine | Auditor) && bits & permission::MANAGE != 0)
@@ -226,7 +224,10 @@ pub fn allows(who: Who, bits: u8, deed: Deed) -> bool {
         // It silences others too: for people who could replace the secret instead.
         Deed::SnoozeReminder => matches!(who, Owner | Admin | Member) && bits & permission::WRITE != 0,
         Deed::ListAuditEvents => matches!(who, Owner | Admin | Auditor),
-        Deed::ReadMonitors => reads && who.is_member() && who != Pending,
+        // Whoever reads a key can check it, too, and hears what others found out.
+        Deed::ReadMonitors | Deed::ReportKeyHealth | Deed::ListKeyHealth | Deed::LeaseKeyChecks => {
+            reads && who.is_member() && who != Pending
+        }
         // Whoever writes an environment's secrets may say what is looked at for them, a pipeline too.
         Deed::ChangeMonitors => matches!(who, Owner | Admin | Member | Machine) && bits & permission::WRITE != 0,
         Deed::ChangeOrgMonitors => matches!(who, Owner | Admin),

@@ -214,7 +214,7 @@ fn tried(outcome: Outcome<Vec<String>>, context: &mut Context) -> Outcome<Vec<St
 fn jittered(interval: Duration) -> Duration {
     let span = interval * JITTER_PERCENT / 100;
     let width = u64::try_from(span.as_millis()).unwrap_or(u64::MAX).saturating_mul(2);
-    interval - span + Duration::from_millis(keyvawlt_client::random_below(width))
+    interval.saturating_sub(span) + Duration::from_millis(keyvawlt_client::random_below(width))
 }
 
 /// Whom to ask where: the environment's places, then the flags'.
