@@ -1,39 +1,15 @@
 //! `keyvawlt-server`: reads its arguments and its configuration, starts, says how to go on, and stops when told to.
 
+mod arguments;
+mod desk;
+
+use arguments::{Arguments, Command, USAGE};
 use keyvawlt_domain::Clock;
-use keyvawlt_server::config::{Config, DEFAULTS, Role};
+use keyvawlt_server::config::{Config, DEFAULTS};
 use keyvawlt_server::{Running, Server, lifecycle, telemetry};
 use std::io::Write as _;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
-
-const USAGE: &str = "\
-keyvawlt-server: stores, orders, delivers and reminds, and can read nothing
-
-usage: keyvawlt-server [--config FILE] [--role all|api|worker]
-       keyvawlt-server check [--config FILE]   print the settings that hold, passwords hidden
-       keyvawlt-server defaults                print every setting, explained
-       keyvawlt-server --help | --version
-";
-
-/// What the arguments ask for.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Arguments {
-    command: Command,
-    config: Option<PathBuf>,
-    role: Option<Role>,
-}
-
-#[derive(Debug, Default, PartialEq, Eq)]
-enum Command {
-    #[default]
-    Serve,
-    Check,
-    Defaults,
-    Help,
-    Version,
-}
 
 fn main() -> ExitCode {
     let began = Instant::now();
@@ -48,7 +24,7 @@ fn main() -> ExitCode {
 }
 
 fn run(began: Instant) -> anyhow::Result<ExitCode> {
-    let arguments = match parse(std::env::args().skip(1)) {
+    let arguments = match arguments::parse(std::env::args().skip(1)) {
         Ok(arguments) => arguments,
         Err(why) => {
             write!(std::io::stderr(), "keyvawlt-server: {why}\n\n{USAGE}")?;
@@ -60,20 +36,26 @@ fn run(began: Instant) -> anyhow::Result<ExitCode> {
         Command::Help => write!(out, "{USAGE}")?,
         Command::Version => writeln!(out, "keyvawlt-server {}", env!("CARGO_PKG_VERSION"))?,
         Command::Defaults => write!(out, "{DEFAULTS}")?,
-        Command::Check | Command::Serve => {
-            let mut config = Config::load(arguments.config.as_deref())?;
-            config.role = arguments.role.unwrap_or(config.role);
-            if arguments.command == Command::Check {
-                write!(out, "{}", config.effective()?)?;
-            } else {
-                telemetry::start(&config.log)?;
-                // TLS to databases and mail servers; a second installation would only say so.
-                let _ = rustls::crypto::ring::default_provider().install_default();
-                return tokio::runtime::Runtime::new()?.block_on(serve(&config, began));
-            }
-        }
+        Command::Serve | Command::Check | Command::Jobs(_) => return with_config(arguments, began),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn with_config(arguments: Arguments, began: Instant) -> anyhow::Result<ExitCode> {
+    let mut config = Config::load(arguments.config.as_deref())?;
+    config.role = arguments.role.unwrap_or(config.role);
+    // TLS to databases and mail servers; a second installation would only say so.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = tokio::runtime::Runtime::new()?;
+    let mut out = std::io::stdout();
+    match &arguments.command {
+        Command::Check => runtime.block_on(desk::check(&config, &mut out)),
+        Command::Jobs(command) => runtime.block_on(desk::jobs(&config, command, &mut out)),
+        _ => {
+            telemetry::start(&config.log)?;
+            runtime.block_on(serve(&config, began))
+        }
+    }
 }
 
 async fn serve(config: &Config, began: Instant) -> anyhow::Result<ExitCode> {
@@ -113,45 +95,4 @@ fn announce(config: &Config, running: &Running, began: Instant) -> anyhow::Resul
     }
     writeln!(out, "ready in {} ms", began.elapsed().as_millis())?;
     Ok(out.flush()?)
-}
-
-fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Arguments, String> {
-    let mut parsed = Arguments::default();
-    let mut arguments = arguments.into_iter();
-    while let Some(argument) = arguments.next() {
-        let (name, attached) = match argument.split_once('=') {
-            Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
-            None => (argument, None),
-        };
-        let mut value = || attached.clone().or_else(|| arguments.next()).ok_or(format!("{name} needs a value"));
-        match name.as_str() {
-            "--config" => parsed.config = Some(value()?.into()),
-            "--role" => parsed.role = Some(value()?.parse().map_err(|error| format!("{error}"))?),
-            "check" => parsed.command = Command::Check,
-            "defaults" => parsed.command = Command::Defaults,
-            "--help" | "-h" | "help" => parsed.command = Command::Help,
-            "--version" | "-V" | "version" => parsed.command = Command::Version,
-            _ => return Err(format!("unknown argument {name:?}")),
-        }
-    }
-    Ok(parsed)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn arguments(line: &str) -> Result<Arguments, String> {
-        parse(line.split_whitespace().map(ToOwned::to_owned))
-    }
-
-    #[test]
-    fn arguments_are_understood_or_named() {
-        assert_eq!(arguments("").unwrap(), Arguments::default());
-        let asked = arguments("check --config=a.toml --role worker").unwrap();
-        assert_eq!(asked, Arguments { command: Command::Check, config: Some("a.toml".into()), role: Some(Role::Worker) });
-        assert!(arguments("--role king").unwrap_err().contains("king"));
-        assert!(arguments("--config").unwrap_err().contains("--config"));
-        assert!(arguments("serv").unwrap_err().contains("serv"));
-    }
 }

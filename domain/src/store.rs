@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::Notify;
 
-pub use open::OpenError;
+pub use open::{OpenError, Tables};
 
 /// Where everything is kept. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -38,6 +38,11 @@ impl Store {
     pub async fn open(url: &str, clock: Clock, random: Random) -> Result<Self, OpenError> {
         let open::Connections { reader, writer } = open::open(url).await?;
         Ok(Self { reader, writer, clock, random, jobs: Arc::new(Notify::new()) })
+    }
+
+    /// Says how a store is, without opening it for use.
+    pub async fn look(url: &str) -> Result<Tables, OpenError> {
+        open::look(url).await
     }
 
     /// A transaction that reads one snapshot. It never takes the writer, and nobody waits for its end.

@@ -35,4 +35,4 @@ pub mod uptime;
 pub mod version;
 pub mod wrap;
 
-pub use migration::{MigrateError, migrate};
+pub use migration::{MigrateError, is_empty, migrate, missing};

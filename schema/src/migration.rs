@@ -91,14 +91,32 @@ pub async fn migrate(db: &DatabaseConnection) -> Result<(), MigrateError> {
     outcome
 }
 
+/// The names of the migrations that these tables lack; changes nothing.
+pub async fn missing(db: &DatabaseConnection) -> Result<Vec<String>, MigrateError> {
+    let all = Migrator::migrations().into_iter().map(|migration| migration.name().to_owned());
+    if is_empty(db).await? {
+        return Ok(all.collect());
+    }
+    let applied = applied(db).await?;
+    Ok(all.filter(|name| !applied.contains(name)).collect())
+}
+
+/// Whether no program of ours was here.
+pub async fn is_empty(db: &DatabaseConnection) -> Result<bool, MigrateError> {
+    Ok(!SchemaManager::new(db).has_table(MIGRATION_TABLE).await?)
+}
+
+/// Refuses a newer program's tables.
+async fn applied(db: &DatabaseConnection) -> Result<BTreeSet<String>, MigrateError> {
+    let known: BTreeSet<String> = Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect();
+    let applied: BTreeSet<String> = Migrator::get_migration_models(db).await?.into_iter().map(|row| row.version).collect();
+    let unknown: Vec<String> = applied.difference(&known).cloned().collect();
+    if unknown.is_empty() { Ok(applied) } else { Err(MigrateError::Newer(unknown)) }
+}
+
 async fn migrate_alone(db: &DatabaseConnection) -> Result<(), MigrateError> {
-    if SchemaManager::new(db).has_table(MIGRATION_TABLE).await? {
-        let known: BTreeSet<String> = Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect();
-        let applied = Migrator::get_migration_models(db).await?;
-        let unknown: Vec<String> = applied.into_iter().map(|row| row.version).filter(|version| !known.contains(version)).collect();
-        if !unknown.is_empty() {
-            return Err(MigrateError::Newer(unknown));
-        }
+    if !is_empty(db).await? {
+        applied(db).await?;
     }
     Ok(Migrator::up(db, None).await?)
 }

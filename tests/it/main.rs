@@ -17,6 +17,7 @@ mod key_health;
 mod keys;
 mod layers;
 mod offboarding;
+mod operator;
 mod queue;
 mod replicas;
 mod rotation;

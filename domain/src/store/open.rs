@@ -65,6 +65,39 @@ pub(super) struct Connections {
     pub(super) writer: DatabaseConnection,
 }
 
+/// How a store is that nobody opened yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tables {
+    /// There is no file, or nothing in it or in the database.
+    Missing,
+    /// These migrations are not applied.
+    Behind(Vec<String>),
+    /// As this program needs them.
+    Current,
+}
+
+/// Looks, and changes nothing.
+pub(super) async fn look(url: &str) -> Result<Tables, OpenError> {
+    let options = match url.strip_prefix("sqlite://").map(Path::new) {
+        Some(path) if !path.exists() => return Ok(Tables::Missing),
+        Some(path) => sqlite(path, 1, true),
+        None if url.starts_with("postgres://") || url.starts_with("postgresql://") => postgres(url, 1),
+        None => return Err(OpenError::Url),
+    };
+    let db = Database::connect(options).await.map_err(unreachable)?;
+    let missing = keyvawlt_schema::missing(&db).await;
+    let empty = keyvawlt_schema::is_empty(&db).await;
+    db.close().await?;
+    let missing = missing?;
+    Ok(if empty? {
+        Tables::Missing
+    } else if missing.is_empty() {
+        Tables::Current
+    } else {
+        Tables::Behind(missing)
+    })
+}
+
 pub(super) async fn open(url: &str) -> Result<Connections, OpenError> {
     if let Some(path) = url.strip_prefix("sqlite://") {
         open_sqlite(Path::new(path)).await
