@@ -3,6 +3,7 @@
 //! Between clients and server is a wire that sometimes keeps answers back before the kill, so that changes are durable which no client has heard
 //! of: retried under the same request id, they must not happen twice.
 
+mod alerts;
 mod program;
 mod wire;
 

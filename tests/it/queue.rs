@@ -5,10 +5,11 @@
 use crate::world::{Engine, RedisServer, World, redis_place};
 use keyvawlt_domain::jobs::desk::{self, Listed, State};
 use keyvawlt_domain::jobs::{self, AccountId, Job};
-use keyvawlt_domain::{Random, Store};
+use keyvawlt_domain::{Clock, Random, Store};
 use keyvawlt_server::config::Role;
 use keyvawlt_server::{Running, Server};
 use std::net::TcpListener;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// As long as a worker that says nothing keeps a job, and a little longer.
@@ -42,6 +43,7 @@ on_each_queue!(
     a_job_that_failed_is_run_when_its_time_has_come,
     what_a_dead_worker_left_is_run_again,
     a_stop_gives_back_what_does_not_end,
+    a_clock_that_jumps_loses_nothing_and_repeats_nothing,
 );
 
 async fn every_job_is_run_once(world: World) {
@@ -120,6 +122,27 @@ async fn a_stop_gives_back_what_does_not_end(world: World) {
     world.drain().await;
     assert_eq!(world.mails_to("ada@example.com").len(), 1);
     // One that never failed may wait, and this one is done.
+    world.stop().await;
+}
+
+async fn a_clock_that_jumps_loses_nothing_and_repeats_nothing(world: World) {
+    let Clock::Fixed(now) = world.server_clock() else { panic!("a world's time stands still") };
+    let hour = u64::try_from(HOUR.as_millis()).unwrap();
+    let store = second_store(&world).await;
+    write_jobs(&store, 50).await;
+    now.fetch_sub(hour, Ordering::SeqCst);
+    world.drain().await;
+    let waiting = every_job(&store).await.iter().filter(|job| job.state == State::Queued).count();
+    println!("{waiting} jobs were not begun when the clock was set back by an hour");
+    write_jobs(&store, 70).await;
+    world.drain().await;
+    let done = every_job(&store).await.iter().filter(|job| job.state == State::Done).count();
+    assert!(done >= 20, "{done}: what is written now is due now");
+    now.fetch_add(30 * 24 * hour, Ordering::SeqCst);
+    world.drain().await;
+    // As long after as ended jobs are kept: some have been forgotten by the hourly cleaning, and none is left or was run twice.
+    let jobs = every_job(&store).await;
+    assert!(jobs.iter().all(|job| (job.state, job.attempts) == (State::Done, 1)), "{jobs:?}");
     world.stop().await;
 }
 

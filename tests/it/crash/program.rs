@@ -23,10 +23,17 @@ pub struct Program {
 impl Program {
     /// Starts the program and waits until it says that it is ready. `listen` may ask for port 0; the port comes from what it prints.
     pub async fn start(data: &Path, listen: SocketAddr, origin: &str) -> Self {
-        let mut child = command(data, listen, origin).stdout(Stdio::piped()).kill_on_drop(true).spawn().expect("the program starts");
+        Self::start_with(data, listen, origin, &[]).await
+    }
+
+    /// The same with more settings, as variables. A worker, which listens nowhere, has the address it was given.
+    pub async fn start_with(data: &Path, listen: SocketAddr, origin: &str, settings: &[(&str, String)]) -> Self {
+        let mut command = command(data, listen, origin);
+        command.envs(settings.iter().map(|(name, value)| (format!("KEYVAWLT_SERVER__{name}"), value)));
+        let mut child = command.stdout(Stdio::piped()).kill_on_drop(true).spawn().expect("the program starts");
         let lines = child.stdout.take().expect("its output");
-        let addr = tokio::time::timeout(START_PATIENCE, read_address(BufReader::new(lines))).await.expect("ready in time");
-        Self { child, addr: addr.expect("it says where it listens, and that it is ready") }
+        let said = tokio::time::timeout(START_PATIENCE, read_address(BufReader::new(lines))).await.expect("ready in time");
+        Self { child, addr: said.expect("it says that it is ready").unwrap_or(listen) }
     }
 
     /// SIGKILL: nothing of the program runs any more when this returns.
@@ -59,14 +66,15 @@ fn command(data: &Path, listen: SocketAddr, origin: &str) -> Command {
     command
 }
 
-async fn read_address(lines: BufReader<tokio::process::ChildStdout>) -> Option<SocketAddr> {
+/// Where it listens, if anywhere, once it is ready.
+async fn read_address(lines: BufReader<tokio::process::ChildStdout>) -> Option<Option<SocketAddr>> {
     let (mut lines, mut addr) = (lines.lines(), None);
     while let Some(line) = lines.next_line().await.expect("its output is text") {
         if let Some(found) = line.trim().strip_prefix("listening on") {
             addr = found.trim().strip_prefix("http://").and_then(|addr| addr.parse().ok());
         }
         if line.starts_with("ready in") {
-            return addr;
+            return Some(addr);
         }
     }
     None
