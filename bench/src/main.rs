@@ -10,6 +10,7 @@
 mod builds;
 mod client;
 mod cold;
+mod jobs;
 mod load;
 mod machine;
 mod mails;
@@ -39,11 +40,12 @@ const STARTS: usize = 5;
 /// How long a server rests before its memory is looked at again.
 const REST: Duration = Duration::from_secs(10);
 
-const USAGE: &str = "usage: keyvawlt-bench [--builds | --cold | --team | --mails NUMBER]
+const USAGE: &str = "usage: keyvawlt-bench [--builds | --cold | --team | --mails NUMBER | --jobs [REDIS]]
 
 Measures and writes bench/RESULTS.md. With --builds only clean builds are timed, in a temporary folder: that takes many minutes.
 With --cold only a start without history is measured, with --team only what a large team costs; both are shown instead of written.
-With --mails so many notices are mailed to a mail server on this machine.";
+With --mails so many notices are mailed to a mail server on this machine. With --jobs only how soon jobs begin is measured, in one
+process and, when one is named by its URL, with a Redis; that is shown, too.";
 
 fn main() -> Result<()> {
     // For the client's connections; a second installation would only say so.
@@ -55,6 +57,8 @@ fn main() -> Result<()> {
         [flag] if flag == "--cold" => runtime.block_on(measure_cold()),
         [flag] if flag == "--team" => runtime.block_on(measure_team()),
         [flag, mails] if flag == "--mails" => runtime.block_on(measure_mails(mails.parse()?)),
+        [flag] if flag == "--jobs" => runtime.block_on(measure_jobs(&["memory"])),
+        [flag, redis] if flag == "--jobs" => runtime.block_on(measure_jobs(&["memory", redis])),
         // This program once more, as a client whose memory is looked at.
         [flag, token, state] if flag == team::HOLD => runtime.block_on(team::hold(token, state)),
         _ => bail!(USAGE),
@@ -64,6 +68,20 @@ fn main() -> Result<()> {
 async fn measure_mails(mails: u64) -> Result<()> {
     let (programs, folder) = (Programs::build()?, tempfile::tempdir()?);
     println!("{}", mails::measure(&programs, mails, folder.path()).await?.page()?);
+    Ok(())
+}
+
+async fn measure_jobs(queues: &[&str]) -> Result<()> {
+    let programs = Programs::build()?;
+    for queue in queues {
+        let folder = tempfile::tempdir()?;
+        let waits = jobs::measure(&programs, folder.path(), queue).await?;
+        let place = if *queue == "memory" { "in one process" } else { "with Redis" };
+        println!(
+            "{} jobs {place}: from the row to the end, median {} ms, p99 {} ms, longest {} ms",
+            waits.jobs, waits.median_ms, waits.p99_ms, waits.longest_ms
+        );
+    }
     Ok(())
 }
 
