@@ -2,6 +2,7 @@
 
 use figment::Figment;
 use figment::providers::{Env, Format as _, Toml};
+use keyvawlt_api::Counting;
 use keyvawlt_worker::Settings as WorkerSettings;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -77,8 +78,17 @@ pub struct ApiSettings {
     pub origins: Vec<String>,
     /// The store was restored from a backup.
     pub restored: bool,
+    /// Where callers are counted for the rate limits: `memory` is each process, `redis://…` all together.
+    pub shared: String,
     /// The key ring's file, when it is not in the data folder.
     pub token_key_file: Option<PathBuf>,
+}
+
+impl ApiSettings {
+    /// Where callers are counted.
+    pub fn counting(&self) -> Result<Counting, ConfigError> {
+        Counting::parse(&self.shared).map_err(|error| ConfigError(format!("api.shared: {error}")))
+    }
 }
 
 /// `[store]`
@@ -147,6 +157,7 @@ impl Config {
         if self.store.url.is_some() && self.store.url_file.is_some() {
             return Err(ConfigError("store.url and store.url_file are both set: remove one".to_owned()));
         }
+        self.api.counting()?;
         self.worker.check().map_err(|error| ConfigError(error.to_string()))?;
         Ok(self)
     }
@@ -175,6 +186,7 @@ impl Config {
             shown.store.url = Some(hide_password(&self.store_url()?));
         }
         shown.api.token_key_file = Some(self.token_key_file());
+        shown.api.shared = hide_password(&self.api.shared);
         shown.worker.queue = hide_password(&self.worker.queue);
         shown.worker.mail = Some(hide_password(&self.worker.mail_url(&self.data)));
         toml::to_string_pretty(&shown).map_err(|error| ConfigError(error.to_string()))
@@ -255,6 +267,7 @@ mod tests {
             assert!(error.contains(key) && error.contains("in the file"), "{error}");
         }
         assert!(with("[worker]\nqueue = \"rabbits\"").unwrap_err().0.contains("worker.queue"));
+        assert!(with("[api]\nshared = \"rabbits\"").unwrap_err().0.contains("api.shared"));
         for entry in
             ["http://10.0.0.1", "10.0.0.0/40", "169.254.169.254", "169.254.0.0/16", "0.0.0.0/0", "::ffff:10.0.0.1", "hooks.internal:25"]
         {
@@ -281,7 +294,8 @@ mod tests {
 
     #[test]
     fn a_password_is_not_shown() {
-        let config = with("[store]\nurl = \"postgres://me:hunter2@db/vault\"").unwrap();
+        let shared = "shared = \"redis://:hunter2@db/0\"\n[worker]\nqueue = \"redis://:hunter2@db/0#vault\"";
+        let config = with(&format!("[store]\nurl = \"postgres://me:hunter2@db/vault\"\n[api]\n{shared}")).unwrap();
         let shown = config.effective().unwrap();
         assert!(!shown.contains("hunter2") && shown.contains("postgres://me:(hidden)@db/vault"), "{shown}");
     }

@@ -158,6 +158,7 @@ impl Running {
             revisions: Revisions::start(self.store.clone(), &self.tasks),
             origins: self.origins.clone().into(),
             restored: config.api.restored,
+            counting: Arc::new(config.api.counting()?),
         };
         let stop = self.stop.clone();
         self.tasks.spawn(async move {

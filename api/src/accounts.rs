@@ -21,7 +21,7 @@ impl AccountService for Api {
         call.answer(
             ACCOUNT_DEADLINE,
             Box::pin(async {
-                self.limits.sign_up(call.peer, self.parts.store.clock().now_ms())?;
+                self.limits.sign_up(call.peer, self.parts.store.clock().now_ms()).await?;
                 let new = new_account(request)?;
                 let tx = self.parts.store.write().await?;
                 accounts::sign_up(&tx, new, &self.parts.origins).await?;
@@ -40,10 +40,10 @@ impl AccountService for Api {
                 let (store, now_ms) = (&self.parts.store, self.parts.store.clock().now_ms());
                 // Claimed, not proved: whoever claims another one's gets in the way of himself.
                 let claimed = assertion::claimed_subject(&request.assertion).ok();
-                self.limits.log_in(call.peer, claimed, now_ms)?;
+                self.limits.log_in(call.peer, claimed, now_ms).await?;
                 let access = accounts::log_in(store, &self.parts.tokens, &self.parts.origins, &request.assertion).await;
                 if access.as_ref().is_err_and(|error| matches!(error, Error::Unauthenticated { .. })) {
-                    self.limits.log_in_failed(call.peer, claimed, now_ms);
+                    self.limits.log_in_failed(call.peer, claimed, now_ms).await;
                 }
                 let access = access?;
                 let expires_in_s = u32::try_from(access.expires_at_ms.saturating_sub(now_ms) / 1000).unwrap_or(0);
@@ -61,7 +61,7 @@ impl AccountService for Api {
                 let tx = self.parts.store.read().await?;
                 let (account, _) = self.own_account(&tx, &call).await?;
                 tx.commit().await?;
-                self.limits.code(account, self.parts.store.clock().now_ms())?;
+                self.limits.code(account, self.parts.store.clock().now_ms()).await?;
                 // A wrong guess is written down, so it commits although it fails.
                 accounts::verify_email(&self.parts.store, &account, &request.code).await?;
                 Ok(v1::VerifyEmailResponse {})
@@ -194,7 +194,7 @@ impl AccountService for Api {
         call.answer(
             ACCOUNT_DEADLINE,
             Box::pin(async {
-                self.limits.link_offer(call.peer, self.parts.store.clock().now_ms())?;
+                self.limits.link_offer(call.peer, self.parts.store.clock().now_ms()).await?;
                 let link = LinkId(fields::array("link_id", &request.link_id)?);
                 let tx = self.parts.store.write().await?;
                 accounts::offer_link(&tx, &link, &request.kem_pk).await?;
@@ -243,7 +243,7 @@ impl AccountService for Api {
             ACCOUNT_DEADLINE,
             Box::pin(async {
                 let link = LinkId(fields::array("link_id", &request.link_id)?);
-                self.limits.link_look(call.peer, &link, self.parts.store.clock().now_ms())?;
+                self.limits.link_look(call.peer, &link, self.parts.store.clock().now_ms()).await?;
                 let tx = self.parts.store.read().await?;
                 let sealed = accounts::link_answer(&tx, &link).await?;
                 tx.commit().await?;

@@ -31,7 +31,7 @@ impl KeyHealthService for Api {
             READ_DEADLINE,
             Box::pin(async {
                 let subject = call.subject()?;
-                self.limits.key_health(subject, 1, self.parts.store.clock().now_ms())?;
+                self.limits.key_health(subject, 1, self.parts.store.clock().now_ms()).await?;
                 let asked = ReportKeyHealth {
                     org: fields::id("org_id", &request.org_id, OrgId::from_slice)?,
                     ns: fields::id("ns_id", &request.ns_id, NsId::from_slice)?,
@@ -77,7 +77,7 @@ impl KeyHealthService for Api {
                 let subject = call.subject()?;
                 let asked = lease_asked(&request)?;
                 let weight = asked.keys.len();
-                self.limits.key_health(subject, weight, self.parts.store.clock().now_ms())?;
+                self.limits.key_health(subject, weight, self.parts.store.clock().now_ms()).await?;
                 let tx = self.parts.store.write().await?;
                 let caller = Caller::find(&tx, subject).await?;
                 let permit = self.permit(&tx, caller, asked).await?;

@@ -24,6 +24,7 @@ use keyvawlt_domain::namespaces::{Revisions, Spans, Unchanged};
 use keyvawlt_domain::tokens::Tokens;
 use std::sync::Arc;
 
+pub use limits::{Counting, LimitsUrlError, RedisLimits};
 pub use server::{ServeError, serve};
 
 /// What answering calls takes.
@@ -41,6 +42,8 @@ pub struct ApiParts {
     pub origins: Arc<[String]>,
     /// The store was restored from a backup: nothing new is taken, and members bring back what it lacks.
     pub restored: bool,
+    /// Where callers are counted.
+    pub counting: Arc<Counting>,
 }
 
 /// All services, and what they share. Cheap to clone.
@@ -54,6 +57,7 @@ pub(crate) struct Api {
 
 impl Api {
     fn new(parts: ApiParts) -> Self {
-        Self { parts, unchanged: Arc::default(), spans: Arc::default(), limits: Arc::default() }
+        let limits = Arc::new(limits::Limits::new(Arc::clone(&parts.counting)));
+        Self { parts, unchanged: Arc::default(), spans: Arc::default(), limits }
     }
 }

@@ -1,15 +1,22 @@
-//! How often somebody may knock. In memory and bounded: it slows guessing and flooding, and is no accounting.
+//! How often somebody may knock. Bounded: it slows guessing and flooding, and is no accounting.
 //!
-//! Log-ins count when they fail: whoever holds the key is not guessing.
+//! Counted in this process, or in a Redis for all processes together; when that does not answer, in this process again: nobody waits for it,
+//! and nobody gets in for its absence who would not have got in anyway. Log-ins count when they fail: whoever holds the key is not guessing.
 
+mod buckets;
+mod in_redis;
+
+use buckets::{Buckets, Rate};
 use keyvawlt_domain::{Error, Result};
 use keyvawlt_ledger::AccountId;
 use keyvawlt_ledger::account::LinkId;
 use keyvawlt_ledger::assertion::Subject;
-use std::collections::HashMap;
+use std::fmt::Debug;
 use std::hash::Hash;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
+
+pub use in_redis::{LimitsUrlError, RedisLimits};
 
 /// Sign-ups of one address: an office behind one address on its first day, and then one every ten seconds.
 const SIGN_UPS: Rate = Rate { burst: 500, refill_ms: 10_000 };
@@ -27,73 +34,124 @@ const LINK_LOOKS: Rate = Rate { burst: 60, refill_ms: 1_000 };
 const KEY_HEALTH: Rate = Rate { burst: 4_000, refill_ms: 1_000 };
 /// Organizations created by one account.
 const ORGANIZATIONS: Rate = Rate { burst: 50, refill_ms: 60_000 };
-/// Callers remembered in each of two generations. Whoever is forgotten starts anew: with that many others around, nothing is gained.
-const GENERATION: usize = 8192;
+
+/// Where callers are counted.
+#[derive(Debug, Default)]
+pub enum Counting {
+    /// In each process.
+    #[default]
+    Memory,
+    /// In a Redis, for all processes together.
+    Redis(RedisLimits),
+}
+
+impl Counting {
+    /// `memory`, or a Redis' URL.
+    pub fn parse(text: &str) -> Result<Self, LimitsUrlError> {
+        if text == "memory" { Ok(Self::Memory) } else { RedisLimits::parse(text).map(Self::Redis) }
+    }
+}
 
 /// All limits.
 #[derive(Debug)]
 pub(crate) struct Limits {
-    sign_ups: Buckets<Option<IpAddr>>,
-    failed_log_ins: Buckets<(Option<IpAddr>, Option<Subject>)>,
-    committed: Buckets<Subject>,
-    key_health: Buckets<Subject>,
-    codes: Buckets<AccountId>,
-    organizations: Buckets<AccountId>,
-    link_offers: Buckets<Option<IpAddr>>,
-    link_looks: Buckets<(Option<IpAddr>, [u8; LinkId::LEN])>,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            sign_ups: Buckets::of(SIGN_UPS),
-            failed_log_ins: Buckets::of(FAILED_LOG_INS),
-            committed: Buckets::of(COMMITTED_KIB),
-            key_health: Buckets::of(KEY_HEALTH),
-            codes: Buckets::of(CODES),
-            organizations: Buckets::of(ORGANIZATIONS),
-            link_offers: Buckets::of(LINK_OFFERS),
-            link_looks: Buckets::of(LINK_LOOKS),
-        }
-    }
+    counting: Arc<Counting>,
+    sign_ups: Limit<Option<IpAddr>>,
+    failed_log_ins: Limit<(Option<IpAddr>, Option<Subject>)>,
+    committed: Limit<Subject>,
+    key_health: Limit<Subject>,
+    codes: Limit<AccountId>,
+    organizations: Limit<AccountId>,
+    link_offers: Limit<Option<IpAddr>>,
+    link_looks: Limit<(Option<IpAddr>, [u8; LinkId::LEN])>,
 }
 
 impl Limits {
-    pub(crate) fn sign_up(&self, peer: Option<IpAddr>, now_ms: u64) -> Result<()> {
-        self.sign_ups.take(network(peer), 1, now_ms)
+    pub(crate) fn new(counting: Arc<Counting>) -> Self {
+        Self {
+            counting,
+            sign_ups: Limit::new("sign-ups", SIGN_UPS),
+            failed_log_ins: Limit::new("failed-log-ins", FAILED_LOG_INS),
+            committed: Limit::new("committed", COMMITTED_KIB),
+            key_health: Limit::new("key-health", KEY_HEALTH),
+            codes: Limit::new("codes", CODES),
+            organizations: Limit::new("organizations", ORGANIZATIONS),
+            link_offers: Limit::new("link-offers", LINK_OFFERS),
+            link_looks: Limit::new("link-looks", LINK_LOOKS),
+        }
     }
 
-    pub(crate) fn log_in(&self, peer: Option<IpAddr>, subject: Option<Subject>, now_ms: u64) -> Result<()> {
-        self.failed_log_ins.check(&(network(peer), subject), now_ms)
+    pub(crate) async fn sign_up(&self, peer: Option<IpAddr>, now_ms: u64) -> Result<()> {
+        self.sign_ups.take(&self.counting, network(peer), 1, now_ms).await
     }
 
-    pub(crate) fn log_in_failed(&self, peer: Option<IpAddr>, subject: Option<Subject>, now_ms: u64) {
+    pub(crate) async fn log_in(&self, peer: Option<IpAddr>, subject: Option<Subject>, now_ms: u64) -> Result<()> {
+        self.failed_log_ins.check(&self.counting, (network(peer), subject), now_ms).await
+    }
+
+    pub(crate) async fn log_in_failed(&self, peer: Option<IpAddr>, subject: Option<Subject>, now_ms: u64) {
         // The next one hears of it.
-        let _ = self.failed_log_ins.take((network(peer), subject), 1, now_ms);
+        let _ = self.failed_log_ins.take(&self.counting, (network(peer), subject), 1, now_ms).await;
     }
 
-    pub(crate) fn commit(&self, subject: Subject, bytes: usize, now_ms: u64) -> Result<()> {
-        self.committed.take(subject, u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX), now_ms)
+    pub(crate) async fn commit(&self, subject: Subject, bytes: usize, now_ms: u64) -> Result<()> {
+        let kib = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX);
+        self.committed.take(&self.counting, subject, kib, now_ms).await
     }
 
-    pub(crate) fn key_health(&self, subject: Subject, keys: usize, now_ms: u64) -> Result<()> {
-        self.key_health.take(subject, u32::try_from(keys).unwrap_or(u32::MAX), now_ms)
+    pub(crate) async fn key_health(&self, subject: Subject, keys: usize, now_ms: u64) -> Result<()> {
+        self.key_health.take(&self.counting, subject, u32::try_from(keys).unwrap_or(u32::MAX), now_ms).await
     }
 
-    pub(crate) fn code(&self, account: AccountId, now_ms: u64) -> Result<()> {
-        self.codes.take(account, 1, now_ms)
+    pub(crate) async fn code(&self, account: AccountId, now_ms: u64) -> Result<()> {
+        self.codes.take(&self.counting, account, 1, now_ms).await
     }
 
-    pub(crate) fn link_offer(&self, peer: Option<IpAddr>, now_ms: u64) -> Result<()> {
-        self.link_offers.take(network(peer), 1, now_ms)
+    pub(crate) async fn link_offer(&self, peer: Option<IpAddr>, now_ms: u64) -> Result<()> {
+        self.link_offers.take(&self.counting, network(peer), 1, now_ms).await
     }
 
-    pub(crate) fn link_look(&self, peer: Option<IpAddr>, link: &LinkId, now_ms: u64) -> Result<()> {
-        self.link_looks.take((network(peer), link.0), 1, now_ms)
+    pub(crate) async fn link_look(&self, peer: Option<IpAddr>, link: &LinkId, now_ms: u64) -> Result<()> {
+        self.link_looks.take(&self.counting, (network(peer), link.0), 1, now_ms).await
     }
 
-    pub(crate) fn organization(&self, account: AccountId, now_ms: u64) -> Result<()> {
-        self.organizations.take(account, 1, now_ms)
+    pub(crate) async fn organization(&self, account: AccountId, now_ms: u64) -> Result<()> {
+        self.organizations.take(&self.counting, account, 1, now_ms).await
+    }
+}
+
+#[derive(Debug)]
+struct Limit<K> {
+    name: &'static str,
+    here: Buckets<K>,
+}
+
+impl<K: Eq + Hash + Clone + Debug> Limit<K> {
+    fn new(name: &'static str, rate: Rate) -> Self {
+        Self { name, here: Buckets::of(rate) }
+    }
+
+    /// Takes so many, if they are there.
+    async fn take(&self, counting: &Counting, key: K, count: u32, now_ms: u64) -> Result<()> {
+        match self.elsewhere(counting, &key, (count, count), now_ms).await {
+            Some(taken) => taken,
+            None => self.here.take(key, count, now_ms),
+        }
+    }
+
+    /// Says whether there is one.
+    async fn check(&self, counting: &Counting, key: K, now_ms: u64) -> Result<()> {
+        match self.elsewhere(counting, &key, (1, 0), now_ms).await {
+            Some(there) => there,
+            None => self.here.check(&key, now_ms),
+        }
+    }
+
+    /// What a Redis says; `None` when there is none, or it does not answer.
+    async fn elsewhere(&self, counting: &Counting, key: &K, (needed, taken): (u32, u32), now_ms: u64) -> Option<Result<()>> {
+        let Counting::Redis(redis) = counting else { return None };
+        let wait_ms = redis.ask(self.name, key, self.here.rate, (needed, taken), now_ms).await?;
+        Some(if wait_ms == 0 { Ok(()) } else { Err(Error::RateLimited { retry_after_ms: wait_ms }) })
     }
 }
 
@@ -105,88 +163,9 @@ fn network(peer: Option<IpAddr>) -> Option<IpAddr> {
     })
 }
 
-/// So many at once, and one more after each pause.
-#[derive(Clone, Copy, Debug)]
-struct Rate {
-    burst: u32,
-    refill_ms: u64,
-}
-
-#[derive(Debug)]
-struct Buckets<K> {
-    rate: Rate,
-    generations: Mutex<Generations<K>>,
-}
-
-#[derive(Debug)]
-struct Generations<K> {
-    young: HashMap<K, Bucket>,
-    old: HashMap<K, Bucket>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Bucket {
-    left: u32,
-    since_ms: u64,
-}
-
-impl<K: Eq + Hash + Clone> Buckets<K> {
-    fn of(rate: Rate) -> Self {
-        Self { rate, generations: Mutex::new(Generations { young: HashMap::new(), old: HashMap::new() }) }
-    }
-
-    /// Takes so many, if they are there.
-    fn take(&self, key: K, count: u32, now_ms: u64) -> Result<()> {
-        let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut bucket = self.present(&generations, &key, now_ms);
-        let taken = if bucket.left < count {
-            Err(self.wait(bucket, count, now_ms))
-        } else {
-            bucket.left -= count;
-            Ok(())
-        };
-        if generations.young.len() >= GENERATION && !generations.young.contains_key(&key) {
-            generations.old = std::mem::take(&mut generations.young);
-        }
-        generations.young.insert(key, bucket);
-        taken
-    }
-
-    /// Says whether there is one.
-    fn check(&self, key: &K, now_ms: u64) -> Result<()> {
-        let generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
-        let bucket = self.present(&generations, key, now_ms);
-        if bucket.left == 0 { Err(self.wait(bucket, 1, now_ms)) } else { Ok(()) }
-    }
-
-    fn present(&self, generations: &Generations<K>, key: &K, now_ms: u64) -> Bucket {
-        let kept = generations.young.get(key).or_else(|| generations.old.get(key)).copied();
-        let Some(mut bucket) = kept else { return Bucket { left: self.rate.burst, since_ms: now_ms } };
-        let refilled = now_ms.saturating_sub(bucket.since_ms) / self.rate.refill_ms;
-        bucket.left = bucket.left.saturating_add(u32::try_from(refilled).unwrap_or(u32::MAX)).min(self.rate.burst);
-        bucket.since_ms += refilled * self.rate.refill_ms;
-        bucket
-    }
-
-    fn wait(&self, bucket: Bucket, count: u32, now_ms: u64) -> Error {
-        let missing = u64::from(count.saturating_sub(bucket.left));
-        Error::RateLimited { retry_after_ms: (bucket.since_ms + missing * self.rate.refill_ms).saturating_sub(now_ms).max(1) }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_burst_is_free_and_then_one_after_each_pause() {
-        let buckets = Buckets::of(Rate { burst: 2, refill_ms: 100 });
-        assert!(buckets.take("a", 1, 0).is_ok() && buckets.take("a", 1, 10).is_ok());
-        assert!(matches!(buckets.take("a", 1, 50), Err(Error::RateLimited { retry_after_ms: 50 })));
-        assert!(buckets.take("b", 1, 50).is_ok());
-        assert!(buckets.check(&"a", 100).is_ok() && buckets.take("a", 1, 100).is_ok() && buckets.take("a", 1, 150).is_err());
-        assert!(buckets.take("a", 1, 1000).is_ok() && buckets.take("a", 1, 1000).is_ok() && buckets.take("a", 1, 1000).is_err());
-    }
 
     #[test]
     fn an_ipv6_network_is_one_caller() {

@@ -32,7 +32,7 @@ impl OrganizationService for Api {
             WRITE_DEADLINE,
             Box::pin(async {
                 let subject = call.subject()?;
-                self.limits.commit(subject, request.encoded_len(), self.parts.store.clock().now_ms())?;
+                self.limits.commit(subject, request.encoded_len(), self.parts.store.clock().now_ms()).await?;
                 self.check_restored(false)?;
                 let key = request_key("CreateOrganization", &request.request_id, request.batch.as_ref())?;
                 let batch = fields::batch(request.batch)?;
@@ -43,7 +43,7 @@ impl OrganizationService for Api {
                 }
                 let permit = self.permit(&tx, caller, Create { batch }).await?;
                 if let Caller::Account { account_id, .. } = permit.caller() {
-                    self.limits.organization(*account_id, tx.now_ms())?;
+                    self.limits.organization(*account_id, tx.now_ms()).await?;
                 }
                 let org_id = organizations::create(permit, &key).await?;
                 tx.commit().await?;
@@ -143,7 +143,7 @@ impl OrganizationService for Api {
             Box::pin(async {
                 let subject = call.subject()?;
                 let org = fields::id("org_id", &request.org_id, OrgId::from_slice)?;
-                self.limits.commit(subject, request.encoded_len(), self.parts.store.clock().now_ms())?;
+                self.limits.commit(subject, request.encoded_len(), self.parts.store.clock().now_ms()).await?;
                 self.check_restored(request.bring_back)?;
                 let key = request_key("Commit", &request.request_id, request.batch.as_ref())?;
                 let batch = fields::batch(request.batch)?;

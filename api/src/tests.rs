@@ -40,8 +40,15 @@ impl Running {
         let revisions = Revisions::start(store.clone(), &tasks);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let parts =
-            ApiParts { store, tokens: Arc::new(tokens), audit, revisions, origins: Arc::from([ORIGIN.to_owned()]), restored: false };
+        let parts = ApiParts {
+            store,
+            tokens: Arc::new(tokens),
+            audit,
+            revisions,
+            origins: Arc::from([ORIGIN.to_owned()]),
+            restored: false,
+            counting: Arc::default(),
+        };
         let ended = stop.clone().cancelled_owned();
         tasks.spawn(async move { serve(parts, listener, ended).await.unwrap() });
         let channel = Channel::from_shared(address.clone()).unwrap().connect().await.unwrap();
