@@ -20,8 +20,10 @@ pub trait Action {
     fn deeds(&self) -> Vec<Deed>;
     /// The organization it names.
     fn org(&self) -> Option<OrgId>;
-    /// The namespaces in which it needs a permission.
-    fn namespaces(&self) -> Vec<NsId>;
+    /// The namespaces in which it needs a permission; none, unless it says so.
+    fn namespaces(&self) -> Vec<NsId> {
+        vec![]
+    }
 }
 
 /// One's own account.

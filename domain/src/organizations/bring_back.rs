@@ -17,7 +17,7 @@ use crate::store::Tx;
 use keyvawlt_ledger::canon::Canon as _;
 use keyvawlt_ledger::chain::Replica;
 use keyvawlt_ledger::manifest::{Anchored, ManifestLink, ObjectKind, object_hash, verify};
-use keyvawlt_ledger::{Code, Fault, NsId, OrgId, Signed};
+use keyvawlt_ledger::{Code, Fault, OrgId, Signed};
 
 /// Links of one look into the store.
 const PAGE_BYTES: usize = 2 << 20;
@@ -37,9 +37,6 @@ impl Action for BringBack {
     }
     fn org(&self) -> Option<OrgId> {
         Some(self.org)
-    }
-    fn namespaces(&self) -> Vec<NsId> {
-        vec![]
     }
 }
 

@@ -39,9 +39,6 @@ impl Action for Commit {
     fn org(&self) -> Option<OrgId> {
         Some(self.org)
     }
-    fn namespaces(&self) -> Vec<NsId> {
-        vec![]
-    }
 }
 
 /// Creates an organization.
@@ -57,9 +54,6 @@ impl Action for Create {
     }
     fn org(&self) -> Option<OrgId> {
         None
-    }
-    fn namespaces(&self) -> Vec<NsId> {
-        vec![]
     }
 }
 

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::policy::Deed;
 use crate::store::{Tx, column, number};
 use bytes::Bytes;
-use keyvawlt_ledger::{NsId, OrgId};
+use keyvawlt_ledger::OrgId;
 use keyvawlt_schema::{audit_event, link, member};
 use sea_orm::sea_query::ExprTrait as _;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -101,9 +101,6 @@ impl Action for ReadChain {
     fn org(&self) -> Option<OrgId> {
         Some(self.org)
     }
-    fn namespaces(&self) -> Vec<NsId> {
-        vec![]
-    }
 }
 
 impl Action for ListOrganizations {
@@ -113,9 +110,6 @@ impl Action for ListOrganizations {
     fn org(&self) -> Option<OrgId> {
         None
     }
-    fn namespaces(&self) -> Vec<NsId> {
-        vec![]
-    }
 }
 
 impl Action for ListAuditEvents {
@@ -124,9 +118,6 @@ impl Action for ListAuditEvents {
     }
     fn org(&self) -> Option<OrgId> {
         Some(self.org)
-    }
-    fn namespaces(&self) -> Vec<NsId> {
-        vec![]
     }
 }
 

@@ -11,7 +11,7 @@ use crate::store::{Tx, column, number};
 use keyvawlt_ledger::canon::Canon as _;
 use keyvawlt_ledger::chain::{Body, Checkpoint, Link};
 use keyvawlt_ledger::merkle::{Frontier, Tree};
-use keyvawlt_ledger::{Hash, KeyId, NsId, OrgId};
+use keyvawlt_ledger::{Hash, KeyId, OrgId};
 use keyvawlt_schema::{bundle, entry, link, member, org, past_entry};
 use sea_orm::sea_query::{Expr, ExprTrait as _, Order, Query, SelectStatement, UnionType};
 use sea_orm::{ColumnTrait, ConnectionTrait as _, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -46,9 +46,6 @@ impl Action for ReadStart {
     }
     fn org(&self) -> Option<OrgId> {
         Some(self.org)
-    }
-    fn namespaces(&self) -> Vec<NsId> {
-        vec![]
     }
 }
 
@@ -205,9 +202,6 @@ impl Action for ReadBundles {
     }
     fn org(&self) -> Option<OrgId> {
         Some(self.org)
-    }
-    fn namespaces(&self) -> Vec<NsId> {
-        vec![]
     }
 }
 
