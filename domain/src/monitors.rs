@@ -4,6 +4,7 @@
 //! its incident, the uptime. Results of an older round are dropped, so two workers never count one look twice. Absent: the network; whether a
 //! key is valid, which only clients can know.
 
+mod certificates;
 mod claim;
 mod ids;
 mod incidents;
@@ -20,6 +21,7 @@ mod schedule;
 mod tests;
 mod uptime;
 
+pub use certificates::THRESHOLDS_DAYS;
 pub use claim::{Due, claim_due, count_due, give_back, is_any_free, leave_out};
 pub use ids::{IncidentId, MaintenanceId, MonitorId};
 pub use incidents::{Incident, IncidentEvent, Line, ListIncidents, REMIND_AFTER_MS, Timeline, acknowledge, list_incidents, timeline};

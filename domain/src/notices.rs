@@ -23,7 +23,7 @@ pub use expiry::{BEHIND_MS, DEFAULT_THRESHOLDS, Place, scan, sweep};
 pub(crate) use expiry::{after_write, first_moment, hears_from_now, nearest};
 pub use timing::GATHER_MS;
 pub use topic::{Kind, Topic};
-pub use topics::{Expiring, Item, Replacing};
+pub use topics::{Change, EndingCertificate, Expiring, Item, Outage, Replacing};
 
 /// Whom a notice is for. Always only people who entered the organization themselves, with a proved address, whose right still stands.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

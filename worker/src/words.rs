@@ -4,6 +4,7 @@ pub(crate) mod code;
 pub(crate) mod dates;
 pub(crate) mod expiry;
 pub(crate) mod key_health;
+pub(crate) mod monitor;
 pub(crate) mod rotation;
 #[cfg(test)]
 pub(crate) mod samples;
@@ -31,6 +32,8 @@ fn piece_by(words: fn(&Item, u64) -> Piece, told: &Told, now_ms: u64) -> Piece {
 fn of(item: &Item, now_ms: u64) -> Piece {
     match item {
         Item::Expiry(expiring) => expiry::piece(expiring, now_ms),
+        Item::Monitor(outage) => monitor::outage(outage, now_ms),
+        Item::Certificate(certificate) => monitor::certificate(certificate, now_ms),
         Item::KeyHealth(news) | Item::OldKeyAlive(news) => key_health::piece(news, now_ms),
         Item::ProviderIncident(trouble) => key_health::trouble(trouble),
         Item::Rotation(replacing) => rotation::piece(replacing, now_ms),

@@ -6,6 +6,7 @@ use super::machine::Turn;
 use super::place::{self, Change, Read};
 use crate::authorize::Permit;
 use crate::error::{Error, Result};
+use crate::notices::{self, Audience, Notice, Topic};
 use crate::store::{Tx, column, number};
 use keyvawlt_ledger::{IdentityId, NsId, OrgId};
 use keyvawlt_schema::{incident, incident_event, monitor};
@@ -199,13 +200,19 @@ pub(super) async fn turn(tx: &Tx, subject: &Subject<'_>, turn: Option<Turn>) -> 
         (Some(Turn::Flaps), Some(id)) => {
             of(&subject.org, id).col_expr(incident::Column::Flapping, Expr::value(true)).exec(tx.db()).await?;
             write(tx, &subject.org, id, Line::Flaps, "").await?;
+            tell(tx, subject, id, notices::Change::Flapping).await?;
             Ok(open)
         }
         (Some(Turn::Steady), Some(id)) => {
             write(tx, &subject.org, id, Line::Steady, subject.problem.unwrap_or_default()).await?;
+            tell(tx, subject, id, notices::Change::Down).await?;
             Ok(open)
         }
-        (Some(Turn::Resolved), Some(id)) => end(tx, &subject.org, id, Line::Resolved).await.map(|()| None),
+        (Some(Turn::Resolved), Some(id)) => {
+            end(tx, &subject.org, id, Line::Resolved).await?;
+            tell(tx, subject, id, notices::Change::Resolved).await?;
+            Ok(None)
+        }
         (Some(Turn::Dropped), Some(id)) => end(tx, &subject.org, id, Line::Maintenance).await.map(|()| None),
         (None, Some(id)) => {
             go_on(tx, subject, id).await?;
@@ -243,6 +250,9 @@ async fn begin(tx: &Tx, subject: &Subject<'_>, flapping: bool) -> Result<Inciden
     };
     incident::Entity::insert(row).exec_without_returning(tx.db()).await?;
     write(tx, &subject.org, id, if flapping { Line::Flaps } else { Line::Opened }, cause).await?;
+    if leader == id {
+        tell(tx, subject, id, if flapping { notices::Change::Flapping } else { notices::Change::Down }).await?;
+    }
     Ok(id)
 }
 
@@ -285,8 +295,33 @@ async fn go_on(tx: &Tx, subject: &Subject<'_>, id: IncidentId) -> Result<()> {
         .await?;
     if reminded.rows_affected > 0 {
         write(tx, &subject.org, id, Line::Reminded, "").await?;
+        tell(tx, subject, id, notices::Change::Reminder).await?;
     }
     Ok(())
+}
+
+/// Has people told what changed in the story that an incident is part of. That it is over is told when the last of its incidents is.
+async fn tell(tx: &Tx, subject: &Subject<'_>, id: IncidentId, change: notices::Change) -> Result<()> {
+    let (org, ns) = (subject.org, place::of_row(&subject.row.ns_id)?);
+    let row = incident::Entity::find_by_id((org.0.to_vec(), id.0.to_vec())).one(tx.db()).await?;
+    let Some(row) = row else { return Ok(()) };
+    let leader = IncidentId::from_slice(&row.leader_id)?;
+    if change == notices::Change::Resolved {
+        let others = incident::Column::OrgId.eq(org.0.to_vec()).and(incident::Column::LeaderId.eq(row.leader_id));
+        let open = incident::Entity::find().filter(others.and(incident::Column::ResolvedAt.is_null()));
+        if open.count(tx.db()).await? > 0 {
+            return Ok(());
+        }
+    }
+    let notice = Notice {
+        org,
+        topic: Topic::Monitor { ns, incident: leader, change },
+        audience: ns.map_or(Audience::Admins, Audience::Readers),
+        key: format!("monitor/{leader}/{change:?}").to_lowercase(),
+        // Whoever is woken wants to hear at once that it is over, too.
+        urgent: true,
+    };
+    notices::raise(tx, &notice).await
 }
 
 async fn end(tx: &Tx, org: &OrgId, id: IncidentId, line: Line) -> Result<()> {

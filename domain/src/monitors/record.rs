@@ -5,10 +5,10 @@ use super::ids::{IncidentId, MonitorId};
 use super::incidents::{self, Subject};
 use super::machine::{Event, Memory, State, Turn, stale_at_ms, step};
 use super::maintenance::Windows;
-use super::place;
 use super::rules::Rules;
 use super::schedule::{Looked, next_ms};
 use super::uptime::Tally;
+use super::{certificates, place};
 use crate::error::{Error, Result};
 use crate::store::{Tx, column, number};
 use keyvawlt_ledger::OrgId;
@@ -107,6 +107,7 @@ async fn one(tx: &Tx, row: Model, result: &ProbeResult, windows: &Windows, tally
     }
     let subject = Subject { row: &row, org: result.org, problem: problem.as_deref(), failing_since_ms: failing_since(&row, was, now) };
     let incident = incidents::turn(tx, &subject, next.turn).await?;
+    certificates::warn(tx, &row, result).await?;
     let looked = Looked { state: next.state, memory: &next.memory, throttled: event == Event::Throttled };
     let next_at = next_ms(looked, due, interval, now, |limit| tx.random().below(limit));
     save(tx, row, result, Ending { was, next: next.state, memory: &next.memory, turn: next.turn, expected, problem, incident, next_at })

@@ -2,8 +2,10 @@
 //!
 //! One more: a variant of [`Topic`], its [`Kind`], a file in `topics/` that reloads it, and one in the worker that words it.
 
+use super::topics::Change;
 use crate::error::{Error, Result};
 use crate::jobs::text;
+use crate::monitors::{IncidentId, MonitorId};
 use crate::rotation::stages::Stage;
 use keyvawlt_ledger::{IdentityId, NsId, SecretId};
 use serde::{Deserialize, Serialize};
@@ -51,6 +53,28 @@ pub enum Topic {
         /// Who is told.
         stage: Stage,
     },
+    /// A monitored service fails, or is up again.
+    Monitor {
+        /// Where the monitor belongs; else to the organization.
+        #[serde(with = "maybe")]
+        ns: Option<NsId>,
+        /// The first incident of those that began together at one host.
+        incident: IncidentId,
+        /// What changed.
+        change: Change,
+    },
+    /// The certificate of a monitored service ends.
+    Certificate {
+        /// Where the monitor belongs; else to the organization.
+        #[serde(with = "maybe")]
+        ns: Option<NsId>,
+        /// Which monitor saw it.
+        monitor: MonitorId,
+        /// When it ends, epoch milliseconds: another certificate is another story.
+        ends_ms: u64,
+        /// How many days before its end this is.
+        threshold_days: u16,
+    },
     /// A key is refused by its provider, ends there, or nobody checks it.
     KeyHealth {
         /// In which namespace.
@@ -92,6 +116,8 @@ impl Topic {
             Self::Expiry { .. } => Kind::Expiry,
             Self::Rotation { .. } => Kind::Rotation,
             Self::WorkOwed { .. } => Kind::WorkOwed,
+            Self::Monitor { .. } => Kind::Monitor,
+            Self::Certificate { .. } => Kind::Certificate,
             Self::KeyHealth { .. } => Kind::KeyHealth,
             Self::OldKeyAlive { .. } => Kind::OldKeyAlive,
             Self::ProviderIncident { .. } => Kind::ProviderIncident,
@@ -107,6 +133,7 @@ impl Topic {
             | Self::KeyHealth { ns, .. }
             | Self::OldKeyAlive { ns, .. }
             | Self::ProviderIncident { ns, .. } => Some(*ns),
+            Self::Monitor { ns, .. } | Self::Certificate { ns, .. } => *ns,
         }
     }
 
@@ -116,6 +143,8 @@ impl Topic {
             Self::Expiry { .. }
             | Self::Rotation { .. }
             | Self::WorkOwed { .. }
+            | Self::Monitor { .. }
+            | Self::Certificate { .. }
             | Self::KeyHealth { .. }
             | Self::OldKeyAlive { .. }
             | Self::ProviderIncident { .. } => None,
@@ -196,4 +225,19 @@ pub(super) fn write(topic: &Topic) -> Result<String> {
 
 pub(super) fn read(text: &str) -> Result<Topic> {
     serde_json::from_str(text).map_err(Error::internal)
+}
+
+/// A namespace, or none, as hexadecimal text.
+mod maybe {
+    use keyvawlt_ledger::NsId;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    #[expect(clippy::ref_option, reason = "serde asks for this form")]
+    pub(super) fn serialize<S: Serializer>(ns: &Option<NsId>, to: S) -> Result<S::Ok, S::Error> {
+        ns.map(|ns| ns.to_string()).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<NsId>, D::Error> {
+        Option::<String>::deserialize(from)?.map(|text| text.parse().map_err(D::Error::custom)).transpose()
+    }
 }

@@ -1,6 +1,7 @@
 //! Reloading: what is true now of a topic that was raised a while ago. `None`: it is true no longer, and nobody is told.
 
 mod expiry;
+mod monitor;
 mod rotation;
 
 use super::Topic;
@@ -10,6 +11,7 @@ use crate::store::Tx;
 use keyvawlt_ledger::OrgId;
 
 pub use expiry::Expiring;
+pub use monitor::{Change, EndingCertificate, Outage};
 pub use rotation::Replacing;
 
 /// What words need of a topic: ids, moments, and what owners chose to tell in clear. Never a name or a value of a secret.
@@ -17,6 +19,10 @@ pub use rotation::Replacing;
 pub enum Item {
     /// A secret's end comes, or has come.
     Expiry(Expiring),
+    /// A monitored service fails, or is up again.
+    Monitor(Outage),
+    /// The certificate of a monitored service ends.
+    Certificate(EndingCertificate),
     /// A key is refused by its provider, ends there, or nobody checks it.
     KeyHealth(KeyNews),
     /// A replaced key works still.
@@ -34,6 +40,8 @@ impl Item {
     pub fn at_ms(&self) -> u64 {
         match self {
             Self::Expiry(expiring) => expiring.expires_ms,
+            Self::Monitor(outage) => outage.opened_ms,
+            Self::Certificate(certificate) => certificate.ends_ms,
             Self::KeyHealth(news) | Self::OldKeyAlive(news) => news.what.at_ms(),
             Self::ProviderIncident(trouble) => trouble.since_ms,
             Self::Rotation(replacing) | Self::WorkOwed(replacing) => replacing.due_ms,
@@ -59,5 +67,7 @@ pub(super) async fn reload(tx: &Tx, org: &OrgId, topic: &Topic) -> Result<Option
         Topic::WorkOwed { ns, secret, version, stage } => {
             Ok(rotation::reload(tx, org, (ns, secret), *version, *stage, |row| row.owed_at).await?.map(Item::WorkOwed))
         }
+        Topic::Monitor { incident, change, .. } => Ok(monitor::outage(tx, org, *incident, *change).await?.map(Item::Monitor)),
+        Topic::Certificate { monitor, ends_ms, .. } => Ok(monitor::certificate(tx, org, *monitor, *ends_ms).await?.map(Item::Certificate)),
     }
 }
