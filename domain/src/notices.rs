@@ -7,10 +7,14 @@
 mod delivery;
 mod expiry;
 mod gather;
+mod log;
 mod people;
+mod preferences;
+mod routes;
 mod timing;
 mod topic;
 mod topics;
+mod wishes;
 
 use crate::error::Result;
 use crate::store::Tx;
@@ -21,9 +25,17 @@ use std::collections::BTreeMap;
 pub use delivery::{Attempt, Delivery, DeliveryId, Destination, Ending, State, Told, begin, end, load};
 pub use expiry::{BEHIND_MS, DEFAULT_THRESHOLDS, Place, scan, sweep};
 pub(crate) use expiry::{after_write, first_moment, hears_from_now, nearest};
+pub use log::{Entry, KEPT_MS, ListDeliveries, list_deliveries, prune};
+pub use preferences::{OwnPreferences, Preferences, own_preferences};
+pub use routes::{
+    Change as ChannelChange, ChangeChannels, Changed, Channel, ChannelId, Form, ListChannels, MAX_CHANNELS, PAUSED_AFTER_MS, all_kinds,
+    change_channels, list_channels,
+};
 pub use timing::GATHER_MS;
-pub use topic::{Kind, Topic};
-pub use topics::{Change, EndingCertificate, Expiring, Item, Outage, Replacing};
+pub use topic::{Kind, Kinds, Topic};
+pub use topics::{AboutChannel, Change, EndingCertificate, Expiring, Item, Outage, Replacing};
+pub(crate) use wishes::thresholds;
+pub use wishes::{MAX_THRESHOLD_DAYS, MAX_THRESHOLDS, Thresholds, org_thresholds};
 
 /// Whom a notice is for. Always only people who entered the organization themselves, with a proved address, whose right still stands.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,10 +83,22 @@ async fn raise_with(tx: &Tx, people: &mut People, notices: &[Notice]) -> Result<
         groups.entry((&notice.audience, notice.topic.ns(), notice.urgent)).or_default().push(notice);
     }
     for ((audience, ns, urgent), notices) in groups {
-        let slot = timing::slot(tx.now_ms(), urgent);
-        for id in people.reached(tx, audience, ns.as_ref()).await? {
-            gather::put(tx, &notices[0].org, &Recipient::Person(id), &slot, &notices).await?;
+        let org = notices[0].org;
+        let lineage = match ns {
+            Some(ns) => people.lineage(tx, &ns).await?,
+            None => Vec::new(),
+        };
+        let reached = people.reached(tx, audience, ns.as_ref()).await?;
+        let mut preferences = preferences::find(tx, &org, &reached).await?;
+        for id in reached {
+            let wishes = preferences.remove(&id).unwrap_or_default();
+            let wanted: Vec<&Notice> = notices.iter().filter(|notice| wishes.want(notice.topic.kind(), &lineage)).copied().collect();
+            if !wanted.is_empty() {
+                let slot = timing::slot(tx.now_ms(), urgent, &wishes);
+                gather::put(tx, &org, &Recipient::Person(id), &slot, &wanted).await?;
+            }
         }
+        routes::route(tx, &routes::all(tx, &org).await?, &lineage, urgent, &notices).await?;
     }
     Ok(())
 }
@@ -83,12 +107,14 @@ async fn raise_with(tx: &Tx, people: &mut People, notices: &[Notice]) -> Result<
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Recipient {
     Person(IdentityId),
+    Channel(ChannelId),
 }
 
 impl Recipient {
     fn id(&self) -> [u8; 16] {
         match self {
             Self::Person(id) => id.0,
+            Self::Channel(id) => id.0,
         }
     }
 
@@ -98,6 +124,7 @@ impl Recipient {
             (Self::Person(_), Audience::Readers(_)) => READS,
             (Self::Person(_), Audience::Admins) => ADMINISTERS,
             (Self::Person(_), Audience::People(_)) => NAMED,
+            (Self::Channel(_), _) => ROUTED,
         }
     }
 }
@@ -105,6 +132,7 @@ impl Recipient {
 const READS: i16 = 0;
 const ADMINISTERS: i16 = 1;
 const NAMED: i16 = 2;
+const ROUTED: i16 = 3;
 
 #[cfg(test)]
 mod tests;

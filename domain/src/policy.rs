@@ -108,6 +108,12 @@ pub enum Deed {
     ListKeyHealth,
     /// Which keys to check next.
     LeaseKeyChecks,
+    /// One's own notices: preferences and record, and what the organization has decided.
+    UseNotices,
+    /// The organization's channels and thresholds.
+    ManageNotices,
+    /// What was delivered to everybody.
+    ListAllDeliveries,
     /// An organization link of this type.
     CommitLink(u8),
     /// A manifest link.
@@ -118,9 +124,9 @@ impl Deed {
     /// Everything, in the matrix's order.
     pub fn all() -> Vec<Deed> {
         use Deed::{
-            ChangeMonitors, ChangeOrgMonitors, CommitLink, CommitManifest, CreateOrganization, LeaseKeyChecks, ListAuditEvents,
-            ListKeyHealth, ListLastWritten, ListManifestHeads, ListOrganizations, ReadChain, ReadChanges, ReadListing, ReadMonitors,
-            ReadVersion, ReportKeyHealth, SnoozeReminder, UseAccount,
+            ChangeMonitors, ChangeOrgMonitors, CommitLink, CommitManifest, CreateOrganization, LeaseKeyChecks, ListAllDeliveries,
+            ListAuditEvents, ListKeyHealth, ListLastWritten, ListManifestHeads, ListOrganizations, ManageNotices, ReadChain, ReadChanges,
+            ReadListing, ReadMonitors, ReadVersion, ReportKeyHealth, SnoozeReminder, UseAccount, UseNotices,
         };
         let mut all = vec![
             UseAccount,
@@ -141,6 +147,9 @@ impl Deed {
             ReportKeyHealth,
             ListKeyHealth,
             LeaseKeyChecks,
+            UseNotices,
+            ManageNotices,
+            ListAllDeliveries,
         ];
         all.extend(Body::KINDS.iter().map(|(kind, _)| CommitLink(*kind)));
         all.push(CommitManifest);
@@ -197,6 +206,7 @@ impl Deed {
                 "AddMaintenance",
                 "RemoveMaintenance",
             ],
+            Deed::UseNotices | Deed::ManageNotices | Deed::ListAllDeliveries => &[],
             Deed::CommitLink(_) | Deed::CommitManifest => &["Commit"],
         }
     }
@@ -231,6 +241,10 @@ pub fn allows(who: Who, bits: u8, deed: Deed) -> bool {
         // Whoever writes an environment's secrets may say what is looked at for them, a pipeline too.
         Deed::ChangeMonitors => matches!(who, Owner | Admin | Member | Machine) && bits & permission::WRITE != 0,
         Deed::ChangeOrgMonitors => matches!(who, Owner | Admin),
+        // Only people are told anything.
+        Deed::UseNotices => matches!(who, Owner | Admin | Member | Auditor),
+        Deed::ManageNotices => matches!(who, Owner | Admin),
+        Deed::ListAllDeliveries => matches!(who, Owner | Admin | Auditor),
         Deed::CommitManifest => matches!(who, Owner | Admin | Member | Machine | Recovery),
         Deed::CommitLink(kind) => match kind {
             // MemberAdd, KeyReset.

@@ -28,8 +28,6 @@ pub struct Model {
     pub run_at: i64,
     /// Why the last attempt failed, or why nothing was sent.
     pub last_error: Option<String>,
-    /// Hashes of the newest attempts' unsubscribe tokens, 32 bytes each.
-    pub unsubscribe: Option<Vec<u8>>,
     /// Epoch milliseconds.
     pub created_at: i64,
     /// Epoch milliseconds.

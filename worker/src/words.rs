@@ -1,5 +1,6 @@
 //! What happened, in words: one file per topic, each a function from what is known to a `Piece`. No form, no channel, no store.
 
+pub(crate) mod channel;
 pub(crate) mod code;
 pub(crate) mod dates;
 pub(crate) mod expiry;
@@ -36,6 +37,8 @@ fn of(item: &Item, now_ms: u64) -> Piece {
         Item::Certificate(certificate) => monitor::certificate(certificate, now_ms),
         Item::KeyHealth(news) | Item::OldKeyAlive(news) => key_health::piece(news, now_ms),
         Item::ProviderIncident(trouble) => key_health::trouble(trouble),
+        Item::ChannelPaused(about) => channel::paused(about, now_ms),
+        Item::Test(about) => channel::test(about),
         Item::Rotation(replacing) => rotation::piece(replacing, now_ms),
         Item::WorkOwed(replacing) => rotation::work_owed(replacing),
     }

@@ -4,7 +4,7 @@
 
 use super::people::People;
 use super::topics::{self, Item};
-use super::{ADMINISTERS, Audience, DROPPED, Kind, READS, TOLD, Topic, WAITING, topic};
+use super::{ADMINISTERS, Audience, ChannelId, DROPPED, Form, Kind, READS, Recipient, TOLD, Topic, WAITING, preferences, routes, topic};
 use crate::error::{Error, Result};
 use crate::store::{Tx, column, number};
 use keyvawlt_ledger::{IdentityId, OrgId};
@@ -84,6 +84,26 @@ pub enum State {
     Cancelled = 5,
 }
 
+impl State {
+    /// As columns keep it.
+    pub(super) fn from_column(state: i16) -> Result<Self> {
+        let all = [Self::Queued, Self::Retried, Self::Sent, Self::GivenUp, Self::Refused, Self::Cancelled];
+        all.into_iter().find(|known| *known as i16 == state).ok_or_else(|| Error::internal("a delivery in an unknown state"))
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Retried => "retried",
+            Self::Sent => "sent",
+            Self::GivenUp => "given-up",
+            Self::Refused => "refused",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
 /// Where a message goes.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Destination {
@@ -91,6 +111,18 @@ pub enum Destination {
     Person {
         /// The address.
         email: String,
+    },
+    /// A webhook of the organization.
+    Webhook {
+        /// Where to.
+        url: String,
+        /// What signs.
+        secret: Vec<u8>,
+    },
+    /// A Slack-compatible incoming webhook.
+    Slack {
+        /// Where to.
+        url: String,
     },
 }
 
@@ -100,8 +132,9 @@ pub struct Delivery {
     pub org: OrgId,
     /// Which.
     pub id: DeliveryId,
-    /// Where to. It stands in no log.
-    pub destination: Destination,
+    recipient: Recipient,
+    /// Where to, `None` when nobody is there any more. It stands in no log.
+    pub destination: Option<Destination>,
     /// What still is to be told, by kind and then by the moment it is about.
     pub told: Vec<Told>,
     /// Whether it is a digest.
@@ -153,6 +186,8 @@ pub enum Ending {
     GiveUp(String),
     /// The destination does not want it.
     Refused(String),
+    /// The destination says that it is none any more.
+    Closed(String),
     /// Nothing was left to say.
     Cancelled,
 }
@@ -173,12 +208,13 @@ pub async fn load(tx: &Tx, org: &OrgId, id: &DeliveryId) -> Result<Attempt> {
     let row = delivery::Entity::find_by_id((org.0.to_vec(), id.0.to_vec())).one(tx.db()).await?;
     let Some(row) = row.filter(|row| row.ended_at.is_none()) else { return Ok(Attempt::Ended) };
     let mut people = People::of(*org);
-    let person = IdentityId::from_slice(&row.recipient_id)?;
-    let email = people.address(tx, &person).await?;
+    let recipient = recipient(&row)?;
+    let destination = destination(tx, org, &mut people, &recipient).await?;
     let mut delivery = Delivery {
         org: *org,
         id: *id,
-        destination: Destination::Person { email: email.clone().unwrap_or_default() },
+        recipient,
+        destination,
         told: Vec::new(),
         digest: row.digest,
         run_at_ms: number(row.run_at),
@@ -186,8 +222,8 @@ pub async fn load(tx: &Tx, org: &OrgId, id: &DeliveryId) -> Result<Attempt> {
     };
     for notice in riding(tx, org, id).await? {
         let topic = topic::read(&notice.topic)?;
-        if email.is_none() || !is_theirs(tx, &mut people, &person, notice.audience, &topic).await? {
-            delivery.dropped.push((notice.key, "the recipient may not know it any more"));
+        if let Some(why) = kept_from(tx, &mut people, &delivery, notice.audience, &topic).await? {
+            delivery.dropped.push((notice.key, why));
             continue;
         }
         match topics::reload(tx, org, &topic).await? {
@@ -211,7 +247,7 @@ pub async fn end(tx: &Tx, delivery: &Delivery, ending: &Ending) -> Result<()> {
         Ending::Sent => (State::Sent, None),
         Ending::Retry(why) => (State::Retried, Some(why.as_str())),
         Ending::GiveUp(why) => (State::GivenUp, Some(why.as_str())),
-        Ending::Refused(why) => (State::Refused, Some(why.as_str())),
+        Ending::Refused(why) | Ending::Closed(why) => (State::Refused, Some(why.as_str())),
         Ending::Cancelled => (State::Cancelled, delivery.dropped.first().map(|(_, why)| *why)),
     };
     let ended = !matches!(ending, Ending::Retry(_));
@@ -230,7 +266,14 @@ pub async fn end(tx: &Tx, delivery: &Delivery, ending: &Ending) -> Result<()> {
         let keys: Vec<&String> = delivery.told.iter().map(|told| &told.key).collect();
         mark(tx, delivery, &keys, TOLD, None).await?;
     }
-    Ok(())
+    match (&delivery.recipient, ending) {
+        (Recipient::Channel(channel), Ending::Sent) => routes::worked(tx, org, channel).await,
+        (Recipient::Channel(channel), Ending::Retry(_) | Ending::GiveUp(_) | Ending::Refused(_)) => {
+            routes::failed(tx, org, channel, false).await
+        }
+        (Recipient::Channel(channel), Ending::Closed(_)) => routes::failed(tx, org, channel, true).await,
+        (Recipient::Channel(_), Ending::Cancelled) | (Recipient::Person(_), _) => Ok(()),
+    }
 }
 
 fn by_reason<'a>(dropped: &'a [(String, &'static str)]) -> std::collections::BTreeMap<&'static str, Vec<&'a String>> {
@@ -260,15 +303,57 @@ async fn riding(tx: &Tx, org: &OrgId, id: &DeliveryId) -> Result<Vec<notice::Mod
     Ok(waiting.order_by_asc(notice::Column::Key).all(tx.db()).await?)
 }
 
-/// Whether a notice still is the recipient's to hear.
-async fn is_theirs(tx: &Tx, people: &mut People, person: &IdentityId, audience: i16, topic: &Topic) -> Result<bool> {
+fn recipient(row: &delivery::Model) -> Result<Recipient> {
+    Ok(if row.to_channel {
+        Recipient::Channel(ChannelId::from_slice(&row.recipient_id)?)
+    } else {
+        Recipient::Person(IdentityId::from_slice(&row.recipient_id)?)
+    })
+}
+
+async fn destination(tx: &Tx, org: &OrgId, people: &mut People, recipient: &Recipient) -> Result<Option<Destination>> {
+    match recipient {
+        Recipient::Person(id) => Ok(people.address(tx, id).await?.map(|email| Destination::Person { email })),
+        Recipient::Channel(id) => {
+            let Some(row) = routes::find(tx, org, id).await? else { return Ok(None) };
+            Ok(Some(match routes::form(&row)? {
+                Form::Webhook => Destination::Webhook { url: row.target, secret: row.secret.unwrap_or_default() },
+                Form::Slack => Destination::Slack { url: row.target },
+            }))
+        }
+    }
+}
+
+/// Why a notice is not the recipient's to hear any more, if it is not.
+async fn kept_from(tx: &Tx, people: &mut People, delivery: &Delivery, audience: i16, topic: &Topic) -> Result<Option<&'static str>> {
+    if delivery.destination.is_none() {
+        return Ok(Some("there is no such recipient any more"));
+    }
+    let Recipient::Person(person) = &delivery.recipient else {
+        // A trial is told there even while nothing else is.
+        let paused = !matches!(topic, Topic::Test { .. }) && is_paused(tx, delivery).await?;
+        return Ok(paused.then_some("the channel was paused"));
+    };
     let ns = topic.ns();
     let audience = match (audience, ns) {
         (READS, Some(ns)) => Audience::Readers(ns),
         (ADMINISTERS, _) => Audience::Admins,
         _ => Audience::People(vec![*person]),
     };
-    Ok(people.reached(tx, &audience, ns.as_ref()).await?.contains(person))
+    if !people.reached(tx, &audience, ns.as_ref()).await?.contains(person) {
+        return Ok(Some("the recipient may not know it any more"));
+    }
+    let wishes = preferences::find(tx, &delivery.org, &[*person]).await?.remove(person).unwrap_or_default();
+    let lineage = match ns {
+        Some(ns) => people.lineage(tx, &ns).await?,
+        None => Vec::new(),
+    };
+    Ok((!wishes.want(topic.kind(), &lineage)).then_some("the recipient does not want it any more"))
+}
+
+async fn is_paused(tx: &Tx, delivery: &Delivery) -> Result<bool> {
+    let Recipient::Channel(id) = &delivery.recipient else { return Ok(false) };
+    Ok(routes::find(tx, &delivery.org, id).await?.is_some_and(|row| row.paused_at.is_some()))
 }
 
 fn at(org: &OrgId, id: &DeliveryId) -> Condition {

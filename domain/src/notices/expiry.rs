@@ -2,6 +2,7 @@
 //! where that has come, and a scan speaks and sets the next moment in one transaction. What is not due is not looked at.
 
 use super::people::People;
+use super::wishes::thresholds;
 use super::{Audience, Notice, Topic, raise_with};
 use crate::error::Result;
 use crate::jobs::{self, Job};
@@ -76,7 +77,7 @@ pub async fn scan(tx: &Tx, org: OrgId, ns: NsId) -> Result<bool> {
     if due.is_empty() {
         return Ok(false);
     }
-    let thresholds = DEFAULT_THRESHOLDS;
+    let thresholds = thresholds(tx, &org).await?;
     let notices: Vec<Notice> = due.iter().filter_map(|secret| notice(&thresholds, (org, ns), secret, tx.now_ms())).collect();
     raise_with(tx, &mut people, &notices).await?;
     let spoken_of = secret::Column::SecretId.is_in(due.iter().map(|secret| secret.id.0.to_vec()));
@@ -112,7 +113,7 @@ pub(crate) async fn after_write(tx: &Tx, org: OrgId, ns: NsId, moments: impl Int
 pub(crate) async fn look_again(tx: &Tx, org: &OrgId) -> Result<()> {
     use secret::Column::{ExpiresAt, Flags, OrgId as Org, RemindAt};
     let now = tx.now_ms();
-    let thresholds = DEFAULT_THRESHOLDS;
+    let thresholds = thresholds(tx, org).await?;
     let Some(farthest) = thresholds.iter().max() else { return Ok(()) };
     let until = column(now.saturating_add(u64::from(*farthest) * DAY_MS));
     let live = Expr::col(Flags).bit_and(SILENT_FLAGS).eq(0);

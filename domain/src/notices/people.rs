@@ -49,6 +49,11 @@ impl People {
         Ok(self.addresses.get(id).cloned().flatten())
     }
 
+    /// A namespace and what it lies in, itself first.
+    pub(super) async fn lineage(&mut self, tx: &Tx, ns: &NsId) -> Result<Vec<NsId>> {
+        self.rows.settle(tx, |rows| rows.lineage(ns)).await
+    }
+
     async fn readers(&mut self, tx: &Tx, ns: &NsId) -> Result<&BTreeSet<IdentityId>> {
         if !self.readers.contains_key(ns) {
             let found = self.rows.settle(tx, |rows| {

@@ -1,13 +1,16 @@
 use super::*;
 use crate::Store;
+use crate::authorize::authorize;
+use crate::caller::Caller;
+use crate::error::Error;
 use crate::jobs::{self, Job};
 use crate::scratch::{NOW, on_each_engine};
 use crate::store::{column, number};
 use keyvawlt_ledger::bundle::kind;
 use keyvawlt_ledger::canon::Canon as _;
-use keyvawlt_ledger::chain::{AccessEntry, Entry, Key, Member, Ns, WrapsEntry, permission, role};
+use keyvawlt_ledger::chain::{AccessEntry, Entry as Entry_, Key, Member, Ns, WrapsEntry, permission, role};
 use keyvawlt_ledger::facts::Facts;
-use keyvawlt_ledger::{Blob, Hash, KeyId, SecretId};
+use keyvawlt_ledger::{AccountId, Blob, Hash, KeyId, SecretId, SlotId};
 use keyvawlt_schema::{account, account_key, entry, notice, secret};
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveValue::Set, EntityTrait};
@@ -25,15 +28,15 @@ const UNPROVED: IdentityId = IdentityId([8; 16]);
 const ADDED_BY_OTHERS: IdentityId = IdentityId([9; 16]);
 const WITH_OTHER_KEYS: IdentityId = IdentityId([10; 16]);
 
-async fn put_entry(tx: &Tx, key: Key, value: Entry) {
+async fn put_entry(tx: &Tx, key: Key, value: Entry_) {
     let row =
         entry::ActiveModel { org_id: Set(ORG.0.to_vec()), key: Set(key.as_bytes().to_vec()), value: Set(value.to_bytes()), since: Set(0) };
     let newer = OnConflict::columns([entry::Column::OrgId, entry::Column::Key]).update_column(entry::Column::Value).to_owned();
     entry::Entity::insert(row).on_conflict(newer).exec_without_returning(tx.db()).await.unwrap();
 }
 
-fn member(kind: u8) -> Entry {
-    Entry::Member(Member {
+fn member(kind: u8) -> Entry_ {
+    Entry_::Member(Member {
         role: role::MEMBER,
         kind,
         sign_pk: [0; 32],
@@ -46,9 +49,9 @@ fn member(kind: u8) -> Entry {
     })
 }
 
-fn namespace(parent: Option<NsId>) -> Entry {
+fn namespace(parent: Option<NsId>) -> Entry_ {
     let wraps = WrapsEntry { root: Hash::ZERO, count: 0, author: READER, author_key_id: KeyId([0; 32]) };
-    Entry::Ns(Box::new(Ns {
+    Entry_::Ns(Box::new(Ns {
         parent,
         class: 1,
         archived: false,
@@ -66,7 +69,7 @@ fn namespace(parent: Option<NsId>) -> Entry {
 }
 
 async fn give(tx: &Tx, ns: NsId, who: IdentityId, permissions: u8, expires_ms: u64) {
-    let access = Entry::Access(AccessEntry { permissions, expires_ms, wrap: None });
+    let access = Entry_::Access(AccessEntry { permissions, expires_ms, wrap: None });
     put_entry(tx, Key::access(&ns, &who), access).await;
 }
 
@@ -197,8 +200,12 @@ async fn delivered(store: &Store, id: DeliveryId) -> (String, Vec<Item>) {
     end(&tx, &found, &ending).await.unwrap();
     assert!(!begin(&tx, &ORG, &id).await.unwrap(), "an ended delivery stays ended");
     tx.commit().await.unwrap();
-    let Destination::Person { email } = &found.destination;
-    (email.clone(), found.told.iter().map(|told| told.item.clone()).collect())
+    let email = match &found.destination {
+        Some(Destination::Person { email }) => email.clone(),
+        Some(Destination::Webhook { url, .. } | Destination::Slack { url }) => url.clone(),
+        None => String::new(),
+    };
+    (email, found.told.iter().map(|told| told.item.clone()).collect())
 }
 
 async fn told_after_a_scan(store: &Store) -> Vec<(String, usize)> {
@@ -402,6 +409,238 @@ async fn a_sweep_finds_the_namespaces_and_a_write_asks_for_its_own() {
         assert_eq!(jobs::counts(&tx).await.unwrap().due, 2, "one scan for one write");
         after_write(&tx, ORG, CHILD, [NOW]).await.unwrap();
         assert_eq!(jobs::counts(&tx).await.unwrap().due, 3, "another write, another scan, in the same moment too");
+    })
+    .await;
+}
+
+#[derive(Clone, Copy)]
+struct As(IdentityId);
+
+impl As {
+    fn caller(self) -> Caller {
+        Caller::Account { account_id: AccountId(self.0.0), slot_id: SlotId([0; 16]), identity_id: self.0, key_id: KeyId([0; 32]) }
+    }
+
+    async fn sets(self, tx: &Tx, preferences: Preferences) -> Result<Preferences> {
+        let permit = authorize(tx, self.caller(), OwnPreferences { org: ORG, set: Some(preferences) }).await?;
+        own_preferences(&permit).await
+    }
+
+    async fn changes(self, tx: &Tx, change: ChannelChange) -> Result<Changed> {
+        let permit = authorize(tx, self.caller(), ChangeChannels { org: ORG, change }).await?;
+        change_channels(&permit).await
+    }
+
+    async fn record(self, tx: &Tx, everybody: bool) -> Result<Vec<Entry>> {
+        let permit = authorize(tx, self.caller(), ListDeliveries { org: ORG, everybody, limit: 10, before: None }).await?;
+        Ok(list_deliveries(&permit).await?.0)
+    }
+}
+
+/// Makes the reader an admin, too.
+async fn promote(tx: &Tx) {
+    let Entry_::Member(entry) = member(kind::PERSON) else { panic!("a member") };
+    put_entry(tx, Key::member(&READER), Entry_::Member(Member { role: role::ADMIN, ..entry })).await;
+    keyvawlt_schema::member::Entity::update_many()
+        .col_expr(keyvawlt_schema::member::Column::Role, sea_orm::sea_query::Expr::value(i16::from(role::ADMIN)))
+        .exec(tx.db())
+        .await
+        .unwrap();
+}
+
+fn webhook(kinds: &[Kind], namespaces: &[NsId]) -> ChannelChange {
+    ChannelChange::Add {
+        form: Form::Webhook,
+        name: "operations".to_owned(),
+        url: "https://hooks.example.com/T0/secret".to_owned(),
+        kinds: kinds.iter().copied().collect(),
+        namespaces: namespaces.to_vec(),
+    }
+}
+
+#[tokio::test]
+async fn preferences_are_kept_and_honoured() {
+    on_each_engine(async |store| {
+        team(store, NOW + DAY_MS).await;
+        let silent = [
+            Preferences { muted: [Kind::Expiry].into_iter().collect(), ..Preferences::default() },
+            Preferences { namespaces: vec![NsId([77; 16])], ..Preferences::default() },
+        ];
+        for (nth, preferences) in silent.into_iter().enumerate() {
+            let tx = store.write().await.unwrap();
+            As(READER).sets(&tx, preferences.clone()).await.unwrap();
+            let permit = authorize(&tx, As(READER).caller(), OwnPreferences { org: ORG, set: None }).await.unwrap();
+            assert_eq!(own_preferences(&permit).await.unwrap(), preferences);
+            put_secret(&tx, 1, NOW + DAY_MS + nth as u64).await;
+            tx.commit().await.unwrap();
+            assert!(told_after_a_scan(store).await.is_empty());
+        }
+        let tx = store.write().await.unwrap();
+        let here = Preferences { namespaces: vec![PARENT], muted: [Kind::Monitor].into_iter().collect(), ..Preferences::default() };
+        As(READER).sets(&tx, here).await.unwrap();
+        put_secret(&tx, 1, NOW + DAY_MS + 9).await;
+        tx.commit().await.unwrap();
+        assert_eq!(told_after_a_scan(store).await, to(&[READERS]), "the project above was chosen");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_muted_or_quiet_meanwhile_waits_or_is_left_out() {
+    on_each_engine(async |store| {
+        team(store, NOW + DAY_MS).await;
+        let tx = store.write().await.unwrap();
+        // 09:00 UTC is 10:00 in Berlin.
+        let quiet = Preferences { quiet: Some((9 * 60, 12 * 60)), zone: "Europe/Berlin".to_owned(), ..Preferences::default() };
+        As(READER).sets(&tx, quiet.clone()).await.unwrap();
+        tx.commit().await.unwrap();
+        assert!(messages_after_a_scan(store).await.is_empty(), "quiet hours");
+        store.clock().advance_ms(2 * 60 * 60 * 1000);
+        let [id] = messages_after_a_scan(store).await[..] else { panic!("one message") };
+        let tx = store.write().await.unwrap();
+        As(READER).sets(&tx, Preferences { muted: [Kind::Expiry].into_iter().collect(), ..quiet }).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(delivered(store, id).await.1, []);
+        let tx = store.read().await.unwrap();
+        let record = As(READER).record(&tx, false).await.unwrap();
+        assert_eq!((record.len(), record[0].state, record[0].dropped), (1, State::Cancelled, 1));
+        assert_eq!(record[0].error.as_deref(), Some("the recipient does not want it any more"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn preferences_that_cannot_be_are_refused_by_their_field() {
+    on_each_engine(async |store| {
+        team(store, NOW + DAY_MS).await;
+        let wrong = [
+            ("time_zone", Preferences { zone: "Europe/Atlantis".to_owned(), ..Preferences::default() }),
+            ("digest_hour", Preferences { digest_hour: Some(24), ..Preferences::default() }),
+            ("quiet_hours", Preferences { quiet: Some((0, 1_440)), ..Preferences::default() }),
+            ("namespaces", Preferences { namespaces: vec![CHILD; 101], ..Preferences::default() }),
+        ];
+        let tx = store.write().await.unwrap();
+        for (field, preferences) in wrong {
+            let error = As(READER).sets(&tx, preferences).await.unwrap_err();
+            assert!(matches!(error, Error::Invalid { field: of, .. } if of == field), "{field}: {error}");
+        }
+        assert!(As(IdentityId([99; 16])).sets(&tx, Preferences::default()).await.is_err(), "a stranger");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_channel_gets_what_is_routed_to_it() {
+    on_each_engine(async |store| {
+        team(store, NOW + DAY_MS).await;
+        let tx = store.write().await.unwrap();
+        assert!(As(READER).changes(&tx, webhook(&[Kind::Expiry], &[])).await.is_err(), "not for members");
+        promote(&tx).await;
+        let all = As(READER).changes(&tx, webhook(&[Kind::Expiry], &[])).await.unwrap();
+        assert_eq!(all.secret.as_ref().map(Vec::len), Some(32));
+        As(READER).changes(&tx, webhook(&[Kind::Monitor], &[])).await.unwrap();
+        As(READER).changes(&tx, webhook(&[Kind::Expiry], &[NsId([77; 16])])).await.unwrap();
+        let paused = As(READER).changes(&tx, webhook(&[Kind::Expiry], &[PARENT])).await.unwrap().id;
+        As(READER).changes(&tx, ChannelChange::Pause(paused)).await.unwrap();
+        let rotated = As(READER).changes(&tx, ChannelChange::Rotate(all.id)).await.unwrap().secret;
+        assert!(rotated.is_some() && rotated != all.secret);
+        tx.commit().await.unwrap();
+        let told = told_after_a_scan(store).await;
+        assert_eq!(told, [(READERS.to_owned(), 1), ("https://hooks.example.com/T0/secret".to_owned(), 1)]);
+        let tx = store.write().await.unwrap();
+        assert_eq!(As(READER).record(&tx, true).await.unwrap().len(), 2);
+        assert_eq!(As(READER).record(&tx, false).await.unwrap().len(), 1);
+        As(READER).changes(&tx, ChannelChange::Test(paused)).await.unwrap();
+        assert_eq!(jobs::counts(&tx).await.unwrap().due, 1, "a trial goes to a paused channel, too");
+        As(READER).changes(&tx, ChannelChange::Remove(paused)).await.unwrap();
+        assert!(As(READER).changes(&tx, ChannelChange::Resume(paused)).await.is_err());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_channel_that_fails_for_days_is_paused_and_admins_hear_of_it() {
+    on_each_engine(async |store| {
+        team(store, NOW + 300 * DAY_MS).await;
+        let tx = store.write().await.unwrap();
+        promote(&tx).await;
+        let id = As(READER).changes(&tx, webhook(&[Kind::Expiry], &[])).await.unwrap().id;
+        tx.commit().await.unwrap();
+        for (after, paused) in [(0, false), (PAUSED_AFTER_MS - 1, false), (1, true)] {
+            store.clock().advance_ms(after);
+            let tx = store.write().await.unwrap();
+            routes::failed(&tx, &ORG, &id, false).await.unwrap();
+            tx.commit().await.unwrap();
+            let tx = store.read().await.unwrap();
+            assert_eq!(routes::find(&tx, &ORG, &id).await.unwrap().unwrap().paused_at.is_some(), paused);
+        }
+        let [message] = messages_after_a_scan(store).await[..] else { panic!("one message") };
+        let (email, items) = delivered(store, message).await;
+        assert!(email == READERS && matches!(&items[..], [Item::ChannelPaused(about)] if about.channel == id), "{items:?}");
+        let tx = store.write().await.unwrap();
+        As(READER).changes(&tx, ChannelChange::Resume(id)).await.unwrap();
+        assert_eq!(routes::find(&tx, &ORG, &id).await.unwrap().unwrap().failing_since, None);
+        routes::failed(&tx, &ORG, &id, true).await.unwrap();
+        assert!(routes::find(&tx, &ORG, &id).await.unwrap().unwrap().paused_at.is_some(), "a closed one at once");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn urls_that_cannot_be_are_refused() {
+    on_each_engine(async |store| {
+        team(store, NOW + DAY_MS).await;
+        let tx = store.write().await.unwrap();
+        promote(&tx).await;
+        for wrong in ["", "hooks.example.com", "ftp://hooks.example.com/", "https://ada:secret@hooks.example.com/", "file:///etc/passwd"] {
+            let ChannelChange::Add { form, name, kinds, namespaces, .. } = webhook(&[Kind::Expiry], &[]) else { panic!("an addition") };
+            let error =
+                As(READER).changes(&tx, ChannelChange::Add { form, name, url: wrong.to_owned(), kinds, namespaces }).await.unwrap_err();
+            assert!(matches!(error, Error::Invalid { field: "url", .. }), "{wrong}: {error}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_organization_chooses_its_thresholds() {
+    on_each_engine(async |store| {
+        team(store, NOW + 60 * DAY_MS).await;
+        assert!(told_after_a_scan(store).await.is_empty());
+        let tx = store.write().await.unwrap();
+        let set = |days: &[u16]| Thresholds { org: ORG, set: Some(days.to_vec()) };
+        assert!(authorize(&tx, As(READER).caller(), set(&[60])).await.is_err(), "not for members");
+        promote(&tx).await;
+        for wrong in [vec![], vec![366], (0..11).collect()] {
+            let permit = authorize(&tx, As(READER).caller(), set(&wrong)).await.unwrap();
+            assert!(org_thresholds(&permit).await.is_err(), "{wrong:?}");
+        }
+        let permit = authorize(&tx, As(READER).caller(), set(&[5, 90, 5])).await.unwrap();
+        assert_eq!(org_thresholds(&permit).await.unwrap(), [90, 5]);
+        tx.commit().await.unwrap();
+        assert_eq!(told_after_a_scan(store).await, to(&[READERS]), "what would have been told already is told now");
+        let tx = store.read().await.unwrap();
+        let row = secret::Entity::find().one(tx.db()).await.unwrap().unwrap();
+        assert_eq!(row.remind_at.map(number), Some(NOW + 55 * DAY_MS));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_delivered_long_ago_is_forgotten_and_what_was_lost_is_given_up() {
+    on_each_engine(async |store| {
+        team(store, NOW + DAY_MS).await;
+        assert_eq!(messages_after_a_scan(store).await.len(), 1);
+        store.clock().advance_ms(8 * DAY_MS);
+        let tx = store.write().await.unwrap();
+        prune(&tx).await.unwrap();
+        assert_eq!(As(READER).record(&tx, false).await.unwrap()[0].state, State::GivenUp);
+        tx.commit().await.unwrap();
+        store.clock().advance_ms(KEPT_MS);
+        let tx = store.write().await.unwrap();
+        prune(&tx).await.unwrap();
+        assert_eq!(As(READER).record(&tx, false).await.unwrap(), []);
+        assert_eq!(notice::Entity::find().all(tx.db()).await.unwrap(), []);
     })
     .await;
 }

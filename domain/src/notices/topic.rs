@@ -2,12 +2,13 @@
 //!
 //! One more: a variant of [`Topic`], its [`Kind`], a file in `topics/` that reloads it, and one in the worker that words it.
 
+use super::routes::ChannelId;
 use super::topics::Change;
 use crate::error::{Error, Result};
 use crate::jobs::text;
 use crate::monitors::{IncidentId, MonitorId};
 use crate::rotation::stages::Stage;
-use keyvawlt_ledger::{IdentityId, NsId, SecretId};
+use keyvawlt_ledger::{NsId, SecretId};
 use serde::{Deserialize, Serialize};
 
 /// Of what somebody should hear.
@@ -107,6 +108,18 @@ pub enum Topic {
         /// Since when, epoch milliseconds.
         since_ms: u64,
     },
+    /// A channel fails and was paused.
+    ChannelPaused {
+        /// Which.
+        #[serde(with = "text")]
+        channel: ChannelId,
+    },
+    /// A trial of a channel.
+    Test {
+        /// Which.
+        #[serde(with = "text")]
+        channel: ChannelId,
+    },
 }
 
 impl Topic {
@@ -121,6 +134,8 @@ impl Topic {
             Self::KeyHealth { .. } => Kind::KeyHealth,
             Self::OldKeyAlive { .. } => Kind::OldKeyAlive,
             Self::ProviderIncident { .. } => Kind::ProviderIncident,
+            Self::ChannelPaused { .. } => Kind::ChannelPaused,
+            Self::Test { .. } => Kind::Test,
         }
     }
 
@@ -134,12 +149,15 @@ impl Topic {
             | Self::OldKeyAlive { ns, .. }
             | Self::ProviderIncident { ns, .. } => Some(*ns),
             Self::Monitor { ns, .. } | Self::Certificate { ns, .. } => *ns,
+            Self::ChannelPaused { .. } | Self::Test { .. } => None,
         }
     }
 
-    /// Whose it is alone: routes of the organization do not carry it.
-    pub fn person(&self) -> Option<IdentityId> {
+    /// Whether a channel may carry it. Of a channel that fails the others may tell.
+    pub(super) fn may_be_routed_to(&self, id: &ChannelId) -> bool {
         match self {
+            Self::ChannelPaused { channel } => channel != id,
+            Self::Test { .. } => false,
             Self::Expiry { .. }
             | Self::Rotation { .. }
             | Self::WorkOwed { .. }
@@ -147,7 +165,7 @@ impl Topic {
             | Self::Certificate { .. }
             | Self::KeyHealth { .. }
             | Self::OldKeyAlive { .. }
-            | Self::ProviderIncident { .. } => None,
+            | Self::ProviderIncident { .. } => true,
         }
     }
 }
@@ -217,6 +235,54 @@ impl Kind {
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
+}
+
+/// A set of kinds: one bit for each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kinds(i64);
+
+impl Kinds {
+    /// As columns keep it.
+    pub(super) fn from_column(bits: i64) -> Self {
+        Self(bits)
+    }
+
+    /// As columns keep it.
+    pub(super) fn column(self) -> i64 {
+        self.0
+    }
+
+    /// Whether it holds a kind.
+    pub fn contains(self, kind: Kind) -> bool {
+        self.0 & bit(kind) != 0
+    }
+
+    /// With one more.
+    #[must_use]
+    pub fn with(self, kind: Kind) -> Self {
+        Self(self.0 | bit(kind))
+    }
+
+    /// Without one.
+    #[must_use]
+    pub fn without(self, kind: Kind) -> Self {
+        Self(self.0 & !bit(kind))
+    }
+
+    /// In order.
+    pub fn iter(self) -> impl Iterator<Item = Kind> {
+        Kind::ALL.into_iter().filter(move |kind| self.contains(*kind))
+    }
+}
+
+impl FromIterator<Kind> for Kinds {
+    fn from_iter<T: IntoIterator<Item = Kind>>(kinds: T) -> Self {
+        kinds.into_iter().fold(Self::default(), Self::with)
+    }
+}
+
+fn bit(kind: Kind) -> i64 {
+    1 << (kind as u8)
 }
 
 pub(super) fn write(topic: &Topic) -> Result<String> {

@@ -1,5 +1,6 @@
 //! Reloading: what is true now of a topic that was raised a while ago. `None`: it is true no longer, and nobody is told.
 
+mod channel;
 mod expiry;
 mod monitor;
 mod rotation;
@@ -10,6 +11,7 @@ use crate::key_health::{KeyNews, ProviderTrouble, key_news, provider_news};
 use crate::store::Tx;
 use keyvawlt_ledger::OrgId;
 
+pub use channel::AboutChannel;
 pub use expiry::Expiring;
 pub use monitor::{Change, EndingCertificate, Outage};
 pub use rotation::Replacing;
@@ -33,6 +35,10 @@ pub enum Item {
     Rotation(Replacing),
     /// A secret could be read by somebody who left.
     WorkOwed(Replacing),
+    /// A channel fails and was paused.
+    ChannelPaused(AboutChannel),
+    /// A trial of a channel.
+    Test(AboutChannel),
 }
 
 impl Item {
@@ -45,6 +51,7 @@ impl Item {
             Self::KeyHealth(news) | Self::OldKeyAlive(news) => news.what.at_ms(),
             Self::ProviderIncident(trouble) => trouble.since_ms,
             Self::Rotation(replacing) | Self::WorkOwed(replacing) => replacing.due_ms,
+            Self::ChannelPaused(about) | Self::Test(about) => about.since_ms,
         }
     }
 }
@@ -69,5 +76,9 @@ pub(super) async fn reload(tx: &Tx, org: &OrgId, topic: &Topic) -> Result<Option
         }
         Topic::Monitor { incident, change, .. } => Ok(monitor::outage(tx, org, *incident, *change).await?.map(Item::Monitor)),
         Topic::Certificate { monitor, ends_ms, .. } => Ok(monitor::certificate(tx, org, *monitor, *ends_ms).await?.map(Item::Certificate)),
+        Topic::ChannelPaused { channel } => {
+            Ok(channel::reload(tx, org, channel).await?.filter(|about| about.paused).map(Item::ChannelPaused))
+        }
+        Topic::Test { channel } => Ok(channel::reload(tx, org, channel).await?.map(Item::Test)),
     }
 }

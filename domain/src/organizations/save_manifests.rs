@@ -18,12 +18,15 @@ const VERSIONS_PER_STATEMENT: usize = 64;
 
 /// Writes the manifests a batch extended.
 pub(super) async fn save(tx: &Tx, org: &OrgId, manifests: BTreeMap<NsId, Manifest>) -> Result<()> {
+    let ends =
+        manifests.values().flat_map(|manifest| manifest.secrets.values()).any(|secret| secret.written && secret.expires_ms.is_some());
+    let thresholds = if ends { notices::thresholds(tx, org).await? } else { Vec::new() };
     for (ns, manifest) in manifests {
         head(tx, org, &ns, &manifest).await?;
         links(tx, org, &ns, &manifest).await?;
         nodes(tx, org, &ns, &manifest).await?;
         let written: Vec<&Secret> = manifest.secrets.values().filter(|secret| secret.written).collect();
-        let moments = secrets(tx, org, &ns, &written).await?;
+        let moments = secrets(tx, org, &ns, &written, &thresholds).await?;
         let to_rotate = to_rotate(&manifest)?;
         versions(tx, org, &ns, manifest).await?;
         rotation::after_write(tx, org, &ns, &to_rotate).await?;
@@ -108,9 +111,9 @@ async fn nodes(tx: &Tx, org: &OrgId, ns: &NsId, manifest: &Manifest) -> Result<(
 }
 
 /// Says when those that end are to be spoken of first.
-async fn secrets(tx: &Tx, org: &OrgId, ns: &NsId, written: &[&Secret]) -> Result<Vec<u64>> {
+async fn secrets(tx: &Tx, org: &OrgId, ns: &NsId, written: &[&Secret], thresholds: &[u16]) -> Result<Vec<u64>> {
     use secret::Column as C;
-    let moment = |secret: &Secret| notices::first_moment(&notices::DEFAULT_THRESHOLDS, secret.leaf.flags, secret.expires_ms, tx.now_ms());
+    let moment = |secret: &Secret| notices::first_moment(thresholds, secret.leaf.flags, secret.expires_ms, tx.now_ms());
     let rows = written.iter().map(|secret| secret::ActiveModel {
         org_id: Set(org.0.to_vec()),
         ns_id: Set(ns.0.to_vec()),

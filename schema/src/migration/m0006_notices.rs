@@ -1,10 +1,12 @@
-//! Notices, and the messages they ride in. Secrets carry the moment they are spoken of next, so that a sweep reads
+//! Notices, the messages they ride in, and who wants to hear of what. Secrets carry the moment they are spoken of next, so that a sweep reads
 //! what is due and nothing else; it takes the place of the list of alerts that were given.
 
 use super::m0001_vault::{clustered, index, table};
 use sea_orm::{ConnectionTrait as _, DbErr};
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::schema::{big_integer, big_integer_null, blob, blob_null, boolean, integer, small_integer, text, text_null};
+use sea_orm_migration::schema::{
+    big_integer, big_integer_null, blob, blob_null, boolean, integer, small_integer, small_integer_null, text, text_null,
+};
 
 #[derive(DeriveMigrationName)]
 pub(super) struct Migration;
@@ -18,6 +20,7 @@ impl MigrationTrait for Migration {
 
     async fn up(&self, m: &SchemaManager) -> Result<(), DbErr> {
         notices(m).await?;
+        wishes(m).await?;
         reminders(m).await
     }
 }
@@ -47,7 +50,6 @@ async fn notices(m: &SchemaManager<'_>) -> Result<(), DbErr> {
         integer("attempts"),
         big_integer("run_at"),
         text_null("last_error"),
-        blob_null("unsubscribe"),
         big_integer("created_at"),
         big_integer_null("ended_at"),
     ];
@@ -58,6 +60,36 @@ async fn notices(m: &SchemaManager<'_>) -> Result<(), DbErr> {
     let mut open = Index::create().name("delivery_open").table("delivery").unique().to_owned();
     open.col("org_id").col("recipient_id").col("gathers");
     m.create_index(open).await
+}
+
+async fn wishes(m: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let channel = [
+        blob("org_id"),
+        blob("id"),
+        small_integer("form"),
+        text("name"),
+        text("target"),
+        blob_null("secret"),
+        big_integer("kinds"),
+        text("namespaces"),
+        big_integer_null("paused_at"),
+        big_integer_null("failing_since"),
+        big_integer("created_at"),
+    ];
+    table(m, "channel", &["org_id", "id"], channel).await?;
+    let preference = [
+        blob("org_id"),
+        blob("identity_id"),
+        big_integer("muted"),
+        text("namespaces"),
+        small_integer_null("digest_hour"),
+        small_integer_null("quiet_from"),
+        small_integer_null("quiet_to"),
+        text("zone"),
+        big_integer("updated_at"),
+    ];
+    table(m, "notice_preference", &["org_id", "identity_id"], preference).await?;
+    table(m, "notice_setting", &["org_id"], [blob("org_id"), text("thresholds"), big_integer("updated_at")]).await
 }
 
 async fn reminders(m: &SchemaManager<'_>) -> Result<(), DbErr> {

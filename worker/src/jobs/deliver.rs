@@ -1,7 +1,7 @@
 //! Sends one message with the notices that ride in it. Its id is the same in every attempt: a message sent twice is one message.
 
 use super::Outcome;
-use crate::channels::Reception;
+use crate::channels::{Reception, slack, webhook};
 use crate::context::Context;
 use crate::message::Message;
 use crate::words;
@@ -44,8 +44,11 @@ async fn send(context: &Context, delivery: &Delivery) -> Option<Reception> {
     let now_ms = context.store.clock().now_ms();
     let pieces = delivery.told.iter().map(|told| words::piece(told, now_ms)).collect();
     let message = Message::many(pieces, 0)?;
-    Some(match &delivery.destination {
-        Destination::Person { email } => context.mailer.send(email, &delivery.message_id(), &message, now_ms).await,
+    let id = delivery.message_id();
+    Some(match delivery.destination.as_ref()? {
+        Destination::Person { email } => context.mailer.send(email, &id, &message, now_ms).await,
+        Destination::Webhook { url, secret } => webhook::send(&context.outbound, url, secret, &id, &message, now_ms).await,
+        Destination::Slack { url } => slack::send(&context.outbound, url, &message, now_ms).await,
     })
 }
 
@@ -54,7 +57,8 @@ fn ending(reception: Option<Reception>, delivery: &Delivery, now_ms: u64) -> (En
     match reception {
         None => (Ending::Cancelled, None),
         Some(Reception::Taken) => (Ending::Sent, None),
-        Some(Reception::Refused { why } | Reception::Closed { why }) => (Ending::Refused(why), None),
+        Some(Reception::Refused { why }) => (Ending::Refused(why), None),
+        Some(Reception::Closed { why }) => (Ending::Closed(why), None),
         Some(Reception::Later { why, .. }) if now_ms >= delivery.run_at_ms + TRIED_FOR_MS => (Ending::GiveUp(why), None),
         Some(Reception::Later { why, wait }) => (Ending::Retry(why), wait),
     }
@@ -72,6 +76,6 @@ async fn record(context: &Context, delivery: &Delivery, ending: Ending, wait: Op
     match ending {
         Ending::Sent | Ending::Cancelled => Outcome::Done,
         Ending::Retry(why) => wait.map_or(Outcome::Retry(why.clone()), |wait| Outcome::RetryAfter(why, wait)),
-        Ending::GiveUp(why) | Ending::Refused(why) => Outcome::GiveUp(why),
+        Ending::GiveUp(why) | Ending::Refused(why) | Ending::Closed(why) => Outcome::GiveUp(why),
     }
 }

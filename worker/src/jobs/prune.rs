@@ -1,8 +1,9 @@
-//! Forgets what need not be kept: ended jobs, answered requests, used assertions, device links, old uptime and incidents.
+//! Forgets what need not be kept: ended jobs, answered requests, used assertions, device links, old uptime and incidents, old
+//! deliveries.
 
 use super::Outcome;
 use crate::context::Context;
-use keyvawlt_domain::{Result, accounts, jobs, monitors, requests};
+use keyvawlt_domain::{Result, accounts, jobs, monitors, notices, requests};
 
 pub(super) async fn run(context: &Context) -> Outcome {
     prune(context).await.into()
@@ -13,6 +14,7 @@ async fn prune(context: &Context) -> Result<()> {
     while more {
         let tx = context.store.write().await?;
         more = jobs::prune(&tx).await?;
+        notices::prune(&tx).await?;
         tx.commit().await?;
     }
     let tx = context.store.write().await?;
@@ -20,5 +22,6 @@ async fn prune(context: &Context) -> Result<()> {
     accounts::prune_assertions(&tx).await?;
     accounts::prune_links(&tx).await?;
     monitors::prune(&tx).await?;
+    notices::prune(&tx).await?;
     tx.commit().await
 }

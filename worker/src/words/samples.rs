@@ -1,10 +1,10 @@
 //! One message of each topic and shape, for the tests of every channel: snapshots, the browser, the documents.
 
-use super::{code, expiry, key_health};
+use super::{channel, code, expiry, key_health};
 use crate::message::{Message, Piece};
 use keyvawlt_domain::jobs::{NsId, OrgId, SecretId};
 use keyvawlt_domain::key_health::{KeyFact, KeyNews, ProviderTrouble};
-use keyvawlt_domain::notices::{Expiring, Item};
+use keyvawlt_domain::notices::{AboutChannel, ChannelId, Expiring, Item};
 
 /// 23 November 2026, 09:00 UTC.
 pub(crate) const NOW: u64 = 1_795_424_400_000;
@@ -28,6 +28,8 @@ pub(crate) fn pieces() -> Vec<(&'static str, Piece)> {
 /// Every shape of message, named: each topic alone, a code, a gathered one, a digest, and the longest there can be.
 pub(crate) fn messages() -> Vec<(&'static str, Message)> {
     let mut messages: Vec<_> = pieces().into_iter().map(|(name, piece)| (name, Message::one(piece))).collect();
+    messages.push(("channel_paused", Message::one(channel::paused(&about_channel(), NOW))));
+    messages.push(("channel_test", Message::one(channel::test(&about_channel()))));
     messages.push(("email_code", code::email_code("01234567", 30 * 60_000)));
     let gathered = Message::many(pieces().into_iter().map(|(_, piece)| piece).collect(), 0);
     messages.push(("gathered", gathered.expect("there are pieces")));
@@ -91,5 +93,15 @@ fn expiring(nth: u8, label: Option<&str>, expires_ms: u64) -> Expiring {
         expires_ms,
         label: label.map(ToOwned::to_owned),
         provider: label.map(|label| if label.contains('<') { "stripe <live>".to_owned() } else { "stripe".to_owned() }),
+    }
+}
+
+fn about_channel() -> AboutChannel {
+    AboutChannel {
+        org: OrgId([0xa1; 32]),
+        channel: ChannelId([0xd4; 16]),
+        name: "Operations <b>".to_owned(),
+        paused: true,
+        since_ms: NOW - 5 * DAY_MS,
     }
 }

@@ -1,6 +1,7 @@
 //! A secret whose end comes: true while this version is the newest, lives, and no nearer threshold has passed.
 
-use super::super::expiry::{DEFAULT_THRESHOLDS, SILENT_FLAGS, nearest};
+use super::super::expiry::{SILENT_FLAGS, nearest};
+use super::super::wishes::thresholds;
 use crate::error::Result;
 use crate::store::{Tx, number};
 use keyvawlt_ledger::{NsId, OrgId, SecretId, facts};
@@ -33,7 +34,7 @@ pub(super) async fn reload(tx: &Tx, org: &OrgId, (ns, id): (&NsId, &SecretId), v
     let Some((row, expires_ms)) = current.and_then(|row| row.expires_at.map(|at| (row, number(at)))) else {
         return Ok(None);
     };
-    if nearest(&DEFAULT_THRESHOLDS, expires_ms, tx.now_ms()) != Some(days) {
+    if nearest(&thresholds(tx, org).await?, expires_ms, tx.now_ms()) != Some(days) {
         return Ok(None);
     }
     let told = facts::read(&row.facts)?;

@@ -1,0 +1,39 @@
+//! Where an organization's notices go besides to people: a route.
+
+use sea_orm::entity::prelude::*;
+
+/// Where an organization's notices go besides to people: a route.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "channel")]
+pub struct Model {
+    /// Organization id, 32 bytes.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub org_id: Vec<u8>,
+    /// 16 bytes, ordered by time.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Vec<u8>,
+    /// 2 webhook, 3 Slack.
+    pub form: i16,
+    /// What people call it.
+    pub name: String,
+    /// A URL. It may be a secret itself, and stands in no log and no answer.
+    pub target: String,
+    /// The key that signs what a webhook gets.
+    pub secret: Option<Vec<u8>>,
+    /// One bit for each kind of notice that goes there.
+    pub kinds: i64,
+    /// The namespaces whose notices go there, themselves or above: JSON. Empty for all.
+    pub namespaces: String,
+    /// Since when nothing is sent there, epoch milliseconds.
+    pub paused_at: Option<i64>,
+    /// Since when every message failed, epoch milliseconds.
+    pub failing_since: Option<i64>,
+    /// Epoch milliseconds.
+    pub created_at: i64,
+}
+
+/// No relations: rows are reached by their keys.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
