@@ -183,7 +183,6 @@ impl Deed {
                 "AnswerLink",
             ],
             Deed::CreateOrganization => &["CreateOrganization"],
-            Deed::BringBack => &["Commit"],
             Deed::ListOrganizations => &["ListOrganizations"],
             Deed::ReadChain => &["ReadChain", "ReadStart", "ReadBundles"],
             Deed::ReadChanges => &["ReadChanges"],
@@ -207,7 +206,7 @@ impl Deed {
                 "RemoveMaintenance",
             ],
             Deed::UseNotices | Deed::ManageNotices | Deed::ListAllDeliveries => &[],
-            Deed::CommitLink(_) | Deed::CommitManifest => &["Commit"],
+            Deed::CommitLink(_) | Deed::CommitManifest | Deed::BringBack => &["Commit"],
         }
     }
 }

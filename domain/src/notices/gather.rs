@@ -89,7 +89,7 @@ async fn begin(tx: &Tx, org: &OrgId, recipient: &Recipient, slot: &Slot, id: Del
         ended_at: Set(None),
     };
     let another = OnConflict::columns([delivery::Column::OrgId, delivery::Column::RecipientId, delivery::Column::Gathers]);
-    let insert = delivery::Entity::insert(row).on_conflict(another.to_owned().do_nothing().to_owned());
+    let insert = delivery::Entity::insert(row).on_conflict(another.clone().do_nothing().to_owned());
     Ok(insert.exec_without_returning(tx.db()).await? > 0)
 }
 

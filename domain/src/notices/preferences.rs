@@ -113,9 +113,16 @@ async fn write(tx: &Tx, org: &OrgId, id: &IdentityId, preferences: &Preferences)
         zone: Set(preferences.zone.clone()),
         updated_at: Set(column(tx.now_ms())),
     };
-    use Column::{DigestHour, Muted, Namespaces, QuietFrom, QuietTo, UpdatedAt, Zone};
     let newest = OnConflict::columns([Column::OrgId, Column::IdentityId])
-        .update_columns([Muted, Namespaces, DigestHour, QuietFrom, QuietTo, Zone, UpdatedAt])
+        .update_columns([
+            Column::Muted,
+            Column::Namespaces,
+            Column::DigestHour,
+            Column::QuietFrom,
+            Column::QuietTo,
+            Column::Zone,
+            Column::UpdatedAt,
+        ])
         .to_owned();
     Entity::insert(row).on_conflict(newest).exec_without_returning(tx.db()).await?;
     Ok(())

@@ -177,8 +177,12 @@ pub async fn change_channels(permit: &Permit<'_, ChangeChannels>) -> Result<Chan
     let mut secret = None;
     let set = |column, value| Entity::update_many().col_expr(column, value).filter(at(org, &id));
     match change {
-        Change::Remove(_) => drop(Entity::delete_many().filter(at(org, &id)).exec(tx.db()).await?),
-        Change::Pause(_) => drop(set(Column::PausedAt, Expr::value(column(tx.now_ms()))).exec(tx.db()).await?),
+        Change::Remove(_) => {
+            Entity::delete_many().filter(at(org, &id)).exec(tx.db()).await?;
+        }
+        Change::Pause(_) => {
+            set(Column::PausedAt, Expr::value(column(tx.now_ms()))).exec(tx.db()).await?;
+        }
         Change::Resume(_) => {
             let again = set(Column::PausedAt, Expr::value(None::<i64>)).col_expr(Column::FailingSince, Expr::value(None::<i64>));
             again.exec(tx.db()).await?;

@@ -53,8 +53,9 @@ pub async fn org_thresholds(permit: &Permit<'_, Thresholds>) -> Result<Vec<u16>>
         thresholds: Set(serde_json::to_string(&days).map_err(Error::internal)?),
         updated_at: Set(column(permit.tx().now_ms())),
     };
-    use notice_setting::Column::{OrgId as Org, Thresholds as Days, UpdatedAt};
-    let newest = OnConflict::column(Org).update_columns([Days, UpdatedAt]).to_owned();
+    let newest = OnConflict::column(notice_setting::Column::OrgId)
+        .update_columns([notice_setting::Column::Thresholds, notice_setting::Column::UpdatedAt])
+        .to_owned();
     notice_setting::Entity::insert(row).on_conflict(newest).exec_without_returning(permit.tx().db()).await?;
     look_again(permit.tx(), org).await?;
     Ok(days)

@@ -64,7 +64,7 @@ impl StandIn {
     fn will_say(&self, status: u16, headers: &[(String, String)], body: &[u8]) {
         let mut answer = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n", body.len());
         for (name, value) in headers {
-            answer.push_str(&format!("{name}: {value}\r\n"));
+            answer.extend([name, ": ", value, "\r\n"]);
         }
         answer.push_str("\r\n");
         *self.next.lock().expect("an answer") = [answer.as_bytes(), body].concat();

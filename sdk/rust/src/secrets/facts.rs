@@ -153,7 +153,8 @@ pub(crate) fn next(told: Option<&FactsInput>, before: Option<&Facts>, new_versio
     // What another program told before is kept as it is.
     told.check()?;
     let kept = before.cloned().map(FactsInput::of).unwrap_or_default();
-    let stays = |fact: Fact| !told.without.contains(&fact) && !(new_version && fact == Fact::Expires);
+    let ends = |fact: Fact| told.without.contains(&fact) || (new_version && fact == Fact::Expires);
+    let stays = |fact: Fact| !ends(fact);
     let next = FactsInput {
         expires_ms: told.expires_ms.or(kept.expires_ms.filter(|_| stays(Fact::Expires))),
         rotate_every_ms: told.rotate_every_ms.or(kept.rotate_every_ms.filter(|_| stays(Fact::RotateEvery))),

@@ -144,8 +144,8 @@ mod tests {
 
     const NOW: u64 = 1_000;
 
-    fn told(expires_ms: Option<u64>, without: &[Fact]) -> Option<FactsInput> {
-        Some(FactsInput { expires_ms, without: without.to_vec(), ..FactsInput::default() })
+    fn told(expires_ms: Option<u64>, without: &[Fact]) -> FactsInput {
+        FactsInput { expires_ms, without: without.to_vec(), ..FactsInput::default() }
     }
 
     #[test]
@@ -159,15 +159,15 @@ mod tests {
             (None, Severity::Warn, true, unsaid.clone(), Some(None)),
             (None, Severity::Refuse, true, unsaid.clone(), None),
             (None, Severity::Refuse, false, unsaid.clone(), Some(None)),
-            (None, Severity::Refuse, true, told(Some(7), &[]), Some(Some(7))),
-            (None, Severity::Refuse, true, told(None, &[]), None),
+            (None, Severity::Refuse, true, Some(told(Some(7), &[])), Some(Some(7))),
+            (None, Severity::Refuse, true, Some(told(None, &[])), None),
             (default, Severity::Refuse, true, unsaid.clone(), by_default),
             (default, Severity::Off, false, unsaid, by_default),
-            (default, Severity::Off, true, told(Some(7), &[Fact::Expires]), Some(Some(7))),
-            (default, Severity::Off, true, told(None, &[Fact::Expires]), Some(None)),
-            (default, Severity::Warn, true, told(None, &[Fact::Expires]), Some(None)),
-            (default, Severity::Refuse, true, told(None, &[Fact::Expires]), None),
-            (default, Severity::Refuse, false, told(None, &[Fact::Expires]), Some(None)),
+            (default, Severity::Off, true, Some(told(Some(7), &[Fact::Expires])), Some(Some(7))),
+            (default, Severity::Off, true, Some(told(None, &[Fact::Expires])), Some(None)),
+            (default, Severity::Warn, true, Some(told(None, &[Fact::Expires])), Some(None)),
+            (default, Severity::Refuse, true, Some(told(None, &[Fact::Expires])), None),
+            (default, Severity::Refuse, false, Some(told(None, &[Fact::Expires])), Some(None)),
         ];
         for (default_expiry_ms, expiry_in_production, production, told, expected) in rows {
             let rules = Rules { default_expiry_ms, expiry_in_production };

@@ -110,11 +110,14 @@ mod tests {
         versions.into_iter().map(|version| version.state).collect()
     }
 
+    /// Versions (when written, whether deleted), the grace, the moment; the states.
+    type Row<'a> = (&'a [(u64, bool)], u64, u64, Vec<VersionState>);
+
     #[test]
     fn the_table_of_states() {
         use VersionState::{Current, Previous, Retired};
         let until = |until_ms| Previous { until_ms };
-        let rows: [(&[(u64, bool)], u64, u64, Vec<VersionState>); 9] = [
+        let rows: [Row; 9] = [
             (&[], HOUR, 0, vec![]),
             (&[(5, false)], HOUR, 9, vec![Current]),
             (&[(5, false), (5, false)], HOUR, 10, vec![Current, until(10 + HOUR)]),
