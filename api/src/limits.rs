@@ -42,13 +42,13 @@ pub enum Counting {
     #[default]
     Memory,
     /// In a Redis, for all processes together.
-    Redis(RedisLimits),
+    Redis(Box<RedisLimits>),
 }
 
 impl Counting {
     /// `memory`, or a Redis' URL.
     pub fn parse(text: &str) -> Result<Self, LimitsUrlError> {
-        if text == "memory" { Ok(Self::Memory) } else { RedisLimits::parse(text).map(Self::Redis) }
+        if text == "memory" { Ok(Self::Memory) } else { Ok(Self::Redis(Box::new(RedisLimits::parse(text)?))) }
     }
 }
 

@@ -24,7 +24,7 @@ const PER_TRANSACTION: usize = 250;
 /// Between two looks at what has arrived.
 const LOOK: Duration = Duration::from_millis(5);
 /// How long nothing may arrive before something is wrong.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const DAY_MS: u64 = 24 * 3600 * 1000;
 /// Between the thresholds of three days and of one.
 const ENDS_IN_MS: u64 = 2 * DAY_MS;
@@ -80,7 +80,7 @@ pub async fn measure(programs: &Programs, mails: u64, folder: &Path) -> Result<M
         bytes: sink.bytes() - bytes,
         connections: sink.connections(),
         took,
-        cpu: server.cpu()? - cpu,
+        cpu: server.cpu()?.saturating_sub(cpu),
         resident_before,
         peak: server.peak()?,
     })

@@ -36,12 +36,12 @@ pub(crate) enum Reception {
 
 impl Reception {
     /// Not now, and nothing was said of when.
-    pub(crate) fn later(why: impl ToString) -> Self {
+    pub(crate) fn later(why: &impl ToString) -> Self {
         Self::Later { why: why.to_string(), wait: None }
     }
 
     /// Never.
-    pub(crate) fn refused(why: impl ToString) -> Self {
+    pub(crate) fn refused(why: &impl ToString) -> Self {
         Self::Refused { why: why.to_string() }
     }
 }

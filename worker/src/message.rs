@@ -107,7 +107,7 @@ impl Piece {
     }
 
     /// What the reader should do about it.
-    pub(crate) fn to_do(mut self, to_do: &str) -> Self {
+    pub(crate) fn advise(mut self, to_do: &str) -> Self {
         self.to_do = Some(plain(to_do, MAX_LINE_CHARS));
         self
     }

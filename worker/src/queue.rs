@@ -29,13 +29,13 @@ pub enum Queue {
     #[default]
     Memory,
     /// In a Redis, for all workers.
-    Redis(RedisQueue),
+    Redis(Box<RedisQueue>),
 }
 
 impl Queue {
     /// `memory`, or a Redis' URL.
     pub fn parse(text: &str) -> Result<Self, RedisUrlError> {
-        if text == "memory" { Ok(Self::Memory) } else { RedisQueue::parse(text).map(Self::Redis) }
+        if text == "memory" { Ok(Self::Memory) } else { Ok(Self::Redis(Box::new(RedisQueue::parse(text)?))) }
     }
 }
 
@@ -48,7 +48,7 @@ struct JobRef {
 #[derive(Clone, Debug)]
 pub(crate) enum Push {
     Memory(in_memory::Push),
-    Redis(in_redis::Push),
+    Redis(Box<in_redis::Push>),
 }
 
 impl Push {
@@ -89,7 +89,7 @@ pub(crate) fn start(execution: &Execution, context: &Arc<Context>, tasks: &TaskT
     let crew = Crew { context: Arc::clone(context), concurrency, tasks: tasks.clone(), stop: stop.clone() };
     match &execution.queue {
         Queue::Memory => Push::Memory(in_memory::start(crew)),
-        Queue::Redis(queue) => Push::Redis(in_redis::start(queue, crew)),
+        Queue::Redis(queue) => Push::Redis(Box::new(in_redis::start(*queue, crew))),
     }
 }
 

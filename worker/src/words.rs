@@ -24,7 +24,7 @@ fn piece_by(words: fn(&Item, u64) -> Piece, told: &Told, now_ms: u64) -> Piece {
     let piece = catch_unwind(|| words(&told.item, now_ms)).unwrap_or_else(|_| {
         tracing::error!(kind, key = told.key, "a notice could not be put into words; a plain sentence goes out");
         Piece::new(kind, Tone::Urgent, &format!("A notice of the kind {kind}, which could not be put into words"))
-            .to_do("See what is due, and tell whoever runs the server that its log has an error.")
+            .advise("See what is due, and tell whoever runs the server that its log has an error.")
             .command("keyvawlt status")
     });
     piece.raised(told.raised_at_ms)

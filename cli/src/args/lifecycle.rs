@@ -41,7 +41,7 @@ pub enum RemindCommand {
 #[derive(Debug, Subcommand)]
 pub enum Rotate {
     /// Stage the next value of a secret; nobody uses it before the commit. Begun again, it is the same rotation
-    Begin(Begin),
+    Begin(Box<Begin>),
     /// Make the staged value the current one; the one before stays readable as @previous for its grace
     Commit {
         /// The secret's name

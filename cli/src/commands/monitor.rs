@@ -197,14 +197,14 @@ async fn pause(which: &str, context: &mut Context) -> Outcome {
     let watch = Watch::open(context).await?;
     let monitor = watch.find(which)?;
     watch.vault.pause_monitor(monitor).await?;
-    told(watch.shown(monitor).state_as("paused"), "nobody looks at it until: keyvawlt monitor resume", context)
+    told(&watch.shown(monitor).state_as("paused"), "nobody looks at it until: keyvawlt monitor resume", context)
 }
 
 async fn resume(which: &str, context: &mut Context) -> Outcome {
     let watch = Watch::open(context).await?;
     let monitor = watch.find(which)?;
     watch.vault.resume_monitor(monitor).await?;
-    told(watch.shown(monitor).state_as("unknown"), "it is looked at again", context)
+    told(&watch.shown(monitor).state_as("unknown"), "it is looked at again", context)
 }
 
 async fn remove(which: &str, yes: bool, context: &mut Context) -> Outcome {
@@ -213,12 +213,12 @@ async fn remove(which: &str, yes: bool, context: &mut Context) -> Outcome {
     let question = format!("Remove the monitor {} of {} with its history?", name_of(monitor), watch.place(&monitor.ns_id));
     prompt::confirm(context.person.as_mut(), &question, yes)?;
     watch.vault.delete_monitor(monitor).await?;
-    told(watch.shown(monitor).state_as("removed"), "it is gone, with all that was known of it", context)
+    told(&watch.shown(monitor).state_as("removed"), "it is gone, with all that was known of it", context)
 }
 
-fn told(monitor: ShownMonitor, what: &str, context: &mut Context) -> Outcome {
+fn told(monitor: &ShownMonitor, what: &str, context: &mut Context) -> Outcome {
     let name = monitor.name.clone();
-    context.output.result(&monitor, || format!("{name}: {what}"))
+    context.output.result(monitor, || format!("{name}: {what}"))
 }
 
 async fn incidents(which: Option<&str>, open: bool, context: &mut Context) -> Outcome {

@@ -32,7 +32,7 @@ struct Step<'a> {
 /// `keyvawlt rotate`
 pub async fn rotate(command: Rotate, context: &mut Context) -> Outcome {
     match command {
-        Rotate::Begin(arguments) => begin(arguments, context).await,
+        Rotate::Begin(arguments) => begin(*arguments, context).await,
         Rotate::Commit { name } => commit(&name, context).await,
         Rotate::Abort { name } => abort(&name, context).await,
         Rotate::List => list(context).await,
@@ -78,9 +78,12 @@ async fn commit(name: &SecretName, context: &mut Context) -> Outcome {
     let name = name.as_str();
     let Committed { version, already } = vault.commit_rotation(&environment.ns_id, name).await?;
     let step = Step { name, state: "committed", already, version: Some(version) };
-    context.output.result(&step, || match already {
-        true => format!("the rotation of {name} was committed already, as version {version}"),
-        false => format!("{name} is at version {version}"),
+    context.output.result(&step, || {
+        if already {
+            format!("the rotation of {name} was committed already, as version {version}")
+        } else {
+            format!("{name} is at version {version}")
+        }
     })?;
     if already {
         return Ok(());
@@ -97,9 +100,12 @@ async fn abort(name: &SecretName, context: &mut Context) -> Outcome {
     let name = name.as_str();
     let already = !vault.abort_rotation(&environment.ns_id, name).await?;
     let step = Step { name, state: "aborted", already, version: None };
-    context.output.result(&step, || match already {
-        true => format!("the rotation of {name} was aborted already"),
-        false => format!("the rotation of {name} is aborted; its value stays as it is"),
+    context.output.result(&step, || {
+        if already {
+            format!("the rotation of {name} was aborted already")
+        } else {
+            format!("the rotation of {name} is aborted; its value stays as it is")
+        }
     })
 }
 

@@ -8,7 +8,7 @@ use time::macros::format_description;
 use time::{OffsetDateTime, PrimitiveDateTime};
 
 /// The longest wait a receiver may ask for: the worker would not wait longer by itself.
-const MAX_WAIT: Duration = Duration::from_secs(60 * 60);
+const MAX_WAIT: Duration = Duration::from_hours(1);
 /// Of what a receiver says about itself, this much is kept.
 const MAX_SAID_CHARS: usize = 120;
 
@@ -23,8 +23,8 @@ pub(super) fn reception(result: Result<Answer, Failed>, judge: Judge, now_ms: u6
             judge(status.as_u16(), retry_after, &body, now_ms)
         }
         // It leads where this server does not go; the next attempt would lead there too.
-        Err(Failed { reason: reason @ Reason::Refused(_), .. }) => Reception::refused(reason),
-        Err(Failed { reason, .. }) => Reception::later(reason),
+        Err(Failed { reason: reason @ Reason::Refused(_), .. }) => Reception::refused(&reason),
+        Err(Failed { reason, .. }) => Reception::later(&reason),
     }
 }
 
@@ -39,7 +39,7 @@ pub(super) fn judge(status: u16, retry_after: Option<&str>, said: &[u8], now_ms:
         // About this very message: syntax, size, form. Another attempt sends the same.
         400 | 406 | 411 | 413 | 414 | 415 | 417 | 422 | 431 | 451 => Reception::Refused { why },
         // A receiver that is not there yet, not there now, or was moved (redirects are not followed): somebody will correct that.
-        _ => Reception::later(why),
+        _ => Reception::later(&why),
     }
 }
 
@@ -104,7 +104,7 @@ mod tests {
         for nonsense in ["", "soon", "-1", "1.5", "Mon, 23 Nov 2026 08:58:00 GMT", "99999999999999999999999999"] {
             assert_eq!(asked(nonsense), None, "{nonsense}");
         }
-        assert_eq!(judge(500, Some("120"), b"", NOW), Reception::later("it answered 500"));
+        assert_eq!(judge(500, Some("120"), b"", NOW), Reception::later(&"it answered 500"));
     }
 
     #[test]

@@ -21,8 +21,11 @@ fn way_to(site: &Site) -> Outbound {
     outbound(NoNames, &[site.listed()]).0
 }
 
+/// Heads and bodies.
+type Got = Arc<Mutex<Vec<(String, Vec<u8>)>>>;
+
 /// A receiver that keeps what it gets, head and body, and answers alike.
-fn receiver(answer: &'static str, got: &Arc<Mutex<Vec<(String, Vec<u8>)>>>) -> Script {
+fn receiver(answer: &'static str, got: &Got) -> Script {
     let got = Arc::clone(got);
     Arc::new(move |head: String, mut wire: Box<dyn Wire>| {
         let got = Arc::clone(&got);

@@ -24,7 +24,7 @@ pub(crate) async fn send(outbound: &Outbound, url: &str, key: &[u8], id: &str, m
     let Post { headers, body } = Post::of(message, key, id, now_ms);
     let mut request = Request::post(url, HeaderValue::from_static("application/json"), body);
     for (name, value) in headers {
-        let Ok(value) = HeaderValue::try_from(value) else { return Reception::refused("the message's id fits no header") };
+        let Ok(value) = HeaderValue::try_from(value) else { return Reception::refused(&"the message's id fits no header") };
         request = request.with_header(HeaderName::from_static(name), value);
     }
     answer::reception(outbound.send(&request).await, answer::judge, now_ms)

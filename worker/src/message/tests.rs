@@ -27,8 +27,8 @@ fn many_pieces_are_shown_to_a_bound_most_urgent_first_and_the_rest_is_counted() 
 
 #[test]
 fn advice_and_reasons_that_are_the_same_are_given_once() {
-    let told = |command: &str| piece(Tone::Soon, "t").to_do("Renew it.").command(command).why("You read it.");
-    let message = Message::many(vec![told("a"), told("b"), told("a"), piece(Tone::Soon, "t").to_do("Look.")], 0).unwrap();
+    let told = |command: &str| piece(Tone::Soon, "t").advise("Renew it.").command(command).why("You read it.");
+    let message = Message::many(vec![told("a"), told("b"), told("a"), piece(Tone::Soon, "t").advise("Look.")], 0).unwrap();
     let advice = message.advice();
     assert_eq!((advice[0].to_do, &advice[0].commands[..]), ("Renew it.", &["a", "b"][..]));
     assert_eq!((advice[1].to_do, advice[1].commands.len(), advice.len()), ("Look.", 0, 2));

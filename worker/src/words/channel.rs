@@ -13,7 +13,7 @@ pub(crate) fn paused(about: &AboutChannel, now_ms: u64) -> Piece {
             date(*since_ms),
             distance(*since_ms, now_ms)
         ))
-        .to_do("Have its receiver put in order, then resume the channel.")
+        .advise("Have its receiver put in order, then resume the channel.")
         .command(&format!("keyvawlt notify resume {channel}"))
         .why("You administer this organization.")
 }

@@ -12,7 +12,7 @@ pub(crate) fn email_code(code: &str, ttl_ms: u64) -> Message {
         )
         .code(&shown)
         .fact("Good for", &format!("{minutes} minutes"))
-        .to_do("Enter it where you signed up:")
+        .advise("Enter it where you signed up:")
         .command(&format!("keyvawlt verify-email {shown}"))
         .why("This address was entered at sign-up. If you did not do that, somebody mistyped an address: ignore this mail.");
     Message::one(piece)

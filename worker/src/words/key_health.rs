@@ -16,19 +16,19 @@ pub(crate) fn piece(news: &KeyNews, now_ms: u64) -> Piece {
         KeyFact::Refused(since) => Piece::new("key-health", Tone::Urgent, &format!("{name} is refused by {whose}"))
             .line("Two checks a minute or more apart were refused: the key was revoked, or has ended.")
             .fact("Since", &date(*since))
-            .to_do("Make a new key at its provider, and store it as the next version of the secret."),
+            .advise("Make a new key at its provider, and store it as the next version of the secret."),
         KeyFact::Ends(end) => Piece::new("key-health", Tone::Soon, &format!("{name} ends at {whose} {}", distance(*end, now_ms)))
             .line("The provider says so; nobody said so here.")
             .fact("When", &date(*end))
-            .to_do("Make a new key at its provider, and store it as the next version of the secret."),
+            .advise("Make a new key at its provider, and store it as the next version of the secret."),
         KeyFact::Unheard(since) => Piece::new("key-health", Tone::Calm, &format!("{name} was not checked for a while"))
             .line("It may work: nobody looked. Whoever runs `keyvawlt health watch` has stopped.")
             .fact("Last checked", &date(*since))
-            .to_do("Start the machine that checks keys again."),
+            .advise("Start the machine that checks keys again."),
         KeyFact::AliveStill(seen) => Piece::new("old-key-alive", Tone::Soon, &format!("{name} was replaced, and its old key still works"))
             .line("The time that both were to work is over.")
             .fact("Last accepted", &date(*seen))
-            .to_do("Revoke the old key at its provider."),
+            .advise("Revoke the old key at its provider."),
     };
     let piece = match &provider {
         Some(provider) => piece.fact("Provider", provider),
@@ -57,7 +57,7 @@ pub(crate) fn trouble(trouble: &ProviderTrouble) -> Piece {
         .fact("Since", &date(*since_ms))
         .exact("Namespace", &ns.to_string())
         .exact("Organization", &org.to_string())
-        .to_do("Look at the provider's status page. If you revoked these keys yourself, replace them.")
+        .advise("Look at the provider's status page. If you revoked these keys yourself, replace them.")
         .why("You can read one of these keys, and your address is confirmed.")
         .datum("organization", org.to_string())
         .datum("namespace", ns.to_string())

@@ -37,7 +37,7 @@ pub(crate) fn outage(outage: &Outage, now_ms: u64) -> Piece {
     piece = piece.exact("Looks at", &outage.url).exact("Incident", &outage.incident.to_string());
     if outage.change != Change::Resolved {
         piece = piece
-            .to_do("Look after the service. Take the incident on, so that nobody is reminded of it:")
+            .advise("Look after the service. Take the incident on, so that nobody is reminded of it:")
             .command(&format!("keyvawlt monitor ack {}", outage.incident));
     }
     piece
@@ -63,7 +63,7 @@ pub(crate) fn certificate(certificate: &EndingCertificate, now_ms: u64) -> Piece
         .fact("When", &date(*ends_ms))
         .exact("Seen at", url)
         .exact("Monitor", &monitor.to_string())
-        .to_do("Renew it, and have the service use the new one.")
+        .advise("Renew it, and have the service use the new one.")
         .why(WHY)
         .datum("organization", org.to_string())
         .datum("namespace", ns.map(|ns| ns.to_string()))
@@ -85,7 +85,7 @@ fn what(names: &[String]) -> String {
 fn listed(names: &[String]) -> String {
     let mut text = names.iter().take(MAX_NAMES).filter_map(|name| label(Some(name))).collect::<Vec<_>>().join(", ");
     if let Some(rest) = names.len().checked_sub(MAX_NAMES).filter(|rest| *rest > 0) {
-        text.push_str(&format!(" and {rest} more"));
+        text.extend([" and ", &rest.to_string(), " more"]);
     }
     text
 }

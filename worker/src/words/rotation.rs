@@ -13,13 +13,13 @@ pub(crate) fn piece(replacing: &Replacing, now_ms: u64) -> Piece {
     let when = distance(replacing.due_ms, now_ms);
     let piece = begin("rotation", replacing, &format!("{} was to be replaced {when}", what(replacing)));
     end(piece.fact("Due", &date(replacing.due_ms)), replacing)
-        .to_do("Make a new key at its provider, and store it as the next version: keyvawlt rotate begin, then commit. keyvawlt remind lists all that is due.")
+        .advise("Make a new key at its provider, and store it as the next version: keyvawlt rotate begin, then commit. keyvawlt remind lists all that is due.")
 }
 
 /// Somebody could read it who may no longer.
 pub(crate) fn work_owed(replacing: &Replacing) -> Piece {
     let piece = begin("work-owed", replacing, &format!("{} is to be replaced: somebody who could read it lost access", what(replacing)));
-    end(piece.fact("Access lost", &date(replacing.due_ms)), replacing).to_do(
+    end(piece.fact("Access lost", &date(replacing.due_ms)), replacing).advise(
         "Replace it at its provider and store the new value, or have an admin settle it: keyvawlt worklog list shows who could read it.",
     )
 }

@@ -21,11 +21,11 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// After the last byte the server stores or checks the mail. Whoever hangs up here makes it send the mail twice.
 const PATIENCE_AT_THE_END: u32 = 2;
 /// For one mail, the wait for a connection included: below the time limit of the jobs that send, so that they hear why.
-const WHOLE: Duration = Duration::from_secs(60);
+const WHOLE: Duration = Duration::from_mins(1);
 /// Connections at once: as many as jobs run at once by default; mail servers count them by address.
 const CONNECTIONS: usize = 4;
 /// Servers close after five minutes at most; a connection that old is not tried.
-const KEPT_FOR: Duration = Duration::from_secs(60);
+const KEPT_FOR: Duration = Duration::from_mins(1);
 /// Servers bound the mails of one connection, many at a hundred.
 const MAILS_PER_CONNECTION: u32 = 100;
 /// All of RFC 4616 and what old servers know.
@@ -237,8 +237,7 @@ impl Server {
     /// Keeps a connection on which everything was said that was begun. After a refusal that is so when the server agrees to begin anew.
     async fn keep(&self, mut connection: Connection, result: Result<(), SmtpError>) -> Result<(), SmtpError> {
         let whole = match &result {
-            Ok(()) => true,
-            Err(SmtpError { cause: Cause::NoUtf8, .. }) => true,
+            Ok(()) | Err(SmtpError { cause: Cause::NoUtf8, .. }) => true,
             Err(SmtpError { cause: Cause::Said(error), .. }) if error.status().is_some_and(|code| u16::from(code) != CLOSING) => {
                 self.answered(Step::Sender, 1, connection.smtp.command(Rset)).await.is_ok()
             }

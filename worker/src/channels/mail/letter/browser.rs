@@ -105,12 +105,11 @@ fn write_page(folder: &Path, mails: &[(&str, String)]) -> String {
     for (name, html) in mails {
         let source = html.replace('&', "&amp;").replace('"', "&quot;");
         for width in WIDTHS {
-            page += &format!(
-                "<iframe data-name=\"{name}\" style=\"width:{width}px;border:0;vertical-align:top\" srcdoc=\"{source}\"></iframe>\n"
-            );
+            let style = format!("width:{width}px;border:0;vertical-align:top");
+            page.extend(["<iframe data-name=\"", name, "\" style=\"", &style, "\" srcdoc=\"", &source, "\"></iframe>\n"]);
         }
     }
-    page += &format!("<pre hidden=\"\" id=\"judged\"></pre><script>{}</script>", include_str!("browser.js"));
+    page.extend(["<pre hidden=\"\" id=\"judged\"></pre><script>", include_str!("browser.js"), "</script>"]);
     let path = folder.join("mails.html");
     std::fs::write(&path, page).expect("the page is written");
     format!("file://{}", path.display())
