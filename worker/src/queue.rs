@@ -89,7 +89,7 @@ pub(crate) fn start(execution: &Execution, context: &Arc<Context>, tasks: &TaskT
     let crew = Crew { context: Arc::clone(context), concurrency, tasks: tasks.clone(), stop: stop.clone() };
     match &execution.queue {
         Queue::Memory => Push::Memory(in_memory::start(crew)),
-        Queue::Redis(queue) => Push::Redis(Box::new(in_redis::start(*queue, crew))),
+        Queue::Redis(queue) => Push::Redis(Box::new(in_redis::start(queue, crew))),
     }
 }
 

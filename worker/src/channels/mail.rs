@@ -84,8 +84,8 @@ impl From<Result<(), MailerError>> for Reception {
     fn from(result: Result<(), MailerError>) -> Self {
         match result {
             Ok(()) => Self::Taken,
-            Err(error) if error.is_permanent() => Self::refused(error),
-            Err(error) => Self::later(error),
+            Err(error) if error.is_permanent() => Self::refused(&error),
+            Err(error) => Self::later(&error),
         }
     }
 }
