@@ -215,6 +215,15 @@ pub(super) const FINER: &[(&str, Option<Exit>, Texts)] = &[
         ),
     ),
     (
+        "RESTORING",
+        Some(Exit::Local),
+        texts(
+            "The server was restored from a backup and takes nothing new.",
+            "Its operator set api.restored until members have given back what the backup lacks.",
+            "keyvawlt org bring-back, on every device that worked since the backup; the operator ends it in the settings.",
+        ),
+    ),
+    (
         "SERVER_FAULT",
         Some(Exit::Local),
         texts("The server failed inside.", "A defect, or a full disk.", "Try again; give the operator the request_id."),
@@ -300,6 +309,14 @@ pub(super) const REASONS: &[(&str, Texts)] = &[
             "Client and server speak different versions.",
             "One of them is older.",
             "The metadata's minimum is the oldest version that this server serves.",
+        ),
+    ),
+    (
+        "RESTORING",
+        texts(
+            "The server was restored from a backup and takes nothing new.",
+            "Its operator set api.restored until members have given back what the backup lacks.",
+            "keyvawlt org bring-back, on every device that worked since the backup; the operator ends it in the settings.",
         ),
     ),
     (
