@@ -2,12 +2,13 @@
 
 use std::{env, error::Error, fs, path::PathBuf};
 
-const FILES: [&str; 9] = [
+const FILES: [&str; 10] = [
     "keyvawlt/v1/account.proto",
     "keyvawlt/v1/error_reason.proto",
     "keyvawlt/v1/key_health.proto",
     "keyvawlt/v1/monitor.proto",
     "keyvawlt/v1/namespace.proto",
+    "keyvawlt/v1/notification.proto",
     "keyvawlt/v1/organization.proto",
     "keyvawlt/v1/rotation.proto",
     "keyvawlt/v1/server.proto",

@@ -10,6 +10,7 @@ mod key_health;
 mod limits;
 mod monitors;
 mod namespaces;
+mod notifications;
 mod organizations;
 mod rotation;
 mod server;

@@ -8,6 +8,7 @@ use keyvawlt_proto::v1::account_service_server::AccountServiceServer;
 use keyvawlt_proto::v1::key_health_service_server::KeyHealthServiceServer;
 use keyvawlt_proto::v1::monitor_service_server::MonitorServiceServer;
 use keyvawlt_proto::v1::namespace_service_server::NamespaceServiceServer;
+use keyvawlt_proto::v1::notification_service_server::NotificationServiceServer;
 use keyvawlt_proto::v1::organization_service_server::OrganizationServiceServer;
 use keyvawlt_proto::v1::rotation_service_server::RotationServiceServer;
 use keyvawlt_proto::v1::server_service_server::ServerServiceServer;
@@ -64,6 +65,7 @@ pub async fn serve(parts: ApiParts, listener: TcpListener, shutdown: impl Future
         NamespaceServiceServer::<Api>::NAME,
         KeyHealthServiceServer::<Api>::NAME,
         MonitorServiceServer::<Api>::NAME,
+        NotificationServiceServer::<Api>::NAME,
         RotationServiceServer::<Api>::NAME,
         ServerServiceServer::<Api>::NAME,
     ];
@@ -104,6 +106,7 @@ pub async fn serve(parts: ApiParts, listener: TcpListener, shutdown: impl Future
         )
         .add_service(KeyHealthServiceServer::new(api.clone()).max_decoding_message_size(MAX_QUESTION))
         .add_service(MonitorServiceServer::new(api.clone()).max_decoding_message_size(MAX_QUESTION))
+        .add_service(NotificationServiceServer::new(api.clone()).max_decoding_message_size(MAX_QUESTION))
         .add_service(RotationServiceServer::new(api.clone()).max_decoding_message_size(MAX_QUESTION))
         .add_service(ServerServiceServer::new(api).max_decoding_message_size(MAX_QUESTION))
         .add_service(health_service)

@@ -16,6 +16,7 @@ pub mod keys;
 pub mod leaving;
 pub mod lifecycle;
 pub mod monitor;
+pub mod notify;
 pub mod secrets;
 pub mod structure;
 
@@ -149,6 +150,9 @@ pub enum Command {
     /// What the server looks at, without any secret, and whether it answers
     #[command(subcommand)]
     Monitor(monitor::Monitor),
+    /// What you want to hear of, where notices go besides, and what became of them
+    #[command(subcommand)]
+    Notify(notify::Notify),
     /// Start a program with secrets in its environment
     Run(delivery::Run),
     /// Write secrets to stdout or a file
@@ -379,6 +383,22 @@ mod tests {
         "monitor maintenance add backup --weekly sat,sun --at 02:30 --for 2h --zone Europe/Berlin",
         "monitor maintenance list",
         "monitor maintenance remove 0123456789",
+        "notify add webhook deploys --url-file hook.url --kind expiry --kind rotation --on payments/production",
+        "notify add slack ops",
+        "notify list --json",
+        "notify remove ops",
+        "notify test deploys",
+        "notify pause deploys",
+        "notify resume deploys",
+        "notify rotate deploys",
+        "notify mute expiry monitor",
+        "notify unmute expiry",
+        "notify preferences",
+        "notify preferences --digest 8 --quiet-hours 22:00-07:00 --time-zone Europe/Berlin --on production",
+        "notify preferences --digest none --quiet-hours none --everywhere",
+        "notify thresholds",
+        "notify thresholds 30 7 1 0",
+        "notify log --all",
     ];
 
     #[test]
@@ -443,6 +463,11 @@ mod tests {
             "worklog resolve stripe/key",
             "worklog resolve --reason unused",
             "member set Bob",
+            "notify add ops",
+            "notify add mail ops",
+            "notify mute",
+            "notify thresholds soon",
+            "notify preferences --on production --everywhere",
             "monitor add api",
             "monitor add api --url api.example.com",
             "monitor add api --url https://ada:pw@a.example",

@@ -27,6 +27,7 @@ mod lock;
 mod machine;
 mod member;
 mod monitor;
+mod notify;
 mod offboard;
 mod org;
 mod policy;
@@ -107,6 +108,7 @@ async fn perform(command: Command, context: &mut Context) -> Outcome {
         Command::Unguard(arguments) => guard::unguard(arguments.path, arguments.yes, context).await,
         Command::Secrets(command) => secrets::secrets(command, context).await,
         Command::Monitor(command) => monitor::monitor(command, context).await,
+        Command::Notify(command) => notify::notify(command, context).await,
         Command::Run(arguments) => run::run(arguments, context).await,
         Command::Export(arguments) => transfer::export(&arguments, context).await,
         Command::Import(arguments) => transfer::import(&arguments, context).await,

@@ -205,7 +205,18 @@ impl Deed {
                 "AddMaintenance",
                 "RemoveMaintenance",
             ],
-            Deed::UseNotices | Deed::ManageNotices | Deed::ListAllDeliveries => &[],
+            Deed::UseNotices => &["GetPreferences", "SetPreferences", "GetThresholds", "ListDeliveries"],
+            Deed::ManageNotices => &[
+                "SetThresholds",
+                "ListChannels",
+                "AddChannel",
+                "RemoveChannel",
+                "PauseChannel",
+                "ResumeChannel",
+                "RotateChannelSecret",
+                "TestChannel",
+            ],
+            Deed::ListAllDeliveries => &["ListDeliveries"],
             Deed::CommitLink(_) | Deed::CommitManifest | Deed::BringBack => &["Commit"],
         }
     }

@@ -74,6 +74,19 @@ rpcs! {
         AddMaintenance(AddMaintenanceRequest) -> AddMaintenanceResponse,
         ListMaintenances(ListMaintenancesRequest) -> ListMaintenancesResponse,
         RemoveMaintenance(RemoveMaintenanceRequest) -> RemoveMaintenanceResponse;
+    NotificationService:
+        GetPreferences(GetPreferencesRequest) -> GetPreferencesResponse,
+        SetPreferences(SetPreferencesRequest) -> SetPreferencesResponse,
+        GetThresholds(GetThresholdsRequest) -> GetThresholdsResponse,
+        SetThresholds(SetThresholdsRequest) -> SetThresholdsResponse,
+        ListChannels(ListChannelsRequest) -> ListChannelsResponse,
+        AddChannel(AddChannelRequest) -> AddChannelResponse,
+        RemoveChannel(RemoveChannelRequest) -> RemoveChannelResponse,
+        PauseChannel(PauseChannelRequest) -> PauseChannelResponse,
+        ResumeChannel(ResumeChannelRequest) -> ResumeChannelResponse,
+        RotateChannelSecret(RotateChannelSecretRequest) -> RotateChannelSecretResponse,
+        TestChannel(TestChannelRequest) -> TestChannelResponse,
+        ListDeliveries(ListDeliveriesRequest) -> ListDeliveriesResponse;
     RotationService:
         SnoozeReminder(SnoozeReminderRequest) -> SnoozeReminderResponse;
     ServerService:

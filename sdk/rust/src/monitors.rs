@@ -149,7 +149,7 @@ impl Vault {
         self.session.call(async |client, token| rpc::remove_maintenance(client, Some(token), request.clone()).await).await.map(drop)
     }
 
-    fn org(&self) -> Bytes {
+    pub(crate) fn org(&self) -> Bytes {
         Bytes::copy_from_slice(&self.org_id().0)
     }
 }

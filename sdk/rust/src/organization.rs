@@ -6,6 +6,7 @@ pub(crate) mod environments;
 pub(crate) mod fences;
 pub(crate) mod guard;
 pub(crate) mod heartbeat;
+pub(crate) mod notices;
 pub(crate) mod structure;
 
 use crate::change::Change;

@@ -253,4 +253,16 @@ pub(crate) mod rpc {
     rpc!(add_maintenance: monitor_service_client::MonitorServiceClient, AddMaintenanceRequest -> AddMaintenanceResponse);
     rpc!(list_maintenances: monitor_service_client::MonitorServiceClient, ListMaintenancesRequest -> ListMaintenancesResponse);
     rpc!(remove_maintenance: monitor_service_client::MonitorServiceClient, RemoveMaintenanceRequest -> RemoveMaintenanceResponse);
+    rpc!(get_preferences: notification_service_client::NotificationServiceClient, GetPreferencesRequest -> GetPreferencesResponse);
+    rpc!(set_preferences: notification_service_client::NotificationServiceClient, SetPreferencesRequest -> SetPreferencesResponse);
+    rpc!(get_thresholds: notification_service_client::NotificationServiceClient, GetThresholdsRequest -> GetThresholdsResponse);
+    rpc!(set_thresholds: notification_service_client::NotificationServiceClient, SetThresholdsRequest -> SetThresholdsResponse);
+    rpc!(list_channels: notification_service_client::NotificationServiceClient, ListChannelsRequest -> ListChannelsResponse);
+    rpc!(add_channel: notification_service_client::NotificationServiceClient, AddChannelRequest -> AddChannelResponse);
+    rpc!(remove_channel: notification_service_client::NotificationServiceClient, RemoveChannelRequest -> RemoveChannelResponse);
+    rpc!(pause_channel: notification_service_client::NotificationServiceClient, PauseChannelRequest -> PauseChannelResponse);
+    rpc!(resume_channel: notification_service_client::NotificationServiceClient, ResumeChannelRequest -> ResumeChannelResponse);
+    rpc!(rotate_channel_secret: notification_service_client::NotificationServiceClient, RotateChannelSecretRequest -> RotateChannelSecretResponse);
+    rpc!(test_channel: notification_service_client::NotificationServiceClient, TestChannelRequest -> TestChannelResponse);
+    rpc!(list_deliveries: notification_service_client::NotificationServiceClient, ListDeliveriesRequest -> ListDeliveriesResponse);
 }

@@ -122,6 +122,20 @@ rpcs! {
         ListMaintenances(ListMaintenancesRequest) = list_maintenances;
         RemoveMaintenance(RemoveMaintenanceRequest) = remove_maintenance;
     }
+    notification_service_client::NotificationServiceClient {
+        GetPreferences(GetPreferencesRequest) = get_preferences;
+        SetPreferences(SetPreferencesRequest) = set_preferences;
+        GetThresholds(GetThresholdsRequest) = get_thresholds;
+        SetThresholds(SetThresholdsRequest) = set_thresholds;
+        ListChannels(ListChannelsRequest) = list_channels;
+        AddChannel(AddChannelRequest) = add_channel;
+        RemoveChannel(RemoveChannelRequest) = remove_channel;
+        PauseChannel(PauseChannelRequest) = pause_channel;
+        ResumeChannel(ResumeChannelRequest) = resume_channel;
+        RotateChannelSecret(RotateChannelSecretRequest) = rotate_channel_secret;
+        TestChannel(TestChannelRequest) = test_channel;
+        ListDeliveries(ListDeliveriesRequest) = list_deliveries;
+    }
     rotation_service_client::RotationServiceClient {
         SnoozeReminder(SnoozeReminderRequest) = snooze_reminder;
     }

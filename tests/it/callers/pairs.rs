@@ -35,6 +35,7 @@ pub fn pairs(stage: &Stage) -> Vec<Pair> {
     let mut pairs = organizations(stage);
     pairs.extend(namespaces(stage));
     pairs.extend(monitors(stage));
+    pairs.extend(notices(stage));
     pairs.extend(log_ins(stage));
     pairs.push(Pair {
         about: "a slot of another account",
@@ -148,6 +149,21 @@ fn monitors(stage: &Stage) -> Vec<Pair> {
     }
     for (about, ask) in &super::monitors::QUESTIONS[2..7] {
         pairs.push(pair(about, ask(org, production, &NOTHING), ask(org, production, monitor), &[]));
+    }
+    pairs
+}
+
+/// Another organization's, and its channel in one's own.
+fn notices(stage: &Stage) -> Vec<Pair> {
+    use super::notices::{OF_A_CHANNEL, QUESTIONS};
+    let (org, foreign, channel) = (&stage.production.org.0, &stage.foreign.org.0, &stage.foreign_channel);
+    let pair = |about, absent, forbidden, except| Pair { about, absent, forbidden, except, only: &[] };
+    let mut pairs = vec![];
+    for (about, ask) in QUESTIONS {
+        pairs.push(pair(about, ask(&NOWHERE, channel), ask(foreign, channel), &["other owner"]));
+    }
+    for (about, ask) in &QUESTIONS[OF_A_CHANNEL] {
+        pairs.push(pair(about, ask(org, &NOTHING), ask(org, channel), &[]));
     }
     pairs
 }

@@ -58,6 +58,7 @@ pub fn rows() -> Vec<Row> {
     rows.extend(namespace_rows());
     rows.extend(key_health_rows());
     rows.extend(super::monitors::rows());
+    rows.extend(super::notices::rows());
     rows.extend(commit_rows());
     rows
 }

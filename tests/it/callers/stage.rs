@@ -40,6 +40,10 @@ pub struct Stage {
     pub monitor: [u8; 16],
     /// The other owner's.
     pub foreign_monitor: [u8; 16],
+    /// The channel the owner added.
+    pub notices_to: [u8; 16],
+    /// The other owner's.
+    pub foreign_channel: [u8; 16],
     /// A slot of the owner's account.
     pub owners_slot: DeviceKey,
     /// The open invite.
@@ -90,6 +94,8 @@ impl Stage {
             foreign,
             monitor: [0; 16],
             foreign_monitor: [0; 16],
+            notices_to: [0; 16],
+            foreign_channel: [0; 16],
             owners_slot,
             invite,
             callers: vec![],
@@ -117,7 +123,17 @@ impl Stage {
         stage.admit("invite", Some(signed), fresh(1)).await;
         stage.monitor = stage.watches("owner", &stage.production).await;
         stage.foreign_monitor = stage.watches("other owner", &stage.foreign).await;
+        stage.notices_to = stage.hears("owner", &stage.production).await;
+        stage.foreign_channel = stage.hears("other owner", &stage.foreign).await;
         stage
+    }
+
+    /// Ends the world. Nobody listens where the trials go: with the owner's channel they are taken back.
+    pub async fn end(self) {
+        let (org_id, channel_id) = (self.production.org.0.to_vec().into(), self.notices_to.to_vec().into());
+        let ask = Ask::RemoveChannel(v1::RemoveChannelRequest { org_id, channel_id });
+        ask.send(&self.channel, self.caller("owner")).await.expect("the channel is gone");
+        self.world.stop().await;
     }
 
     /// One kind of caller.
@@ -164,6 +180,12 @@ impl Stage {
         let answer = ask.send(&self.channel, self.caller(name)).await.expect("a monitor");
         let answer = v1::CreateMonitorResponse::decode(&answer[..]).expect("an answer");
         answer.monitor_id[..].try_into().expect("an id")
+    }
+
+    async fn hears(&self, name: &str, place: &Place) -> [u8; 16] {
+        let answer = super::notices::add(&place.org.0).send(&self.channel, self.caller(name)).await.expect("a channel");
+        let answer = v1::AddChannelResponse::decode(&answer[..]).expect("an answer");
+        answer.channel_id[..].try_into().expect("an id")
     }
 
     /// The next caller's number.

@@ -1,0 +1,264 @@
+//! NotificationService: who wants to hear of what, where notices go besides, and what became of them.
+
+use crate::call::{ACCOUNT_DEADLINE, Call, READ_DEADLINE};
+use crate::{Api, fields};
+use keyvawlt_domain::notices::{
+    self, ChangeChannels, Changed, ChannelChange as Change, ChannelId, DeliveryId, Entry, Form, Kind, Kinds, ListChannels, ListDeliveries,
+    OwnPreferences, Preferences, Thresholds,
+};
+use keyvawlt_domain::{Caller, Error, Result};
+use keyvawlt_ledger::assertion::Subject;
+use keyvawlt_ledger::{NsId, OrgId};
+use keyvawlt_proto::v1;
+use keyvawlt_proto::v1::notification_service_server::NotificationService;
+use tonic::{Request, Response, Status};
+
+/// Deliveries of one page.
+const DELIVERIES: (u32, u32) = (50, 200);
+
+#[tonic::async_trait]
+impl NotificationService for Api {
+    async fn get_preferences(&self, request: Request<v1::GetPreferencesRequest>) -> Result<Response<v1::GetPreferencesResponse>, Status> {
+        let (call, request) = Call::open(request);
+        let work = async {
+            let preferences = self.preferences(call.subject()?, &request.org_id, None).await?;
+            Ok(v1::GetPreferencesResponse { preferences: Some(spoken(preferences)) })
+        };
+        call.answer(ACCOUNT_DEADLINE, Box::pin(work)).await
+    }
+
+    async fn set_preferences(&self, request: Request<v1::SetPreferencesRequest>) -> Result<Response<v1::SetPreferencesResponse>, Status> {
+        let (call, request) = Call::open(request);
+        let work = async {
+            let subject = call.subject()?;
+            let wanted = understood(fields::present("preferences", request.preferences)?)?;
+            self.preferences(subject, &request.org_id, Some(wanted)).await?;
+            Ok(v1::SetPreferencesResponse {})
+        };
+        call.answer(ACCOUNT_DEADLINE, Box::pin(work)).await
+    }
+
+    async fn get_thresholds(&self, request: Request<v1::GetThresholdsRequest>) -> Result<Response<v1::GetThresholdsResponse>, Status> {
+        let (call, request) = Call::open(request);
+        let work = async {
+            let days = self.thresholds(call.subject()?, &request.org_id, None).await?;
+            Ok(v1::GetThresholdsResponse { days })
+        };
+        call.answer(ACCOUNT_DEADLINE, Box::pin(work)).await
+    }
+
+    async fn set_thresholds(&self, request: Request<v1::SetThresholdsRequest>) -> Result<Response<v1::SetThresholdsResponse>, Status> {
+        let (call, request) = Call::open(request);
+        let work = async {
+            let days = self.thresholds(call.subject()?, &request.org_id, Some(request.days)).await?;
+            Ok(v1::SetThresholdsResponse { days })
+        };
+        call.answer(ACCOUNT_DEADLINE, Box::pin(work)).await
+    }
+
+    async fn list_channels(&self, request: Request<v1::ListChannelsRequest>) -> Result<Response<v1::ListChannelsResponse>, Status> {
+        let (call, request) = Call::open(request);
+        let work = async {
+            let subject = call.subject()?;
+            let org = fields::id("org_id", &request.org_id, OrgId::from_slice)?;
+            let tx = self.parts.store.read().await?;
+            let caller = Caller::find(&tx, subject).await?;
+            let permit = self.permit(&tx, caller, ListChannels { org }).await?;
+            let channels = notices::list_channels(&permit).await?;
+            tx.commit().await?;
+            Ok(v1::ListChannelsResponse { channels: channels.into_iter().map(channel).collect() })
+        };
+        call.answer(READ_DEADLINE, Box::pin(work)).await
+    }
+
+    async fn add_channel(&self, request: Request<v1::AddChannelRequest>) -> Result<Response<v1::AddChannelResponse>, Status> {
+        let (call, request) = Call::open(request);
+        let work = async {
+            let subject = call.subject()?;
+            let form = match request.form() {
+                v1::ChannelForm::Webhook => Form::Webhook,
+                v1::ChannelForm::Slack => Form::Slack,
+                v1::ChannelForm::Unspecified => return Err(Error::invalid("form", "say what the channel speaks")),
+            };
+            let kinds = if request.kinds.is_empty() { notices::all_kinds() } else { kinds("kinds", &request.kinds)? };
+            let namespaces = namespaces(&request.namespaces)?;
+            let add = Change::Add { form, name: request.name, url: request.url, kinds, namespaces };
+            let Changed { id, secret } = self.change_channel(subject, &request.org_id, add).await?;
+            Ok(v1::AddChannelResponse { channel_id: id.0.to_vec().into(), secret: secret.unwrap_or_default().into() })
+        };
+        call.answer(ACCOUNT_DEADLINE, Box::pin(work)).await
+    }
+
+    async fn remove_channel(&self, request: Request<v1::RemoveChannelRequest>) -> Result<Response<v1::RemoveChannelResponse>, Status> {
+        let (call, request) = Call::open(request);
+        let work = async {
+            let change = Change::Remove(ChannelId::from_slice(&request.channel_id)?);
+            self.change_channel(call.subject()?, &request.org_id, change).await.map(|_| v1::RemoveChannelResponse {})
+        };
+        call.answer(ACCOUNT_DEADLINE, Box::pin(work)).await
+    }
+
+    async fn pause_channel(&self, request: Request<v1::PauseChannelRequest>) -> Result<Response<v1::PauseChannelResponse>, Status> {
+        let (call, request) = Call::open(request);
+        let work = async {
+            let change = Change::Pause(ChannelId::from_slice(&request.channel_id)?);
+            self.change_channel(call.subject()?, &request.org_id, change).await.map(|_| v1::PauseChannelResponse {})
+        };
+        call.answer(ACCOUNT_DEADLINE, Box::pin(work)).await
+    }
+
+    async fn resume_channel(&self, request: Request<v1::ResumeChannelRequest>) -> Result<Response<v1::ResumeChannelResponse>, Status> {
+        let (call, request) = Call::open(request);
+        let work = async {
+            let change = Change::Resume(ChannelId::from_slice(&request.channel_id)?);
+            self.change_channel(call.subject()?, &request.org_id, change).await.map(|_| v1::ResumeChannelResponse {})
+        };
+        call.answer(ACCOUNT_DEADLINE, Box::pin(work)).await
+    }
+
+    async fn rotate_channel_secret(
+        &self,
+        request: Request<v1::RotateChannelSecretRequest>,
+    ) -> Result<Response<v1::RotateChannelSecretResponse>, Status> {
+        let (call, request) = Call::open(request);
+        let work = async {
+            let change = Change::Rotate(ChannelId::from_slice(&request.channel_id)?);
+            let changed = self.change_channel(call.subject()?, &request.org_id, change).await?;
+            Ok(v1::RotateChannelSecretResponse { secret: changed.secret.unwrap_or_default().into() })
+        };
+        call.answer(ACCOUNT_DEADLINE, Box::pin(work)).await
+    }
+
+    async fn test_channel(&self, request: Request<v1::TestChannelRequest>) -> Result<Response<v1::TestChannelResponse>, Status> {
+        let (call, request) = Call::open(request);
+        let work = async {
+            let change = Change::Test(ChannelId::from_slice(&request.channel_id)?);
+            self.change_channel(call.subject()?, &request.org_id, change).await.map(|_| v1::TestChannelResponse {})
+        };
+        call.answer(ACCOUNT_DEADLINE, Box::pin(work)).await
+    }
+
+    async fn list_deliveries(&self, request: Request<v1::ListDeliveriesRequest>) -> Result<Response<v1::ListDeliveriesResponse>, Status> {
+        let (call, request) = Call::open(request);
+        let work = async {
+            let subject = call.subject()?;
+            let org = fields::id("org_id", &request.org_id, OrgId::from_slice)?;
+            let limit = fields::page_size(request.page_size, DELIVERIES.0, DELIVERIES.1)?;
+            let before = fields::page_token(&request.page_token)?.map(DeliveryId);
+            let tx = self.parts.store.read().await?;
+            let caller = Caller::find(&tx, subject).await?;
+            let permit = self.permit(&tx, caller, ListDeliveries { org, everybody: request.everybody, limit, before }).await?;
+            let (entries, next) = notices::list_deliveries(&permit).await?;
+            tx.commit().await?;
+            Ok(v1::ListDeliveriesResponse {
+                deliveries: entries.into_iter().map(delivery).collect(),
+                next_page_token: next.map_or_else(String::new, |id| id.to_string()),
+            })
+        };
+        call.answer(READ_DEADLINE, Box::pin(work)).await
+    }
+}
+
+impl Api {
+    async fn preferences(&self, subject: Subject, org: &[u8], set: Option<Preferences>) -> Result<Preferences> {
+        let org = fields::id("org_id", org, OrgId::from_slice)?;
+        let tx = if set.is_some() { self.parts.store.write().await? } else { self.parts.store.read().await? };
+        let caller = Caller::find(&tx, subject).await?;
+        let permit = self.permit(&tx, caller, OwnPreferences { org, set }).await?;
+        let preferences = notices::own_preferences(&permit).await?;
+        tx.commit().await?;
+        Ok(preferences)
+    }
+
+    async fn thresholds(&self, subject: Subject, org: &[u8], set: Option<Vec<u32>>) -> Result<Vec<u32>> {
+        let org = fields::id("org_id", org, OrgId::from_slice)?;
+        // What is too large stays too large.
+        let set = set.map(|days| days.into_iter().map(|days| u16::try_from(days).unwrap_or(u16::MAX)).collect::<Vec<_>>());
+        let tx = if set.is_some() { self.parts.store.write().await? } else { self.parts.store.read().await? };
+        let caller = Caller::find(&tx, subject).await?;
+        let permit = self.permit(&tx, caller, Thresholds { org, set }).await?;
+        let days = notices::org_thresholds(&permit).await?;
+        tx.commit().await?;
+        Ok(days.into_iter().map(u32::from).collect())
+    }
+
+    async fn change_channel(&self, subject: Subject, org: &[u8], change: Change) -> Result<Changed> {
+        let org = fields::id("org_id", org, OrgId::from_slice)?;
+        let tx = self.parts.store.write().await?;
+        let caller = Caller::find(&tx, subject).await?;
+        let permit = self.permit(&tx, caller, ChangeChannels { org, change }).await?;
+        let changed = notices::change_channels(&permit).await?;
+        tx.commit().await?;
+        Ok(changed)
+    }
+}
+
+fn kinds(field: &'static str, names: &[String]) -> Result<Kinds> {
+    let kind =
+        |name: &String| Kind::named(name).ok_or_else(|| Error::invalid(field, format!("there is no kind of notice of the name {name:?}")));
+    names.iter().map(kind).collect()
+}
+
+fn names(kinds: Kinds) -> Vec<String> {
+    kinds.iter().map(|kind| kind.name().to_owned()).collect()
+}
+
+fn namespaces(ids: &[bytes::Bytes]) -> Result<Vec<NsId>> {
+    ids.iter().map(|id| fields::id("namespaces", id, NsId::from_slice)).collect()
+}
+
+fn understood(wanted: v1::Preferences) -> Result<Preferences> {
+    // What is too large stays too large.
+    let minute = |minute: u32| u16::try_from(minute).unwrap_or(u16::MAX);
+    Ok(Preferences {
+        muted: kinds("muted", &wanted.muted)?,
+        namespaces: namespaces(&wanted.namespaces)?,
+        digest_hour: wanted.digest_hour.map(|hour| u8::try_from(hour).unwrap_or(u8::MAX)),
+        quiet: wanted.quiet_hours.map(|hours| (minute(hours.from), minute(hours.to))),
+        zone: wanted.time_zone,
+    })
+}
+
+fn spoken(preferences: Preferences) -> v1::Preferences {
+    v1::Preferences {
+        muted: names(preferences.muted),
+        namespaces: preferences.namespaces.iter().map(|ns| ns.0.to_vec().into()).collect(),
+        digest_hour: preferences.digest_hour.map(u32::from),
+        quiet_hours: preferences.quiet.map(|(from, to)| v1::QuietHours { from: from.into(), to: to.into() }),
+        time_zone: preferences.zone,
+    }
+}
+
+fn channel(channel: notices::Channel) -> v1::Channel {
+    let form = match channel.form {
+        Form::Webhook => v1::ChannelForm::Webhook,
+        Form::Slack => v1::ChannelForm::Slack,
+    };
+    v1::Channel {
+        channel_id: channel.id.0.to_vec().into(),
+        form: form.into(),
+        name: channel.name,
+        host: channel.host,
+        kinds: names(channel.kinds),
+        namespaces: channel.namespaces.iter().map(|ns| ns.0.to_vec().into()).collect(),
+        paused_at_ms: channel.paused_at_ms.unwrap_or(0),
+        failing_since_ms: channel.failing_since_ms.unwrap_or(0),
+    }
+}
+
+fn delivery(entry: Entry) -> v1::Delivery {
+    v1::Delivery {
+        delivery_id: entry.id.0.to_vec().into(),
+        recipient_id: entry.recipient.to_vec().into(),
+        to_channel: entry.to_channel,
+        kinds: entry.kinds.into_iter().map(|kind| kind.name().to_owned()).collect(),
+        notices: entry.notices,
+        dropped: entry.dropped,
+        state: entry.state.name().to_owned(),
+        attempts: entry.attempts,
+        error: entry.error.unwrap_or_default(),
+        run_at_ms: entry.run_at_ms,
+        created_at_ms: entry.created_at_ms,
+        ended_at_ms: entry.ended_at_ms.unwrap_or(0),
+    }
+}

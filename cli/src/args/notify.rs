@@ -1,0 +1,109 @@
+//! Arguments of the commands about notices.
+
+use clap::{Args, Subcommand, ValueEnum};
+
+/// `keyvawlt notify`
+#[derive(Debug, Subcommand)]
+pub enum Notify {
+    /// Send the organization's notices to a channel as well
+    Add(Add),
+    /// List the organization's channels
+    List,
+    /// Take a channel away
+    Remove {
+        /// Its id, or its name
+        channel: String,
+    },
+    /// Send a trial notice to a channel
+    Test {
+        /// Its id, or its name
+        channel: String,
+    },
+    /// Send nothing to a channel until it is resumed
+    Pause {
+        /// Its id, or its name
+        channel: String,
+    },
+    /// Send to a channel again
+    Resume {
+        /// Its id, or its name
+        channel: String,
+    },
+    /// Make another key for a webhook, shown once
+    Rotate {
+        /// Its id, or its name
+        channel: String,
+    },
+    /// Hear no more of some kinds of notices
+    Mute {
+        /// Kinds, such as expiry
+        #[arg(required = true)]
+        kinds: Vec<String>,
+    },
+    /// Hear of them again
+    Unmute {
+        /// Kinds, such as expiry
+        #[arg(required = true)]
+        kinds: Vec<String>,
+    },
+    /// Show or change when you hear of things, and where they must have happened
+    Preferences(Preferences),
+    /// Show or set how many days before its end a secret is spoken of
+    Thresholds {
+        /// Days, such as 30 14 7 3 1 0; none to show them
+        days: Vec<u32>,
+    },
+    /// Show what was sent to you, and what became of it
+    Log {
+        /// What was sent to everybody, and to channels
+        #[arg(long)]
+        all: bool,
+    },
+}
+
+/// What a channel speaks.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Form {
+    /// Signed by the Standard Webhooks specification
+    Webhook,
+    /// A Slack-compatible incoming webhook
+    Slack,
+}
+
+/// `keyvawlt notify add`
+#[derive(Debug, Args)]
+pub struct Add {
+    /// What it speaks
+    pub form: Form,
+    /// Its name
+    pub name: String,
+    /// File with the URL to post to, one line; - for standard input. A URL may be a secret, so it is no argument
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    pub url_file: String,
+    /// Only these kinds, such as expiry
+    #[arg(long, value_name = "KIND")]
+    pub kind: Vec<String>,
+    /// Only what is about these environments: ENVIRONMENT or PROJECT/ENVIRONMENT
+    #[arg(long, value_name = "ENVIRONMENT")]
+    pub on: Vec<String>,
+}
+
+/// `keyvawlt notify preferences`
+#[derive(Debug, Args)]
+pub struct Preferences {
+    /// One mail a day at this hour (0 to 23); `none` for mails at once
+    #[arg(long, value_name = "HOUR")]
+    pub digest: Option<String>,
+    /// When nothing comes that can wait, as in 22:00-07:00; `none` for no such time
+    #[arg(long, value_name = "FROM-TO")]
+    pub quiet_hours: Option<String>,
+    /// The time zone of both, as in Europe/Berlin
+    #[arg(long, value_name = "ZONE")]
+    pub time_zone: Option<String>,
+    /// Only what is about these environments: ENVIRONMENT or PROJECT/ENVIRONMENT
+    #[arg(long, value_name = "ENVIRONMENT", conflicts_with = "everywhere")]
+    pub on: Vec<String>,
+    /// What is about any environment
+    #[arg(long)]
+    pub everywhere: bool,
+}

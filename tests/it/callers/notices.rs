@@ -1,0 +1,76 @@
+//! Notices: their rows and pairs. The owner has a webhook in the organization, and the other owner one in theirs.
+
+use super::asking::Ask;
+use super::rows::Row;
+use super::stage::Stage;
+use bytes::Bytes;
+use keyvawlt_proto::v1;
+
+/// A question about an organization, and a channel in it.
+type Question = fn(org: &[u8], id: &[u8]) -> Ask;
+
+/// Every rpc, as far as it names something.
+pub const QUESTIONS: &[(&str, Question)] = &[
+    ("preferences", |org, _| Ask::GetPreferences(v1::GetPreferencesRequest { org_id: to(org) })),
+    ("preferences to set", |org, _| {
+        let preferences = Some(v1::Preferences { muted: vec!["expiry".to_owned()], time_zone: "UTC".to_owned(), ..Default::default() });
+        Ask::SetPreferences(v1::SetPreferencesRequest { org_id: to(org), preferences })
+    }),
+    ("thresholds", |org, _| Ask::GetThresholds(v1::GetThresholdsRequest { org_id: to(org) })),
+    ("thresholds to set", |org, _| Ask::SetThresholds(v1::SetThresholdsRequest { org_id: to(org), days: vec![7, 1] })),
+    ("channels", |org, _| Ask::ListChannels(v1::ListChannelsRequest { org_id: to(org) })),
+    ("a channel to add", |org, _| add(org)),
+    ("deliveries", |org, _| deliveries(org, false)),
+    ("everybody's deliveries", |org, _| deliveries(org, true)),
+    ("a channel to test", |org, id| Ask::TestChannel(v1::TestChannelRequest { org_id: to(org), channel_id: to(id) })),
+    ("a channel to pause", |org, id| Ask::PauseChannel(v1::PauseChannelRequest { org_id: to(org), channel_id: to(id) })),
+    ("a channel to resume", |org, id| Ask::ResumeChannel(v1::ResumeChannelRequest { org_id: to(org), channel_id: to(id) })),
+    ("a channel's key", |org, id| Ask::RotateChannelSecret(v1::RotateChannelSecretRequest { org_id: to(org), channel_id: to(id) })),
+    ("a channel to remove", |org, id| Ask::RemoveChannel(v1::RemoveChannelRequest { org_id: to(org), channel_id: to(id) })),
+];
+
+/// Those that name a channel.
+pub const OF_A_CHANNEL: std::ops::Range<usize> = 8..13;
+
+/// The rows.
+pub fn rows() -> Vec<Row> {
+    let row = |about, ask| Row { about, ask };
+    vec![
+        row("GetPreferences", |stage, _| ask(stage, 0)),
+        row("SetPreferences", |stage, _| ask(stage, 1)),
+        row("GetThresholds", |stage, _| ask(stage, 2)),
+        row("SetThresholds", |stage, _| ask(stage, 3)),
+        row("ListChannels", |stage, _| ask(stage, 4)),
+        row("AddChannel", |stage, _| ask(stage, 5)),
+        row("ListDeliveries: one's own", |stage, _| ask(stage, 6)),
+        row("ListDeliveries: everybody's", |stage, _| ask(stage, 7)),
+        row("TestChannel", |stage, _| ask(stage, 8)),
+        row("PauseChannel", |stage, _| ask(stage, 9)),
+        row("ResumeChannel", |stage, _| ask(stage, 10)),
+        row("RotateChannelSecret", |stage, _| ask(stage, 11)),
+        row("RemoveChannel: of another organization", |stage, _| QUESTIONS[12].1(&stage.production.org.0, &stage.foreign_channel)),
+    ]
+}
+
+/// Adds a webhook.
+pub fn add(org: &[u8]) -> Ask {
+    Ask::AddChannel(v1::AddChannelRequest {
+        org_id: to(org),
+        form: v1::ChannelForm::Webhook.into(),
+        name: "deploys".to_owned(),
+        url: "http://127.0.0.1:9/hook".to_owned(),
+        ..Default::default()
+    })
+}
+
+fn deliveries(org: &[u8], everybody: bool) -> Ask {
+    Ask::ListDeliveries(v1::ListDeliveriesRequest { org_id: to(org), everybody, ..Default::default() })
+}
+
+fn ask(stage: &Stage, question: usize) -> Ask {
+    QUESTIONS[question].1(&stage.production.org.0, &stage.notices_to)
+}
+
+fn to(bytes: &[u8]) -> Bytes {
+    bytes.to_vec().into()
+}
