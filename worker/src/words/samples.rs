@@ -48,6 +48,8 @@ pub(crate) fn documented() -> Vec<(&'static str, Message)> {
             true
         }
     });
+    shown.push(("channel-paused", Message::one(channel::paused(&about_channel(), NOW))));
+    shown.push(("test", Message::one(channel::test(&about_channel()))));
     let two = vec![expiry(1, Some("Stripe live"), NOW + 7 * DAY_MS), expiry(3, None, NOW - 2 * DAY_MS)];
     shown.push(("gathered", Message::many(two, 3).expect("there are pieces")));
     shown
