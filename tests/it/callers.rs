@@ -52,7 +52,7 @@ async fn every_rpc_answers_every_kind_of_caller_as_reviewed(world: World) {
     }
     assert_eq!(asked, rpcs().keys().map(String::as_str).collect(), "every rpc has a row, and every row an rpc");
     insta::assert_snapshot!("callers", table);
-    stage.end().await;
+    stage.world.stop().await;
 }
 
 async fn absent_and_forbidden_answer_the_same_bytes(world: World) {

@@ -16,6 +16,7 @@ mod guard;
 mod key_health;
 mod keys;
 mod layers;
+mod notices;
 mod offboarding;
 mod operator;
 mod queue;

@@ -3,6 +3,7 @@
 //! Time stands still unless the story moves it. A world is ended by [`World::stop`], which fails when a job is left over.
 
 mod database;
+mod receiver;
 mod redis;
 
 use keyvawlt_client::ledger::NsId;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 pub use database::{Database, Engine};
+pub use receiver::{Received, Receiver};
 pub use redis::{RedisServer, place as redis_place};
 
 /// 23 November 2026, 09:00 UTC.

@@ -19,7 +19,7 @@ pub const QUESTIONS: &[(&str, Question)] = &[
     ("thresholds", |org, _| Ask::GetThresholds(v1::GetThresholdsRequest { org_id: to(org) })),
     ("thresholds to set", |org, _| Ask::SetThresholds(v1::SetThresholdsRequest { org_id: to(org), days: vec![7, 1] })),
     ("channels", |org, _| Ask::ListChannels(v1::ListChannelsRequest { org_id: to(org) })),
-    ("a channel to add", |org, _| add(org)),
+    ("a channel to add", |org, _| add(org, "http://127.0.0.1/hook")),
     ("deliveries", |org, _| deliveries(org, false)),
     ("everybody's deliveries", |org, _| deliveries(org, true)),
     ("a channel to test", |org, id| Ask::TestChannel(v1::TestChannelRequest { org_id: to(org), channel_id: to(id) })),
@@ -52,13 +52,14 @@ pub fn rows() -> Vec<Row> {
     ]
 }
 
-/// Adds a webhook.
-pub fn add(org: &[u8]) -> Ask {
+/// Adds a webhook, which only trials go to: nothing here is to be rotated.
+pub fn add(org: &[u8], url: &str) -> Ask {
     Ask::AddChannel(v1::AddChannelRequest {
         org_id: to(org),
         form: v1::ChannelForm::Webhook.into(),
         name: "deploys".to_owned(),
-        url: "http://127.0.0.1:9/hook".to_owned(),
+        url: url.to_owned(),
+        kinds: vec!["rotation".to_owned()],
         ..Default::default()
     })
 }

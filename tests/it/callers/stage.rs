@@ -2,7 +2,7 @@
 
 use super::asking::{Ask, CALLER_ORDER, Caller};
 use super::statements::Position;
-use crate::world::{Person, World};
+use crate::world::{Person, Receiver, World};
 use keyvawlt_client::{DeviceKey, InviteCode, MachineToken, NewInvite, NewMachine, SecretWrite, Vault};
 use keyvawlt_crypto::{Identity, Key};
 use keyvawlt_ledger::assertion::{self, Subject};
@@ -40,6 +40,7 @@ pub struct Stage {
     pub monitor: [u8; 16],
     /// The other owner's.
     pub foreign_monitor: [u8; 16],
+    receiver: Receiver,
     /// The channel the owner added.
     pub notices_to: [u8; 16],
     /// The other owner's.
@@ -56,6 +57,8 @@ pub struct Stage {
 
 impl Stage {
     pub async fn set(world: World) -> Self {
+        let receiver = Receiver::listen().await;
+        let world = world.restart_with(|config| config.worker.outbound.allow = vec![receiver.place.clone()]).await;
         let channel = Channel::from_shared(world.client().origin().to_owned()).expect("an origin").connect().await.expect("a connection");
         let (mut ada, mut eve) = (world.newcomer("ada").await, world.newcomer("eve").await);
         let mut acme = ada.account.found("Acme", &ada.state).await.expect("an organization");
@@ -94,6 +97,7 @@ impl Stage {
             foreign,
             monitor: [0; 16],
             foreign_monitor: [0; 16],
+            receiver,
             notices_to: [0; 16],
             foreign_channel: [0; 16],
             owners_slot,
@@ -126,14 +130,6 @@ impl Stage {
         stage.notices_to = stage.hears("owner", &stage.production).await;
         stage.foreign_channel = stage.hears("other owner", &stage.foreign).await;
         stage
-    }
-
-    /// Ends the world. Nobody listens where the trials go: with the owner's channel they are taken back.
-    pub async fn end(self) {
-        let (org_id, channel_id) = (self.production.org.0.to_vec().into(), self.notices_to.to_vec().into());
-        let ask = Ask::RemoveChannel(v1::RemoveChannelRequest { org_id, channel_id });
-        ask.send(&self.channel, self.caller("owner")).await.expect("the channel is gone");
-        self.world.stop().await;
     }
 
     /// One kind of caller.
@@ -183,7 +179,8 @@ impl Stage {
     }
 
     async fn hears(&self, name: &str, place: &Place) -> [u8; 16] {
-        let answer = super::notices::add(&place.org.0).send(&self.channel, self.caller(name)).await.expect("a channel");
+        let answer =
+            super::notices::add(&place.org.0, &self.receiver.url()).send(&self.channel, self.caller(name)).await.expect("a channel");
         let answer = v1::AddChannelResponse::decode(&answer[..]).expect("an answer");
         answer.channel_id[..].try_into().expect("an id")
     }
