@@ -1,5 +1,6 @@
 //! Notices: what one wants to hear of, where the organization's go besides, and what became of them.
 
+use keyvawlt_client::monitors::in_hex as hex;
 use keyvawlt_client::{NewChannel, NoticeChannel, NoticeDelivery, NoticePreferences, QuietHours, Vault};
 use serde::Serialize;
 use std::io::Read as _;
@@ -23,19 +24,23 @@ pub async fn notify(command: Notify, context: &mut Context) -> Outcome {
         Notify::List => list(&vault, context).await,
         Notify::Remove { channel } => {
             vault.remove_channel(find(&vault, &channel).await?).await?;
-            done(context, "the channel is gone")
+            context.output.note("the channel is gone");
+            Ok(())
         }
         Notify::Test { channel } => {
             vault.test_channel(find(&vault, &channel).await?).await?;
-            done(context, "a trial is on its way: keyvawlt notify log --all says what became of it")
+            context.output.note("a trial is on its way: keyvawlt notify log --all says what became of it");
+            Ok(())
         }
         Notify::Pause { channel } => {
             vault.pause_channel(find(&vault, &channel).await?).await?;
-            done(context, "nothing is sent there until it is resumed")
+            context.output.note("nothing is sent there until it is resumed");
+            Ok(())
         }
         Notify::Resume { channel } => {
             vault.resume_channel(find(&vault, &channel).await?).await?;
-            done(context, "notices are sent there again")
+            context.output.note("notices are sent there again");
+            Ok(())
         }
         Notify::Rotate { channel } => {
             let id = find(&vault, &channel).await?;
@@ -275,21 +280,12 @@ async fn log(all: bool, vault: &Vault, context: &mut Context) -> Outcome {
     Ok(())
 }
 
-fn done(context: &mut Context, text: &str) -> Outcome {
-    context.output.note(text);
-    Ok(())
-}
-
 fn quiet_hours(text: &str) -> Outcome<QuietHours> {
     let wrong = || Failure::usage("write quiet hours as in 22:00-07:00, or none").on("--quiet-hours");
     let minute = |text: &str| {
         let (hour, minute) = text.split_once(':')?;
-        Some(
-            hour.parse::<u32>()
-                .ok()?
-                .checked_mul(MINUTES_PER_HOUR)?
-                .checked_add(minute.parse().ok().filter(|minute| *minute < MINUTES_PER_HOUR)?)?,
-        )
+        let minutes = minute.parse().ok().filter(|minute| *minute < MINUTES_PER_HOUR)?;
+        hour.parse::<u32>().ok()?.checked_mul(MINUTES_PER_HOUR)?.checked_add(minutes)
     };
     let (from, to) = text.split_once('-').ok_or_else(wrong)?;
     Ok(QuietHours { from: minute(from).ok_or_else(wrong)?, to: minute(to).ok_or_else(wrong)? })
@@ -301,8 +297,4 @@ fn clock(minute: u32) -> String {
 
 fn moment(at_ms: u64) -> Option<String> {
     (at_ms > 0).then(|| display_ms(at_ms))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
