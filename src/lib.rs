@@ -137,6 +137,7 @@ impl Running {
             store: self.store.clone(),
             mailer,
             outbound: config.worker.outbound.outbound().map_err(SettingsError::from)?,
+            public_origin: public_origin(&config.api.origins),
             name,
         };
         self.worker = Some(Worker::start(parts, &execution, &self.tasks, &self.stop));
@@ -168,6 +169,12 @@ impl Running {
         });
         Ok(())
     }
+}
+
+/// Where people reach this server from anywhere: what mails may link to.
+fn public_origin(origins: &[String]) -> Option<String> {
+    let public = origins.iter().find(|origin| origin.starts_with("https://"))?;
+    Some(public.strip_suffix(":443").unwrap_or(public).to_owned())
 }
 
 /// Where a server without configured origins is reached from its own machine.

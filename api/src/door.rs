@@ -142,6 +142,6 @@ fn subject(parts: &ApiParts, request: &Request<Body>) -> Result<Subject> {
 }
 
 /// Who is on the other end of the connection; behind a proxy, that is the proxy.
-fn peer(request: &Request<Body>) -> Option<IpAddr> {
+pub(crate) fn peer(request: &Request<Body>) -> Option<IpAddr> {
     request.extensions().get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr).map(|addr| addr.ip())
 }

@@ -18,6 +18,7 @@ mod server_info;
 mod status;
 #[cfg(test)]
 mod tests;
+mod unsubscribe;
 
 use keyvawlt_domain::Store;
 use keyvawlt_domain::audit::AuditWriter;

@@ -32,6 +32,8 @@ const LINK_OFFERS: Rate = Rate { burst: 500, refill_ms: 10_000 };
 const LINK_LOOKS: Rate = Rate { burst: 60, refill_ms: 1_000 };
 /// Findings about keys of one subject, and keys asked for: a round of a thousand with both versions, and then one a second.
 const KEY_HEALTH: Rate = Rate { burst: 4_000, refill_ms: 1_000 };
+/// Digests ended from one address: mail programs do it from the few addresses of whoever runs them.
+const UNSUBSCRIBES: Rate = Rate { burst: 500, refill_ms: 1_000 };
 /// Organizations created by one account.
 const ORGANIZATIONS: Rate = Rate { burst: 50, refill_ms: 60_000 };
 
@@ -62,6 +64,7 @@ pub(crate) struct Limits {
     key_health: Limit<Subject>,
     codes: Limit<AccountId>,
     organizations: Limit<AccountId>,
+    unsubscribes: Limit<Option<IpAddr>>,
     link_offers: Limit<Option<IpAddr>>,
     link_looks: Limit<(Option<IpAddr>, [u8; LinkId::LEN])>,
 }
@@ -76,6 +79,7 @@ impl Limits {
             key_health: Limit::new("key-health", KEY_HEALTH),
             codes: Limit::new("codes", CODES),
             organizations: Limit::new("organizations", ORGANIZATIONS),
+            unsubscribes: Limit::new("unsubscribes", UNSUBSCRIBES),
             link_offers: Limit::new("link-offers", LINK_OFFERS),
             link_looks: Limit::new("link-looks", LINK_LOOKS),
         }
@@ -105,6 +109,10 @@ impl Limits {
 
     pub(crate) async fn code(&self, account: AccountId, now_ms: u64) -> Result<()> {
         self.codes.take(&self.counting, account, 1, now_ms).await
+    }
+
+    pub(crate) async fn unsubscribe(&self, peer: Option<IpAddr>, now_ms: u64) -> Result<()> {
+        self.unsubscribes.take(&self.counting, network(peer), 1, now_ms).await
     }
 
     pub(crate) async fn link_offer(&self, peer: Option<IpAddr>, now_ms: u64) -> Result<()> {

@@ -1,6 +1,7 @@
 //! Assembling the services: limits, layers, health, reflection, gRPC-Web, and an end in time.
 
 use crate::door::DoorLayer;
+use crate::unsubscribe::UnsubscribeLayer;
 use crate::{Api, ApiParts};
 use http::HeaderName;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
@@ -95,6 +96,7 @@ pub async fn serve(parts: ApiParts, listener: TcpListener, shutdown: impl Future
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .layer(cors)
+        .layer(UnsubscribeLayer(api.clone()))
         .layer(GrpcWebLayer::new())
         .layer(DoorLayer::new(api.parts.clone()))
         .add_service(AccountServiceServer::new(api.clone()).max_decoding_message_size(MAX_ACCOUNT_MESSAGE))

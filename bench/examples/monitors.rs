@@ -59,6 +59,7 @@ async fn main() -> Result<()> {
         store: store.clone(),
         mailer: Mailer::new(MailTransport::Memory(Outbox::default()), "KeyVawlt <keyvawlt@localhost>")?,
         outbound: OutboundSettings { public: false, allow: vec!["127.0.0.0/8".to_owned()], ca_file: None }.outbound()?,
+        public_origin: None,
         name: "bench".to_owned(),
     };
     let execution = Execution { concurrency: 1, probes: DEFAULT_PROBES, queue: Queue::Memory };

@@ -14,6 +14,7 @@ mod routes;
 mod timing;
 mod topic;
 mod topics;
+mod unsubscribe;
 mod wishes;
 
 use crate::error::Result;
@@ -34,6 +35,7 @@ pub use routes::{
 pub use timing::GATHER_MS;
 pub use topic::{Kind, Kinds, Topic};
 pub use topics::{AboutChannel, Change, EndingCertificate, Expiring, Item, Outage, Replacing};
+pub use unsubscribe::{unsubscribe, unsubscribe_token};
 pub(crate) use wishes::thresholds;
 pub use wishes::{MAX_THRESHOLD_DAYS, MAX_THRESHOLDS, Thresholds, org_thresholds};
 
@@ -90,11 +92,13 @@ async fn raise_with(tx: &Tx, people: &mut People, notices: &[Notice]) -> Result<
         };
         let reached = people.reached(tx, audience, ns.as_ref()).await?;
         let mut preferences = preferences::find(tx, &org, &reached).await?;
+        let ended = unsubscribe::ended(tx, &org, &reached).await?;
         for id in reached {
             let wishes = preferences.remove(&id).unwrap_or_default();
             let wanted: Vec<&Notice> = notices.iter().filter(|notice| wishes.want(notice.topic.kind(), &lineage)).copied().collect();
-            if !wanted.is_empty() {
-                let slot = timing::slot(tx.now_ms(), urgent, &wishes);
+            let slot = timing::slot(tx.now_ms(), urgent, &wishes);
+            let silent = slot.digest && ended.contains(&id);
+            if !wanted.is_empty() && !silent {
                 gather::put(tx, &org, &Recipient::Person(id), &slot, &wanted).await?;
             }
         }

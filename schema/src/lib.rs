@@ -10,6 +10,7 @@ pub mod bundle;
 pub mod channel;
 pub mod delivery;
 pub mod device_link;
+pub mod digest_link;
 pub mod entry;
 pub mod history_node;
 pub mod incident;

@@ -12,6 +12,7 @@ mod m0007_monitors;
 mod m0008_key_health;
 mod m0009_rotation;
 mod m0010_jobs;
+mod m0011_digest_links;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
 use sea_orm_migration::{MigrationTrait, MigratorTrait, SchemaManager};
@@ -39,6 +40,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0008_key_health::Migration),
             Box::new(m0009_rotation::Migration),
             Box::new(m0010_jobs::Migration),
+            Box::new(m0011_digest_links::Migration),
         ]
     }
 }

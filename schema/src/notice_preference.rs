@@ -26,6 +26,8 @@ pub struct Model {
     pub zone: String,
     /// Epoch milliseconds.
     pub updated_at: i64,
+    /// When a digest's link ended the digests, epoch milliseconds; preferences that are set anew begin them again.
+    pub digest_ended_at: Option<i64>,
 }
 
 /// No relations: rows are reached by their keys.

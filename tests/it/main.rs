@@ -8,6 +8,7 @@ mod callers;
 mod cli;
 mod cold;
 mod crash;
+mod digests;
 mod docs;
 mod email;
 mod expiry;

@@ -20,6 +20,8 @@ pub(crate) struct Context {
     pub(crate) store: Store,
     pub(crate) mailer: Mailer,
     pub(crate) outbound: Outbound,
+    /// Where digests are ended by a link.
+    pub(crate) public_origin: Option<String>,
     /// Stands in the leases.
     pub(crate) name: String,
     /// How late monitors are looked at.
@@ -36,11 +38,12 @@ pub(crate) struct Context {
 
 impl Context {
     pub(crate) fn new(parts: WorkerParts, stop: CancellationToken) -> Self {
-        let WorkerParts { store, mailer, outbound, name } = parts;
+        let WorkerParts { store, mailer, outbound, public_origin, name } = parts;
         Self {
             store,
             mailer,
             outbound,
+            public_origin,
             name,
             lag: Lag::default(),
             look_now: Notify::new(),

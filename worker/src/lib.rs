@@ -45,6 +45,8 @@ pub struct WorkerParts {
     pub mailer: Mailer,
     /// The way of everything else.
     pub outbound: Outbound,
+    /// Where this server answers people outside, `https://…`: digests link there. Without one they cannot be ended by a link.
+    pub public_origin: Option<String>,
     /// Stands in leases: unique among the processes of one store.
     pub name: String,
 }

@@ -39,7 +39,7 @@ impl Office {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let mailer = Mailer::new(transport, FROM).unwrap();
         let outbound = OutboundSettings { public: false, ..OutboundSettings::default() }.outbound().unwrap();
-        let parts = WorkerParts { store: store.clone(), mailer, outbound, name: "office".to_owned() };
+        let parts = WorkerParts { store: store.clone(), mailer, outbound, public_origin: None, name: "office".to_owned() };
         let worker = Worker::start(parts, &Execution { concurrency: 2, probes: 1, queue: Queue::Memory }, &tasks, &stop);
         Self { store, worker, tasks, stop, _folder: folder }
     }

@@ -4,7 +4,9 @@
 
 use super::people::People;
 use super::topics::{self, Item};
-use super::{ADMINISTERS, Audience, ChannelId, DROPPED, Form, Kind, READS, Recipient, TOLD, Topic, WAITING, preferences, routes, topic};
+use super::{
+    ADMINISTERS, Audience, ChannelId, DROPPED, Form, Kind, READS, Recipient, TOLD, Topic, WAITING, preferences, routes, topic, unsubscribe,
+};
 use crate::error::{Error, Result};
 use crate::store::{Tx, column, number};
 use keyvawlt_ledger::{IdentityId, OrgId};
@@ -149,6 +151,10 @@ impl Delivery {
     /// The message's id, the same in every attempt.
     pub fn message_id(&self) -> String {
         format!("notice.{}", self.id)
+    }
+
+    pub(super) fn recipient(&self) -> &Recipient {
+        &self.recipient
     }
 }
 
@@ -342,6 +348,9 @@ async fn kept_from(tx: &Tx, people: &mut People, delivery: &Delivery, audience: 
     };
     if !people.reached(tx, &audience, ns.as_ref()).await?.contains(person) {
         return Ok(Some("the recipient may not know it any more"));
+    }
+    if delivery.digest && unsubscribe::ended(tx, &delivery.org, &[*person]).await?.contains(person) {
+        return Ok(Some("the recipient ended the digests"));
     }
     let wishes = preferences::find(tx, &delivery.org, &[*person]).await?.remove(person).unwrap_or_default();
     let lineage = match ns {

@@ -2,6 +2,7 @@
 
 use super::delivery::{DeliveryId, State};
 use super::topic::{self, Kind};
+use super::unsubscribe;
 use crate::authorize::{Action, Permit};
 use crate::error::{Error, Result};
 use crate::policy::Deed;
@@ -166,5 +167,5 @@ pub async fn prune(tx: &Tx) -> Result<()> {
         notice::Entity::delete_many().filter(theirs).exec(tx.db()).await?;
         delivery::Entity::delete_by_id((org, id)).exec(tx.db()).await?;
     }
-    Ok(())
+    unsubscribe::prune(tx).await
 }

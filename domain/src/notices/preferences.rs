@@ -112,6 +112,7 @@ async fn write(tx: &Tx, org: &OrgId, id: &IdentityId, preferences: &Preferences)
         quiet_to: Set(preferences.quiet.map(|(_, to)| minute(to))),
         zone: Set(preferences.zone.clone()),
         updated_at: Set(column(tx.now_ms())),
+        digest_ended_at: Set(None),
     };
     let newest = OnConflict::columns([Column::OrgId, Column::IdentityId])
         .update_columns([
@@ -122,6 +123,7 @@ async fn write(tx: &Tx, org: &OrgId, id: &IdentityId, preferences: &Preferences)
             Column::QuietTo,
             Column::Zone,
             Column::UpdatedAt,
+            Column::DigestEndedAt,
         ])
         .to_owned();
     Entity::insert(row).on_conflict(newest).exec_without_returning(tx.db()).await?;

@@ -1,3 +1,5 @@
+mod digests;
+
 use super::*;
 use crate::Store;
 use crate::authorize::authorize;

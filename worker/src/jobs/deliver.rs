@@ -18,7 +18,11 @@ pub(super) async fn run(context: &Context, org: &OrgId, id: &DeliveryId) -> Outc
         Ok(Attempt::Ended) => Outcome::Done,
         Ok(Attempt::Nothing(delivery)) => record(context, &delivery, Ending::Cancelled, None).await,
         Ok(Attempt::Send(delivery)) => {
-            let reception = send(context, &delivery).await;
+            let link = match link(context, &delivery).await {
+                Ok(link) => link,
+                Err(error) => return error.into(),
+            };
+            let reception = send(context, &delivery, link.as_deref()).await;
             let (ending, wait) = ending(reception, &delivery, context.store.clock().now_ms());
             record(context, &delivery, ending, wait).await
         }
@@ -40,16 +44,35 @@ async fn load(context: &Context, org: &OrgId, id: &DeliveryId) -> Result<Attempt
     Ok(attempt)
 }
 
-async fn send(context: &Context, delivery: &Delivery) -> Option<Reception> {
+/// Where the recipient of a digest ends them.
+async fn link(context: &Context, delivery: &Delivery) -> Result<Option<String>> {
+    let Some(origin) = context.public_origin.as_deref().filter(|_| delivery.digest) else { return Ok(None) };
+    let tx = context.store.write().await?;
+    let token = notices::unsubscribe_token(&tx, delivery).await?;
+    tx.commit().await?;
+    Ok(token.map(|token| format!("{origin}/unsubscribe/{token}")))
+}
+
+async fn send(context: &Context, delivery: &Delivery, link: Option<&str>) -> Option<Reception> {
     let now_ms = context.store.clock().now_ms();
     let pieces = delivery.told.iter().map(|told| words::piece(told, now_ms)).collect();
     let message = Message::many(pieces, 0)?;
+    let message = if delivery.digest { digest(message, delivery.told.len(), link) } else { message };
     let id = delivery.message_id();
     Some(match delivery.destination.as_ref()? {
         Destination::Person { email } => context.mailer.send(email, &id, &message, now_ms).await,
         Destination::Webhook { url, secret } => webhook::send(&context.outbound, url, secret, &id, &message, now_ms).await,
         Destination::Slack { url } => slack::send(&context.outbound, url, &message, now_ms).await,
     })
+}
+
+fn digest(message: Message, notices: usize, link: Option<&str>) -> Message {
+    let title = if notices == 1 { "Your digest: 1 notice".to_owned() } else { format!("Your digest: {notices} notices") };
+    let message = message.titled(&title);
+    match link {
+        Some(link) => message.unsubscribe(link),
+        None => message,
+    }
 }
 
 /// What is recorded, and how long the other side asked to wait.

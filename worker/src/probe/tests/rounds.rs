@@ -66,7 +66,7 @@ impl Tower {
     fn worker(&self, name: &str, allow: &[String], probes: usize) -> Worker {
         let mailer = Mailer::new(MailTransport::Memory(Outbox::default()), "KeyVawlt <keyvawlt@localhost>").expect("a mailer");
         let outbound = outbound(allow, RootCertStore::empty());
-        let parts = WorkerParts { store: self.store.clone(), mailer, outbound, name: name.to_owned() };
+        let parts = WorkerParts { store: self.store.clone(), mailer, outbound, public_origin: None, name: name.to_owned() };
         Worker::start(parts, &Execution { concurrency: 1, probes, queue: Queue::Memory }, &self.tasks, &self.stop)
     }
 

@@ -1,0 +1,24 @@
+//! The link of one digest that was sent: whoever has it may end that person's digests.
+
+use sea_orm::entity::prelude::*;
+
+/// The link of one digest that was sent: whoever has it may end that person's digests.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "digest_link")]
+pub struct Model {
+    /// SHA-256 of the token; the token itself stands in the mail alone.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub token_hash: Vec<u8>,
+    /// Organization id, 32 bytes.
+    pub org_id: Vec<u8>,
+    /// Who, 16 bytes.
+    pub identity_id: Vec<u8>,
+    /// Epoch milliseconds.
+    pub created_at: i64,
+}
+
+/// No relations: rows are reached by their keys.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
