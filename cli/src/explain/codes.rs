@@ -60,7 +60,7 @@ fn histories(code: Code) -> Option<Texts> {
         Code::Rollback => texts(
             "The server shows less, or older, than this device has verified; or a link or version is missing in between.",
             "The server was restored from a backup, or you were led to another server: then links that you have seen are missing there. A defect may lose writes. Or the server hides something on purpose: a removal, or the rotation of a leaked value.",
-            ASK_AROUND,
+            "Do not delete this device's state. Give the evidence file to your admin, compare keyvawlt status with a colleague's, and ask the operator what happened at that time. If the operator says, by another way than this server, that it was restored from a backup: keyvawlt org bring-back gives it what this device holds and it lacks.",
         ),
         Code::Fork => texts(
             "Two histories that begin alike and then differ: what the server shows does not contain what was verified.",
