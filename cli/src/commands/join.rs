@@ -46,7 +46,7 @@ pub async fn join(arguments: Join, context: &mut Context) -> Outcome {
     let vault = account.join(&code, &state).await.map_err(|error| {
         let back = error.fault().is_some_and(|fault| fault.why.contains("a member here before"));
         let failure = Failure::from(error);
-        if back { failure.hint("keyvawlt keys rotate, then the same keyvawlt join") } else { failure }
+        if back { failure.hint("keyvawlt keys rotate, then the same keyvawlt join") } else { of_the_code(failure) }
     })?;
     account.pin(&state)?;
     if account.organizations().len() == 1 {
@@ -65,6 +65,16 @@ pub async fn join(arguments: Join, context: &mut Context) -> Outcome {
     })?;
     context.output.note("read your words to whoever invited you: access comes once they were compared");
     Ok(())
+}
+
+/// The account was let in before: a login that is refused now was the code's own.
+fn of_the_code(failure: Failure) -> Failure {
+    if failure.exit() != Exit::Unauthenticated {
+        return failure;
+    }
+    Failure::new(Exit::Unauthenticated, "the server does not accept this code: it was used, has ended, or was taken back")
+        .hint("ask whoever gave it to you for a new one")
+        .request(failure.details().request_id.clone())
 }
 
 fn read_code(arguments: &Join, context: &mut Context) -> Outcome<Zeroizing<String>> {

@@ -159,7 +159,8 @@ async fn an_invite_can_be_ended_and_ends_by_itself() {
     let bob = Shell::resident(&world, "bob").await;
     let code = ada.run("member invite --name Bob").ok().await;
     ada.run("member revoke-invite Bob --yes").ok().await;
-    bob.run("join --yes --code-stdin").input(code).fails(10).await;
+    let told = bob.run("join --yes --code-stdin").input(code).fails(10).await;
+    assert!(told.contains("does not accept this code") && told.contains("ask") && !told.contains("keyvawlt login"), "{told}");
     let code = ada.run("member invite --name Bob --ttl 1s").ok().await;
     tokio::time::sleep(Duration::from_secs(2)).await;
     bob.run("join --yes --code-stdin").input(code).fails(10).await;
