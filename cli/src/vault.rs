@@ -163,7 +163,12 @@ fn check_fresh(vault: &Vault, environment: &Environment, settings: &Settings, co
 /// Finds an environment: `on`, given as `environment` or `project/environment`, or the chosen one. The project may stay unnamed while only one
 /// has an environment of that name.
 pub fn environment(vault: &Vault, settings: &Settings, on: Option<&str>) -> Outcome<Environment> {
-    chosen(vault.environments()?, vault, settings, on)
+    let found = chosen(vault.environments()?, vault, settings, on);
+    let put_away = |failure: &Failure| {
+        failure.exit() == Exit::NotFound
+            && vault.archived_environments().is_ok_and(|archived| chosen(archived, vault, settings, on).is_ok())
+    };
+    found.map_err(|failure| if put_away(&failure) { failure.hint("it is archived: keyvawlt env restore brings it back") } else { failure })
 }
 
 /// The same among these.

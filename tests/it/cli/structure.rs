@@ -34,7 +34,8 @@ async fn an_environment_is_renamed_archived_and_brought_back() {
     bob.run("env archive billing/live --yes").fails(11).await;
     ada.run("env archive billing/live --yes").ok().await;
     for who in [&ada, &bob, &carol] {
-        who.run("secrets get --plain stripe/key --project billing -e live").fails(12).await;
+        let told = who.run("secrets get --plain stripe/key --project billing -e live").fails(12).await;
+        assert!(told.contains("it is archived"), "{told}");
     }
     assert_eq!(ada.run("env list --archived").json().await[0]["name"], "live");
     ada.run("env create live --project billing").ok().await;
