@@ -41,6 +41,11 @@ pub async fn bring_back(yes: bool, context: &mut Context) -> Outcome {
             Err(error) => failed = Some(Failure::from(error).on(organization)),
         }
     }
+    if rows.is_empty()
+        && let Some(failure) = failed
+    {
+        return Err(failure);
+    }
     let cells: Vec<_> = rows
         .iter()
         .map(|row| vec![row.organization.clone(), row.links.to_string(), row.writes.to_string(), row.lacking.join(", ")])

@@ -88,8 +88,8 @@ pub fn check_evidence(file: &Path, context: &mut Context) -> Outcome {
         does_not_prove,
     };
     context.output.result(&report, || {
-        let mut lines =
-            vec![format!("{} at {} by {}: {}", report.code, report.at, report.client, report.why), format!("server {}", report.origin)];
+        let why = if report.why.is_empty() { String::new() } else { format!(": {}", report.why) };
+        let mut lines = vec![format!("{} at {} by {}{why}", report.code, report.at, report.client), format!("server {}", report.origin)];
         if let Some(org_id) = &report.org_id {
             lines.push(format!("organization {org_id}, verified through link {} ({})", report.links.saturating_sub(1), report.head));
         }

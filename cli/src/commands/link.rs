@@ -83,7 +83,7 @@ pub async fn approve(code: &str, name: Option<&str>, yes: bool, context: &mut Co
     struct Approved {
         words: String,
     }
-    let typed = if code.is_empty() { prompt::line(context.person.as_mut(), "the twelve words", "arguments")? } else { code.to_owned() };
+    let typed = if code.is_empty() { prompt::line(context.person.as_mut(), "twelve words", "arguments")? } else { code.to_owned() };
     let code = LinkCode::parse(&typed)?;
     let account = vault::account(context).await?;
     prompt::confirm(context.person.as_mut(), "Let the device that shows this code in? It will open all that you open.", yes)?;

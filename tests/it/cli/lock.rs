@@ -82,7 +82,14 @@ async fn silence_is_told_and_refused_where_a_machine_gives_heartbeats(world: Wor
     assert!(told.contains("is no machine of the organization"), "{told}");
     let token = ada.run("machine create pulse -e production").ok().await;
     tokio::time::sleep(Duration::from_secs(2)).await;
-    assert!(get().fails(17).await.contains("E_STALE"));
+    let told = get().fails(17).await;
+    assert!(told.contains("E_STALE") && told.contains("and the limit is 1 seconds"), "{told}");
+    let kept = fs::read_dir(ada.config_dir().join("state/evidence")).unwrap().map(|file| file.unwrap().path()).max().unwrap();
+    let shown = ada.run("evidence check").arg(kept.to_str().unwrap()).ok().await;
+    assert!(
+        shown.lines().next().is_some_and(|line| !line.trim_end().ends_with(':')),
+        "nobody's statement was refused, so no reason is shown: {shown}"
+    );
     configure("max_staleness = \"1h\"\nheartbeat = \"pulse\"");
     let before = ada.run("status").json().await["verified"]["links"].as_u64().unwrap();
     let pulse = Shell::new(&world, "pulse");

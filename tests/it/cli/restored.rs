@@ -34,6 +34,7 @@ async fn members_give_a_restored_server_what_its_backup_lacks() {
     bob.run("secrets list -e production").fails(17).await;
     ada.run("secrets list -e production --project payments").fails(17).await;
     let told = bob.run("org bring-back --yes").fails(2).await;
+    assert!(!told.contains("in no organization"), "{told}");
     assert!(told.contains("not restored"), "{told}");
 
     let world = world.restart_with(|config| config.api.restored = true).await;

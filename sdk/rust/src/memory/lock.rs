@@ -97,7 +97,8 @@ impl Vault {
         if age <= limit_ms {
             return Ok(());
         }
-        let why = format!("the newest statement is {} minutes old, and the limit is {}", age / 60_000, limit_ms / 60_000);
+        let told = |ms: u64| if ms < 120_000 { format!("{} seconds", ms / 1000) } else { format!("{} minutes", ms / 60_000) };
+        let why = format!("the newest statement is {} old, and the limit is {}", told(age), told(limit_ms));
         Err(unverified(Fault::new(Code::Stale, why)))
     }
 }
