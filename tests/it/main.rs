@@ -17,6 +17,7 @@ mod guard;
 mod key_health;
 mod keys;
 mod layers;
+mod monitors;
 mod notices;
 mod offboarding;
 mod operator;
