@@ -36,12 +36,12 @@ fn run(began: Instant) -> anyhow::Result<ExitCode> {
         Command::Help => write!(out, "{USAGE}")?,
         Command::Version => writeln!(out, "keyvawlt-server {}", env!("CARGO_PKG_VERSION"))?,
         Command::Defaults => write!(out, "{DEFAULTS}")?,
-        Command::Serve | Command::Check | Command::Jobs(_) => return with_config(arguments, began),
+        Command::Serve | Command::Check | Command::Jobs(_) => return with_config(&arguments, began),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn with_config(arguments: Arguments, began: Instant) -> anyhow::Result<ExitCode> {
+fn with_config(arguments: &Arguments, began: Instant) -> anyhow::Result<ExitCode> {
     let mut config = Config::load(arguments.config.as_deref())?;
     config.role = arguments.role.unwrap_or(config.role);
     // TLS to databases and mail servers; a second installation would only say so.

@@ -86,8 +86,8 @@ async fn a_provider_that_refuses_all_keys_is_not_held_against_each(world: World)
     world.pass(2 * HOUR);
     scene.outcomes(&Which::default()).await;
     let told: Vec<KeyHealthState> = scene.standing().await.into_iter().map(|(_, told)| told).collect();
-    use KeyHealthState::{Invalid, Valid};
-    assert_eq!(told, [Valid, Valid, Invalid, Valid]);
+    let (valid, invalid) = (KeyHealthState::Valid, KeyHealthState::Invalid);
+    assert_eq!(told, [valid, valid, invalid, valid]);
     world.drain().await;
     assert_eq!(subjects(&world)[1..], ["the shop's key is refused by Stripe"], "of the one that stays dead, they hear as of any");
     scene.end();
@@ -113,7 +113,7 @@ async fn a_key_is_one_runners_for_one_interval_and_stale_when_nobody_comes(world
         world.pass(Duration::from_secs(10));
     }
     assert_eq!(asked, [1, 0], "one runner for each key and interval");
-    world.pass(HOUR - Duration::from_mins(10));
+    world.pass(Duration::from_mins(50));
     let later = machines[1].check_keys(&scene.prober, &production, &round).await.unwrap();
     assert_eq!(later.len(), 1, "the next round is whoever's comes first");
     assert_eq!(scene.standing().await, [(Verdict::Works, KeyHealthState::Valid)]);

@@ -65,7 +65,7 @@ struct Ground {
 async fn play(ground: Ground) {
     #[expect(clippy::disallowed_methods, reason = "another schedule in each run; it is printed, and shown when this fails")]
     let seed = rand::random();
-    println!("seed {seed}");
+    eprintln!("seed {seed}");
     let mut rng = StdRng::seed_from_u64(seed);
     let mut scene = Scene::start(ground).await;
     let (vault, environment) = scene.settle().await;
@@ -84,7 +84,7 @@ async fn play(ground: Ground) {
     scene.hear_of_all(&written.acknowledged).await;
     let mails = scene.told();
     written.check(&mails);
-    println!(
+    eprintln!(
         "killed {killed:?}: {} writes acknowledged, {} unheard, {} mails",
         written.acknowledged.len(),
         written.lost.len(),
@@ -260,7 +260,7 @@ async fn write_on(mut vault: Vault, environment: NsId, enough: &CancellationToke
         let label = format!("{n:06}");
         let expires_ms = Scene::now_ms() + u64::try_from(ENDS_IN.as_millis()).expect("a short time");
         let facts = FactsInput { expires_ms: Some(expires_ms), label: Some(format!("key-{label}")), ..FactsInput::default() };
-        let write = SecretWrite { facts: Some(facts), ..SecretWrite::new(&format!("keys/{n}"), "value") };
+        let write = SecretWrite { facts: Some(facts), ..SecretWrite::new(format!("keys/{n}"), "value") };
         match vault.write(&environment, &[write]).await {
             Ok(_) => drop(written.acknowledged.insert(label)),
             Err(Error::Unreachable { .. }) => drop(written.lost.insert(label)),
@@ -276,7 +276,9 @@ impl Written {
     fn check(&self, mails: &BTreeMap<PathBuf, BTreeSet<String>>) {
         let mut told: BTreeMap<&String, Vec<&PathBuf>> = BTreeMap::new();
         for (mail, labels) in mails {
-            labels.iter().for_each(|label| told.entry(label).or_default().push(mail));
+            for label in labels {
+                told.entry(label).or_default().push(mail);
+            }
         }
         for (label, mails) in &told {
             assert!(self.acknowledged.contains(*label) || self.lost.contains(*label), "{label}: nobody wrote it");
