@@ -7,11 +7,11 @@ mod canary;
 mod places;
 mod tap;
 
-use crate::world::{Engine, World, code_in};
+use crate::world::{Engine, Receiver, World, code_in};
 use canary::{Canary, Search};
 use keyvawlt_client::ledger::chain::role;
 use keyvawlt_client::{
-    Account, Client, Dial, Error, FactsInput, InviteCode, NewInvite, NewMachine, Prober, SecretKey, SecretWrite, Vault, Which,
+    Account, Client, Dial, Error, FactsInput, InviteCode, NewChannel, NewInvite, NewMachine, Prober, SecretKey, SecretWrite, Vault, Which,
 };
 use keyvawlt_crypto::Identity;
 use keyvawlt_crypto::account::root_key;
@@ -44,14 +44,23 @@ fn the_server_learns_no_secret_on_postgresql() {
 
 async fn the_server_learns_no_secret(engine: Engine, log: &Log) {
     let mut tap = Tap::new().await;
+    let receiver = Receiver::listen().await;
     let world = World::with(engine, |config| {
         config.api.origins = vec![tap.origin.clone()];
         // Real mails, as they lie in the default outbox.
         config.worker.mail = None;
+        config.worker.outbound.allow = vec![receiver.place.clone()];
     })
     .await;
     tap.forward_to(world.server.addr().unwrap());
-    let mut play = Play { client: world.client_of(&tap.origin), world: &world, texts: Texts::new(), keys: vec![], printed: vec![] };
+    let mut play = Play {
+        client: world.client_of(&tap.origin),
+        world: &world,
+        receiver: &receiver,
+        texts: Texts::new(),
+        keys: vec![],
+        printed: vec![],
+    };
     play.all().await;
     let Play { texts, keys, printed, .. } = play;
 
@@ -62,6 +71,7 @@ async fn the_server_learns_no_secret(engine: Engine, log: &Log) {
     evidence.extend(places::files("state folder", &world.folder.path().join("machines")));
     evidence.extend(places::open_doors(&world).await);
     evidence.extend(places::wire(&tap).await);
+    evidence.extend(receiver.received().into_iter().map(|message| Evidence::new("webhook", "a receiver's", message.body)));
     let world = world.restart().await;
     evidence.extend(places::files("data folder", &data));
     evidence.push(log.evidence());
@@ -72,7 +82,7 @@ async fn the_server_learns_no_secret(engine: Engine, log: &Log) {
 
     let everywhere = ["answer", "mail", "message", "wire"];
     let file = (engine == Engine::Sqlite).then_some("data folder");
-    let of_facts = everywhere.into_iter().chain(["secret.facts", "state folder"]).chain(file).collect();
+    let of_facts = everywhere.into_iter().chain(["secret.facts", "state folder", "webhook"]).chain(file).collect();
     assert_eq!(kinds_with(&texts.label, &evidence), of_facts, "where the label is found");
     let of_addresses = everywhere.into_iter().chain(["account.email"]).chain(file).collect();
     assert_eq!(kinds_with(&texts.email, &evidence), of_addresses, "where the address is found");
@@ -172,6 +182,7 @@ impl Texts {
 /// The story so far.
 struct Play<'w> {
     world: &'w World,
+    receiver: &'w Receiver,
     client: Client,
     texts: Texts,
     keys: Vec<Canary>,
@@ -183,6 +194,7 @@ impl Play<'_> {
     async fn all(&mut self) {
         let (mut ada, secret_key) = self.signs_up("ada").await;
         let mut vault = self.founds(&mut ada).await;
+        self.chooses_notices(&vault).await;
         self.writes(&mut vault).await;
         self.checks_keys(&mut vault).await;
         let bob = self.admits_a_colleague(&mut vault).await;
@@ -252,6 +264,29 @@ impl Play<'_> {
         let mut vault = ada.found(self.texts.organization.as_str(), &state).await.unwrap();
         vault.rename_person(&ada.identity().id(), self.texts.founder.as_str()).await.unwrap();
         vault
+    }
+
+    /// A webhook hears all that people are told; a second one comes and goes.
+    async fn chooses_notices(&mut self, vault: &Vault) {
+        let channel = |name: &str| {
+            let (name, url) = (name.to_owned(), self.receiver.url());
+            NewChannel { slack: false, name, url, kinds: vec![], namespaces: vec![] }
+        };
+        let (kept, _) = vault.add_channel(&channel("kept")).await.unwrap();
+        let (gone, _) = vault.add_channel(&channel("gone")).await.unwrap();
+        vault.rotate_channel_secret(kept).await.unwrap();
+        vault.pause_channel(kept).await.unwrap();
+        vault.resume_channel(kept).await.unwrap();
+        vault.test_channel(kept).await.unwrap();
+        vault.remove_channel(gone).await.unwrap();
+        assert_eq!(vault.channels().await.unwrap().len(), 1);
+        let mut preferences = vault.notice_preferences().await.unwrap();
+        preferences.muted = vec!["monitor".to_owned()];
+        vault.set_notice_preferences(preferences).await.unwrap();
+        let days = vault.notice_thresholds().await.unwrap();
+        vault.set_notice_thresholds(&days).await.unwrap();
+        self.world.drain().await;
+        assert_eq!(vault.notice_deliveries(true, "").await.unwrap().0.len(), 1);
     }
 
     async fn writes(&mut self, vault: &mut Vault) {
