@@ -10,6 +10,7 @@ mod tap;
 use crate::world::{Engine, Receiver, World, code_in};
 use canary::{Canary, Search};
 use keyvawlt_client::ledger::chain::role;
+use keyvawlt_client::monitors::{MonitorTarget, Once, Schedule};
 use keyvawlt_client::{
     Account, Client, Dial, Error, FactsInput, InviteCode, NewChannel, NewInvite, NewMachine, Prober, SecretKey, SecretWrite, Vault, Which,
 };
@@ -197,6 +198,7 @@ impl Play<'_> {
         self.chooses_notices(&vault).await;
         self.writes(&mut vault).await;
         self.checks_keys(&mut vault).await;
+        self.watches(&vault).await;
         let bob = self.admits_a_colleague(&mut vault).await;
         self.admits_a_machine(&mut vault).await;
         self.lets_go(&mut vault, bob).await;
@@ -327,6 +329,37 @@ impl Play<'_> {
         self.print(&checks);
         self.print(&prober);
         self.print(&vault.key_health(&production).await.unwrap());
+    }
+
+    /// A service that hangs up: looks, an incident and who hears of it. The monitor's name and URL are for the server.
+    async fn watches(&mut self, vault: &Vault) {
+        let [production, _] = self.environments(vault);
+        let target = |name: &str| MonitorTarget { name: name.to_owned(), url: self.receiver.url(), ..MonitorTarget::default() };
+        let kept = vault.create_monitor(Some(&production), target("kept")).await.unwrap();
+        let kept = vault.monitor(Some(&production), &kept).await.unwrap();
+        vault.pause_monitor(&kept).await.unwrap();
+        vault.resume_monitor(&kept).await.unwrap();
+        let gone = vault.create_monitor(None, target("gone")).await.unwrap();
+        let gone = vault.monitor(None, &gone).await.unwrap();
+        vault.update_monitor(&gone, target("soon gone")).await.unwrap();
+        vault.delete_monitor(&gone).await.unwrap();
+        for _ in 0..4 {
+            self.world.pass(Duration::from_secs(100));
+            self.world.drain().await;
+        }
+        let incident = vault.incidents(&[production], None, true).await.unwrap().remove(0);
+        assert!(!vault.timeline(&incident).await.unwrap().is_empty());
+        vault.acknowledge_incident(&incident).await.unwrap();
+        let from_ms = self.world.now_ms() + DAY_MS;
+        for to_ms in [from_ms + 1_000_000, from_ms + 2_000_000] {
+            let once = Schedule::Once(Once { from_ms, to_ms });
+            vault.add_maintenance(Some(&production), None, "a new database", once).await.unwrap();
+        }
+        let planned = vault.maintenances(&[production]).await.unwrap();
+        vault.remove_maintenance(&planned[0]).await.unwrap();
+        assert_eq!(vault.monitors(&[production]).await.unwrap().len(), 1);
+        let name = format!("{}/{}", self.texts.folder.as_str(), self.texts.secret.as_str());
+        vault.snooze_reminder(&production, &name, self.world.now_ms() + DAY_MS).await.unwrap();
     }
 
     async fn admits_a_colleague(&mut self, vault: &mut Vault) -> Account {
