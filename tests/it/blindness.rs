@@ -296,7 +296,8 @@ impl Play<'_> {
         let made = vault.create_project(project.as_str(), &[(environment.as_str(), 3), ("development", 1)]).await.unwrap();
         let name = format!("{}/{}", folder.as_str(), secret.as_str());
         let expires_ms = Some(self.world.now_ms() + 7 * DAY_MS);
-        let facts = FactsInput { expires_ms, label: Some(label.as_str().to_owned()), ..FactsInput::default() };
+        let (rotate_every_ms, label) = (Some(30 * DAY_MS), Some(label.as_str().to_owned()));
+        let facts = FactsInput { expires_ms, rotate_every_ms, label, ..FactsInput::default() };
         let first =
             SecretWrite { note: Some(note.as_str().to_owned()), facts: Some(facts.clone()), ..SecretWrite::new(&name, value.as_str()) };
         let printed = Evidence::new("debug", "a write", format!("{first:?}"));
