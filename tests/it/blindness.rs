@@ -47,7 +47,8 @@ async fn the_server_learns_no_secret(engine: Engine, log: &Log) {
     let mut tap = Tap::new().await;
     let receiver = Receiver::listen().await;
     let world = World::with(engine, |config| {
-        config.api.origins = vec![tap.origin.clone()];
+        // The second is where the links of digests lead.
+        config.api.origins = vec![tap.origin.clone(), "https://vault.example.com".to_owned()];
         // Real mails, as they lie in the default outbox.
         config.worker.mail = None;
         config.worker.outbound.allow = vec![receiver.place.clone()];
@@ -205,6 +206,9 @@ impl Play<'_> {
         self.world.tick().await;
         self.world.pass(Duration::from_hours(1));
         self.world.tick().await;
+        // The hour of the digest.
+        self.world.pass(Duration::from_hours(24));
+        self.world.tick().await;
         self.comes_back(&ada, &secret_key).await;
         self.print(&ada);
         self.print(&vault);
@@ -284,6 +288,7 @@ impl Play<'_> {
         assert_eq!(vault.channels().await.unwrap().len(), 1);
         let mut preferences = vault.notice_preferences().await.unwrap();
         preferences.muted = vec!["monitor".to_owned()];
+        preferences.digest_hour = Some(9);
         vault.set_notice_preferences(preferences).await.unwrap();
         let days = vault.notice_thresholds().await.unwrap();
         vault.set_notice_thresholds(&days).await.unwrap();
