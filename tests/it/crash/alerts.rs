@@ -62,6 +62,7 @@ struct Ground {
     workers: usize,
 }
 
+#[expect(clippy::print_stderr, reason = "the seed, to play it again, and the counts of a recorded run")]
 async fn play(ground: Ground) {
     #[expect(clippy::disallowed_methods, reason = "another schedule in each run; it is printed, and shown when this fails")]
     let seed = rand::random();
