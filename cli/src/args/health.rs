@@ -50,7 +50,7 @@ pub struct Watch {
 /// Where providers live that this program cannot know.
 #[derive(Debug, Args)]
 pub struct Places {
-    /// Where a provider lives, such as gitlab=https://gitlab.example; keys go there [env: KEYVAWLT_HEALTH_ENDPOINTS]
+    /// Where a provider lives, such as gitlab and its URL with = between; keys go there [env: KEYVAWLT_HEALTH_ENDPOINTS]
     #[arg(long = "endpoint", value_name = "PROVIDER=URL")]
     pub endpoints: Vec<String>,
 }
