@@ -93,7 +93,7 @@ impl Rules {
     }
 }
 
-/// What somebody wants to have looked at. [`Target::checked`] says whether it can be.
+/// What somebody wants to have looked at. `Target::checked` says whether it can be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// What people call it.
