@@ -1,5 +1,7 @@
 //! Scratch stores for this crate's tests: one of each engine, gone afterwards.
 
+pub(crate) mod chain;
+
 use crate::{Clock, Random, Store};
 use sea_orm::{ConnectOptions, ConnectionTrait as _, Database};
 

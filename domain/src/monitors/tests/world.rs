@@ -3,11 +3,12 @@
 use super::super::*;
 use crate::authorize::{Action, Permit, authorize};
 use crate::caller::Caller;
+use crate::scratch::chain::{self, ORG};
 use crate::{Result, Store, Tx};
 use keyvawlt_ledger::bundle::kind;
-use keyvawlt_ledger::chain::{AccessEntry, Entry, Key, Member, Ns, WrapsEntry, permission, role};
-use keyvawlt_ledger::{Blob, Hash, IdentityId, KeyId, NsId, OrgId};
-use keyvawlt_schema::{entry, org, uptime};
+use keyvawlt_ledger::chain::{Key, permission, role};
+use keyvawlt_ledger::{IdentityId, KeyId, NsId};
+use keyvawlt_schema::{org, uptime};
 use sea_orm::ActiveValue::Set;
 use sea_orm::EntityTrait;
 
@@ -15,7 +16,6 @@ pub(super) const MINUTE: u64 = 60_000;
 pub(super) const LEASE_MS: u64 = 45_000;
 /// Longer than any wait between looks that are a minute apart, those scattered after a late one included.
 pub(super) const ROUND_MS: u64 = 100_000;
-pub(super) const ORG: OrgId = OrgId([1; 32]);
 pub(super) const NS: NsId = NsId([2; 16]);
 pub(super) const WRITER: IdentityId = IdentityId([3; 16]);
 pub(super) const READER: IdentityId = IdentityId([4; 16]);
@@ -38,15 +38,15 @@ impl<'a> World<'a> {
             has_past: Set(false),
         };
         org::Entity::insert(row).exec_without_returning(tx.db()).await.unwrap();
-        put(&tx, Key::ns(&NS), namespace()).await;
+        chain::put(&tx, Key::ns(&NS), chain::namespace(None)).await;
         for (who, role, bits) in [
             (WRITER, role::MEMBER, permission::READ | permission::WRITE),
             (READER, role::MEMBER, permission::READ),
             (ADMIN, role::ADMIN, 0),
         ] {
-            put(&tx, Key::member(&who), member(role)).await;
+            chain::put(&tx, Key::member(&who), chain::member(role, kind::PERSON)).await;
             if bits != 0 {
-                put(&tx, Key::access(&NS, &who), Entry::Access(AccessEntry { permissions: bits, expires_ms: 0, wrap: None })).await;
+                chain::give(&tx, NS, who, bits, 0).await;
             }
         }
         tx.commit().await.unwrap();
@@ -192,43 +192,4 @@ pub(super) fn target(name: &str, url: &str) -> Target {
 
 async fn permit<A: Action>(tx: &Tx, who: IdentityId, action: A) -> Result<Permit<'_, A>> {
     Ok(authorize(tx, Caller::Identity { identity_id: who, key_id: KeyId([0; 32]) }, action).await?)
-}
-
-async fn put(tx: &Tx, key: Key, value: Entry) {
-    let row =
-        entry::ActiveModel { org_id: Set(ORG.0.to_vec()), key: Set(key.as_bytes().to_vec()), value: Set(value.to_bytes()), since: Set(0) };
-    entry::Entity::insert(row).exec_without_returning(tx.db()).await.unwrap();
-}
-
-fn member(role: u8) -> Entry {
-    Entry::Member(Member {
-        role,
-        kind: kind::PERSON,
-        sign_pk: [0; 32],
-        key_id: KeyId([0; 32]),
-        generation: 1,
-        expires_ms: 0,
-        pending: false,
-        verified: 0,
-        reset_seq: 0,
-    })
-}
-
-fn namespace() -> Entry {
-    let wraps = WrapsEntry { root: Hash::ZERO, count: 0, author: WRITER, author_key_id: KeyId([0; 32]) };
-    Entry::Ns(Box::new(Ns {
-        parent: None,
-        class: 1,
-        archived: false,
-        names: keyvawlt_ledger::chain::Seal { epoch: 1, sealed: Blob(vec![]) },
-        create_hash: Hash::ZERO,
-        epoch: 1,
-        nk_commit: Hash::ZERO,
-        parent_seal: None,
-        wraps,
-        fence: None,
-        seen: None,
-        owed: false,
-        family: 1,
-    }))
 }

@@ -1,7 +1,11 @@
 //! Digests, and the link that ends them.
 
-use super::*;
+use super::super::*;
+use super::world::*;
+use crate::Store;
+use crate::scratch::{NOW, on_each_engine};
 use keyvawlt_schema::digest_link;
+use sea_orm::EntityTrait;
 
 fn daily() -> Preferences {
     Preferences { digest_hour: Some(12), ..Preferences::default() }

@@ -1,0 +1,80 @@
+//! An organization's channels.
+
+use super::super::*;
+use super::world::*;
+use crate::error::Error;
+use crate::jobs;
+use crate::scratch::{NOW, on_each_engine};
+
+#[tokio::test]
+async fn a_channel_gets_what_is_routed_to_it() {
+    on_each_engine(async |store| {
+        team(store, NOW + DAY_MS).await;
+        let tx = store.write().await.unwrap();
+        assert!(As(READER).changes(&tx, webhook(&[Kind::Expiry], &[])).await.is_err(), "not for members");
+        promote(&tx).await;
+        let all = As(READER).changes(&tx, webhook(&[Kind::Expiry], &[])).await.unwrap();
+        assert_eq!(all.secret.as_ref().map(Vec::len), Some(32));
+        As(READER).changes(&tx, webhook(&[Kind::Monitor], &[])).await.unwrap();
+        As(READER).changes(&tx, webhook(&[Kind::Expiry], &[NsId([77; 16])])).await.unwrap();
+        let paused = As(READER).changes(&tx, webhook(&[Kind::Expiry], &[PARENT])).await.unwrap().id;
+        As(READER).changes(&tx, ChannelChange::Pause(paused)).await.unwrap();
+        let rotated = As(READER).changes(&tx, ChannelChange::Rotate(all.id)).await.unwrap().secret;
+        assert!(rotated.is_some() && rotated != all.secret);
+        tx.commit().await.unwrap();
+        let told = told_after_a_scan(store).await;
+        assert_eq!(told, [(READERS.to_owned(), 1), ("https://hooks.example.com/T0/secret".to_owned(), 1)]);
+        let tx = store.write().await.unwrap();
+        assert_eq!(As(READER).record(&tx, true).await.unwrap().len(), 2);
+        assert_eq!(As(READER).record(&tx, false).await.unwrap().len(), 1);
+        As(READER).changes(&tx, ChannelChange::Test(paused)).await.unwrap();
+        assert_eq!(jobs::counts(&tx).await.unwrap().due, 1, "a trial goes to a paused channel, too");
+        As(READER).changes(&tx, ChannelChange::Remove(paused)).await.unwrap();
+        assert!(As(READER).changes(&tx, ChannelChange::Resume(paused)).await.is_err());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_channel_that_fails_for_days_is_paused_and_admins_hear_of_it() {
+    on_each_engine(async |store| {
+        team(store, NOW + 300 * DAY_MS).await;
+        let tx = store.write().await.unwrap();
+        promote(&tx).await;
+        let id = As(READER).changes(&tx, webhook(&[Kind::Expiry], &[])).await.unwrap().id;
+        tx.commit().await.unwrap();
+        for (after, paused) in [(0, false), (PAUSED_AFTER_MS - 1, false), (1, true)] {
+            store.clock().advance_ms(after);
+            let tx = store.write().await.unwrap();
+            routes::failed(&tx, &ORG, &id, false).await.unwrap();
+            tx.commit().await.unwrap();
+            let tx = store.read().await.unwrap();
+            assert_eq!(routes::find(&tx, &ORG, &id).await.unwrap().unwrap().paused_at.is_some(), paused);
+        }
+        let [message] = messages_after_a_scan(store).await[..] else { panic!("one message") };
+        let (email, items) = delivered(store, message).await;
+        assert!(email == READERS && matches!(&items[..], [Item::ChannelPaused(about)] if about.channel == id), "{items:?}");
+        let tx = store.write().await.unwrap();
+        As(READER).changes(&tx, ChannelChange::Resume(id)).await.unwrap();
+        assert_eq!(routes::find(&tx, &ORG, &id).await.unwrap().unwrap().failing_since, None);
+        routes::failed(&tx, &ORG, &id, true).await.unwrap();
+        assert!(routes::find(&tx, &ORG, &id).await.unwrap().unwrap().paused_at.is_some(), "a closed one at once");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn urls_that_cannot_be_are_refused() {
+    on_each_engine(async |store| {
+        team(store, NOW + DAY_MS).await;
+        let tx = store.write().await.unwrap();
+        promote(&tx).await;
+        for wrong in ["", "hooks.example.com", "ftp://hooks.example.com/", "https://ada:secret@hooks.example.com/", "file:///etc/passwd"] {
+            let ChannelChange::Add { form, name, kinds, namespaces, .. } = webhook(&[Kind::Expiry], &[]) else { panic!("an addition") };
+            let error =
+                As(READER).changes(&tx, ChannelChange::Add { form, name, url: wrong.to_owned(), kinds, namespaces }).await.unwrap_err();
+            assert!(matches!(error, Error::Invalid { field: "url", .. }), "{wrong}: {error}");
+        }
+    })
+    .await;
+}

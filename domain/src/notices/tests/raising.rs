@@ -1,0 +1,116 @@
+//! Who hears of a happening, once, and of what is true still.
+
+use super::super::*;
+use super::world::*;
+use crate::jobs;
+use crate::scratch::chain::give;
+use crate::scratch::{NOW, on_each_engine};
+use crate::store::column;
+use keyvawlt_ledger::SecretId;
+use keyvawlt_ledger::chain::permission;
+use keyvawlt_schema::{notice, secret};
+use sea_orm::{ActiveValue::Set, EntityTrait};
+
+#[tokio::test]
+async fn a_happening_is_told_once_for_each_recipient_and_key() {
+    on_each_engine(async |store| {
+        team(store, NOW + DAY_MS).await;
+        let topic = Topic::Expiry { ns: CHILD, secret: SECRET, version: 1, threshold_days: 1 };
+        let audience = Audience::People(vec![READER, UNPROVED, ADDED_BY_OTHERS, WITH_OTHER_KEYS, WRITER_ONLY_ELSEWHERE, MACHINE]);
+        let notice = Notice { org: ORG, topic, audience, key: "a happening".to_owned(), urgent: true };
+        let tx = store.write().await.unwrap();
+        raise(&tx, &notice).await.unwrap();
+        raise(&tx, &notice).await.unwrap();
+        raise(&tx, &Notice { key: "another".to_owned(), ..notice.clone() }).await.unwrap();
+        raise(&tx, &Notice { audience: Audience::Admins, ..notice }).await.unwrap();
+        let rows = notice::Entity::find().all(tx.db()).await.unwrap();
+        assert_eq!(
+            rows.iter().map(|row| (row.recipient_id.clone(), &row.key[..])).collect::<Vec<_>>(),
+            [(READER.0.to_vec(), "a happening"), (READER.0.to_vec(), "another")]
+        );
+        assert_eq!(rows[0].delivery_id, rows[1].delivery_id, "in one message");
+        assert_eq!(jobs::counts(&tx).await.unwrap().due, 1, "at once");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_many_secrets_one_message_tells() {
+    on_each_engine(async |store| {
+        team(store, NOW + 365 * DAY_MS).await;
+        let tx = store.write().await.unwrap();
+        let id = |nth: usize| SecretId(u128::to_be_bytes(nth as u128));
+        let rows: Vec<_> = (0..1_000).map(|nth| secret_row(id(nth), 1, NOW + DAY_MS)).collect();
+        for rows in rows.chunks(250) {
+            secret::Entity::insert_many(rows.to_vec()).exec_without_returning(tx.db()).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        assert_eq!(told_after_a_scan(store).await, [(READERS.to_owned(), 1_000)]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nobody_is_told_what_has_changed_since() {
+    on_each_engine(async |store| {
+        type Change = (&'static str, fn(secret::ActiveModel) -> secret::ActiveModel);
+        let changes: [Change; 4] = [
+            ("replaced", |row| secret::ActiveModel { version: Set(2), ..row }),
+            ("moved", |row| secret::ActiveModel { expires_at: Set(Some(column(NOW + 300 * DAY_MS))), ..row }),
+            ("deleted", |row| secret::ActiveModel { flags: Set(1), ..row }),
+            ("without an end", |row| secret::ActiveModel { expires_at: Set(None), ..row }),
+        ];
+        team(store, NOW + DAY_MS).await;
+        for (nth, (what, change)) in changes.into_iter().enumerate() {
+            let tx = store.write().await.unwrap();
+            put_secret(&tx, 1, NOW + DAY_MS + nth as u64).await;
+            tx.commit().await.unwrap();
+            let messages = messages_after_a_scan(store).await;
+            assert_eq!(messages.len(), 1, "{what}");
+            let tx = store.write().await.unwrap();
+            secret::Entity::update(change(secret_row(SECRET, 1, NOW + DAY_MS + nth as u64))).exec(tx.db()).await.unwrap();
+            tx.commit().await.unwrap();
+            assert_eq!(delivered(store, messages[0]).await.1, [], "{what}");
+        }
+        let tx = store.read().await.unwrap();
+        let rows = notice::Entity::find().all(tx.db()).await.unwrap();
+        assert_eq!(rows.len(), 4);
+        assert!(rows.iter().all(|row| row.state == DROPPED && row.reason.as_deref() == Some("it is true no longer")), "{rows:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_lost_access_is_told_nothing() {
+    on_each_engine(async |store| {
+        team(store, NOW + DAY_MS).await;
+        let messages = messages_after_a_scan(store).await;
+        let tx = store.write().await.unwrap();
+        give(&tx, PARENT, READER, permission::MANAGE, 0).await;
+        tx.commit().await.unwrap();
+        assert_eq!(delivered(store, messages[0]).await.1, []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_fails_is_told_later_as_the_same_message() {
+    on_each_engine(async |store| {
+        team(store, NOW + 14 * DAY_MS).await;
+        let [id] = messages_after_a_scan(store).await[..] else { panic!("one message") };
+        let mut ids = Vec::new();
+        for ending in [Ending::Retry("no route".to_owned()), Ending::Sent] {
+            let tx = store.write().await.unwrap();
+            assert!(begin(&tx, &ORG, &id).await.unwrap());
+            let Attempt::Send(delivery) = load(&tx, &ORG, &id).await.unwrap() else { panic!("something to send") };
+            ids.push(delivery.message_id());
+            end(&tx, &delivery, &ending).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+        assert_eq!(ids[0], ids[1]);
+        let tx = store.read().await.unwrap();
+        let rows = notice::Entity::find().all(tx.db()).await.unwrap();
+        assert_eq!(rows.iter().map(|row| row.state).collect::<Vec<_>>(), [TOLD]);
+    })
+    .await;
+}

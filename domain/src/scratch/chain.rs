@@ -1,0 +1,59 @@
+//! One organization's state, written as rows without its log: for tests of what reads it.
+
+use crate::Tx;
+use keyvawlt_ledger::chain::{AccessEntry, Entry, Key, Member, Ns, Seal, WrapsEntry};
+use keyvawlt_ledger::{Blob, Hash, IdentityId, KeyId, NsId, OrgId};
+use keyvawlt_schema::entry;
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{ActiveValue::Set, EntityTrait};
+
+/// The organization.
+pub(crate) const ORG: OrgId = OrgId([1; 32]);
+
+/// Writes an entry, or another value of it.
+pub(crate) async fn put(tx: &Tx, key: Key, value: Entry) {
+    let row =
+        entry::ActiveModel { org_id: Set(ORG.0.to_vec()), key: Set(key.as_bytes().to_vec()), value: Set(value.to_bytes()), since: Set(0) };
+    let newer = OnConflict::columns([entry::Column::OrgId, entry::Column::Key]).update_column(entry::Column::Value).to_owned();
+    entry::Entity::insert(row).on_conflict(newer).exec_without_returning(tx.db()).await.unwrap();
+}
+
+/// A member of a role and of a bundle's kind, whose keys are all zeros.
+pub(crate) fn member(role: u8, kind: u8) -> Entry {
+    Entry::Member(Member {
+        role,
+        kind,
+        sign_pk: [0; 32],
+        key_id: KeyId([0; 32]),
+        generation: 1,
+        expires_ms: 0,
+        pending: false,
+        verified: 0,
+        reset_seq: 0,
+    })
+}
+
+/// A namespace without names.
+pub(crate) fn namespace(parent: Option<NsId>) -> Entry {
+    let wraps = WrapsEntry { root: Hash::ZERO, count: 0, author: IdentityId([0; 16]), author_key_id: KeyId([0; 32]) };
+    Entry::Ns(Box::new(Ns {
+        parent,
+        class: 1,
+        archived: false,
+        names: Seal { epoch: 1, sealed: Blob(vec![]) },
+        create_hash: Hash::ZERO,
+        epoch: 1,
+        nk_commit: Hash::ZERO,
+        parent_seal: None,
+        wraps,
+        fence: None,
+        seen: None,
+        owed: false,
+        family: 1,
+    }))
+}
+
+/// Lets somebody do something in a namespace; for ever with an expiry of 0.
+pub(crate) async fn give(tx: &Tx, ns: NsId, who: IdentityId, permissions: u8, expires_ms: u64) {
+    put(tx, Key::access(&ns, &who), Entry::Access(AccessEntry { permissions, expires_ms, wrap: None })).await;
+}
