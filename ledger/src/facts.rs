@@ -26,6 +26,14 @@ record! {
     }
 }
 
+/// How long the previous version of a secret stays good where its owner says nothing else: a week in which every consumer restarts.
+const DEFAULT_GRACE_MS: u64 = 7 * 24 * 60 * 60 * 1000;
+
+/// How long the previous version of a secret with these facts stays good.
+pub fn grace_ms(facts: Option<&Facts>) -> u64 {
+    facts.and_then(|facts| facts.grace_ms).unwrap_or(DEFAULT_GRACE_MS)
+}
+
 /// The object of a secret without facts: an empty map.
 pub fn none() -> Vec<u8> {
     crate::cbor::encode(&Value::Map(vec![]))

@@ -8,8 +8,6 @@ use keyvawlt_ledger::{NsId, OrgId, SecretId, Signed, facts};
 use keyvawlt_schema::{key_health, manifest_link, secret, version};
 use sea_orm::{EntityTrait, QuerySelect};
 
-/// A previous version stays good this long where the owner says nothing else: a deployment that takes a week is over.
-const DEFAULT_GRACE_MS: u64 = 7 * 24 * 60 * 60 * 1000;
 /// After its grace a version has this long to be revoked, so that nobody is told of one that ends just now.
 const AFTER_GRACE_MS: u64 = 60 * 60 * 1000;
 /// Flags of leaves without a key in use: deleted (bit 0) and draft (bit 1).
@@ -54,9 +52,10 @@ impl Place {
         let Some(row) = row else { return Ok(None) };
         let facts = facts::read(&row.facts)?;
         let declared_end = facts.as_ref().and_then(|facts| facts.expires_ms);
-        let (provider, grace_ms) = facts.map_or((None, None), |facts| (facts.provider, facts.grace_ms));
-        let provider = provider.unwrap_or_default().trim().to_lowercase().chars().take(MAX_PROVIDER_CHARS).collect();
-        Ok(Some(Standing { current: number(row.version), provider, declared_end, grace_ms: grace_ms.unwrap_or(DEFAULT_GRACE_MS) }))
+        let grace_ms = facts::grace_ms(facts.as_ref());
+        let provider =
+            facts.and_then(|facts| facts.provider).unwrap_or_default().trim().to_lowercase().chars().take(MAX_PROVIDER_CHARS).collect();
+        Ok(Some(Standing { current: number(row.version), provider, declared_end, grace_ms }))
     }
 
     /// Whether this version was replaced so long ago that its key should be dead.

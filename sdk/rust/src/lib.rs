@@ -49,7 +49,7 @@ pub use organization::notices::{NewChannel, NoticeChannel, NoticeDelivery, Notic
 pub use random::below as random_below;
 pub use secrets::drafts::DraftInfo;
 pub use secrets::due::{Due, DueWhy};
-pub use secrets::facts::{DEFAULT_GRACE_MS, Fact, FactsInput};
+pub use secrets::facts::{Fact, FactsInput};
 pub use secrets::index::Flaw;
 pub use secrets::random_value::RandomValue;
 pub use secrets::rotations::{Begun, Committed, NewRotation, RotationInfo, RotationStage};

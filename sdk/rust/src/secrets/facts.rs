@@ -14,8 +14,6 @@ use keyvawlt_ledger::chain::permission;
 use keyvawlt_ledger::facts::{self, Facts};
 use keyvawlt_ledger::manifest::{Leaf, ObjectKind, object_hash};
 
-/// How long the previous version of a secret stays readable as such where its facts say nothing: a week in which every consumer restarts.
-pub const DEFAULT_GRACE_MS: u64 = 7 * DAY_MS;
 /// The longest grace: a key that is still used a year after it was replaced was never replaced.
 pub const MAX_GRACE_MS: u64 = 366 * DAY_MS;
 /// The shortest time between rotations: what changes more often than the hourly sweep looks is not reminded of, but issued by a program.

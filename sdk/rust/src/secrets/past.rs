@@ -6,7 +6,7 @@
 
 use crate::error::{Error, Result};
 use crate::secrets::index::Found;
-use crate::secrets::versions::{self, VersionState, grace_of};
+use crate::secrets::versions::{self, VersionState};
 use crate::secrets::{Pasts, Secret, SecretInfo, VersionInfo};
 use crate::sync::space::{Space, VersionRow, unverified};
 use crate::vault::Vault;
@@ -169,7 +169,7 @@ impl Vault {
             }));
         }
         let facts = facts::read(&index.get(name)?.objects.facts).map_err(unverified)?;
-        versions::mark(&mut versions, grace_of(facts.as_ref()), self.now_ms());
+        versions::mark(&mut versions, facts::grace_ms(facts.as_ref()), self.now_ms());
         Ok(versions)
     }
 

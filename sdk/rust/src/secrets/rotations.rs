@@ -4,7 +4,7 @@
 use crate::error::{Error, Result};
 use crate::secrets::drafts::stage;
 use crate::secrets::index::Found;
-use crate::secrets::versions::{Previous, grace_of, previous};
+use crate::secrets::versions::{Previous, previous};
 use crate::secrets::{SecretWrite, VersionInfo};
 use crate::sync::space::unverified;
 use crate::vault::Vault;
@@ -183,7 +183,7 @@ impl Vault {
         for found in self.index(environment)?.usable().filter(|found| !found.leaf.is_deleted()) {
             let versions = if found.may_have_moved { self.history(environment, &found.name).await? } else { versions_of(found) };
             let facts = facts::read(&found.objects.facts).map_err(unverified)?;
-            if let Previous::Within { version, until_ms } = previous(&versions, grace_of(facts.as_ref()), now_ms) {
+            if let Previous::Within { version, until_ms } = previous(&versions, facts::grace_ms(facts.as_ref()), now_ms) {
                 let current = versions.first();
                 rotations.push(RotationInfo {
                     name: found.name.clone(),

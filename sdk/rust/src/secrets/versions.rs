@@ -4,11 +4,9 @@
 //! the one directly before the current one: after two rotations within one grace, the first value is retired.
 
 use crate::error::Result;
-use crate::secrets::facts::DEFAULT_GRACE_MS;
 use crate::secrets::record::VersionInfo;
 use crate::vault::Vault;
-use keyvawlt_ledger::NsId;
-use keyvawlt_ledger::facts::Facts;
+use keyvawlt_ledger::{NsId, facts};
 
 /// How a version stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,14 +48,9 @@ impl Vault {
     pub async fn previous(&mut self, environment: &NsId, name: &str) -> Result<Previous> {
         self.take_history(environment).await?;
         // Deleted, it has neither a current nor a previous version.
-        let grace_ms = grace_of(self.info(self.index(environment)?.get_live(name)?)?.facts.as_ref());
+        let grace_ms = facts::grace_ms(self.info(self.index(environment)?.get_live(name)?)?.facts.as_ref());
         Ok(previous(&self.history(environment, name).await?, grace_ms, self.now_ms()))
     }
-}
-
-/// How long a replaced version stays valid.
-pub(crate) fn grace_of(facts: Option<&Facts>) -> u64 {
-    facts.and_then(|facts| facts.grace_ms).unwrap_or(DEFAULT_GRACE_MS)
 }
 
 /// The version before the current one; `versions` are in order, newest first.
