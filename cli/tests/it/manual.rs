@@ -26,6 +26,14 @@ fn the_commands_are_those_of_the_binary() {
 }
 
 #[test]
+fn commands_of_every_depth_are_described() {
+    let text = commands();
+    for named in ["status", "monitor list", "monitor maintenance add", "secrets draft commit", "remind snooze"] {
+        assert!(text.contains(&format!("- `keyvawlt {named}")), "{named}");
+    }
+}
+
+#[test]
 fn the_exit_codes_are_those_of_the_code() {
     let manual = manual();
     let rows: BTreeSet<(u8, String)> = manual
@@ -78,17 +86,20 @@ fn commands() -> String {
         let _ = write!(text, "### keyvawlt {}\n\n", top.get_name());
         if top.has_subcommands() {
             let _ = write!(text, "{}.\n\n", about(top));
-            // One that also does something by itself.
-            if top.get_arguments().any(|argument| !argument.is_global_set() && argument.get_id() != "help") {
-                describe(top, &mut text);
-            }
-            top.get_subcommands_mut().for_each(|command| describe(command, &mut text));
-        } else {
-            describe(top, &mut text);
         }
+        leaves(top, &mut text);
         text.push('\n');
     }
     text
+}
+
+/// All that can be called at and below a command, however deep.
+fn leaves(command: &mut Command, text: &mut String) {
+    // One with subcommands may also do something by itself.
+    if !command.has_subcommands() || command.get_arguments().any(|argument| !argument.is_global_set() && argument.get_id() != "help") {
+        describe(command, text);
+    }
+    command.get_subcommands_mut().for_each(|command| leaves(command, text));
 }
 
 /// One command: how it is called, what it does, and its own flags.
