@@ -3,6 +3,7 @@
 use figment::Figment;
 use figment::providers::{Env, Format as _, Toml};
 use keyvawlt_api::Counting;
+use keyvawlt_domain::notices::MAX_GATHER_MS;
 use keyvawlt_worker::Settings as WorkerSettings;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -27,6 +28,8 @@ pub struct Config {
     pub store: StoreSettings,
     /// Alerts and mail.
     pub worker: WorkerSettings,
+    /// What people hear.
+    pub notices: NoticeSettings,
     /// Logs.
     pub log: LogSettings,
 }
@@ -101,6 +104,21 @@ pub struct StoreSettings {
     pub url_file: Option<PathBuf>,
 }
 
+/// `[notices]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoticeSettings {
+    /// How long a message waits for company.
+    pub gather_seconds: u64,
+}
+
+impl NoticeSettings {
+    /// The same in milliseconds.
+    pub fn gather_ms(&self) -> u64 {
+        self.gather_seconds.saturating_mul(1000)
+    }
+}
+
 /// `[log]`
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -159,6 +177,13 @@ impl Config {
         }
         self.api.counting()?;
         self.worker.check().map_err(|error| ConfigError(error.to_string()))?;
+        if self.notices.gather_ms() > MAX_GATHER_MS {
+            return Err(ConfigError(format!(
+                "notices.gather_seconds: {} is more than {}",
+                self.notices.gather_seconds,
+                MAX_GATHER_MS / 1000
+            )));
+        }
         Ok(self)
     }
 
@@ -252,6 +277,7 @@ mod tests {
         let config = with("").unwrap();
         assert_eq!(config.api.listen.to_string(), "127.0.0.1:8420");
         assert_eq!(config.store_url().unwrap(), "sqlite://./keyvawlt-data/vault.db");
+        assert_eq!(config.notices.gather_ms(), keyvawlt_domain::notices::GATHER_MS);
         insta::assert_snapshot!(config.effective().unwrap());
     }
 
@@ -274,6 +300,10 @@ mod tests {
             let error = with(&format!("[worker.outbound]\nallow = [{entry:?}]")).unwrap_err().0;
             assert!(error.contains("worker.outbound.allow") && error.contains(entry), "{error}");
         }
+        for wait in [3_601, i64::MAX] {
+            assert!(with(&format!("[notices]\ngather_seconds = {wait}")).unwrap_err().0.contains("notices.gather_seconds"));
+        }
+        assert_eq!(with("[notices]\ngather_seconds = 3600").unwrap().notices.gather_ms(), 3_600_000);
         assert!(with("[store]\nurl = \"a\"\nurl_file = \"b\"").unwrap_err().0.contains("both set"));
     }
 

@@ -75,7 +75,7 @@ impl Server {
     pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError> {
         folder::prepare(&config.data)?;
         let random = Random::System;
-        let store = Store::open(&config.store_url()?, clock, random.clone()).await?;
+        let store = Store::open(&config.store_url()?, clock, random.clone()).await?.gathering(config.notices.gather_ms());
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let mut running = Running { addr: None, origins: Vec::new(), worker: None, outbox: None, store, tasks, stop };
         match running.start_roles(config, random).await {

@@ -32,7 +32,7 @@ pub use routes::{
     Change as ChannelChange, ChangeChannels, Changed, Channel, ChannelId, Form, ListChannels, MAX_CHANNELS, PAUSED_AFTER_MS, all_kinds,
     change_channels, list_channels,
 };
-pub use timing::GATHER_MS;
+pub use timing::{GATHER_MS, MAX_GATHER_MS};
 pub use topic::{Kind, Kinds, Topic};
 pub use topics::{AboutChannel, Change, EndingCertificate, Expiring, Item, Outage, Replacing};
 pub use unsubscribe::{unsubscribe, unsubscribe_token};
@@ -96,7 +96,7 @@ async fn raise_with(tx: &Tx, people: &mut People, notices: &[Notice]) -> Result<
         for id in reached {
             let wishes = preferences.remove(&id).unwrap_or_default();
             let wanted: Vec<&Notice> = notices.iter().filter(|notice| wishes.want(notice.topic.kind(), &lineage)).copied().collect();
-            let slot = timing::slot(tx.now_ms(), urgent, &wishes);
+            let slot = timing::slot(tx.now_ms(), tx.gather_ms(), urgent, &wishes);
             let silent = slot.digest && ended.contains(&id);
             if !wanted.is_empty() && !silent {
                 gather::put(tx, &org, &Recipient::Person(id), &slot, &wanted).await?;

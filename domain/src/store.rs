@@ -9,6 +9,7 @@ mod open;
 
 use crate::clock::Clock;
 use crate::error::{Result, is_hang_up};
+use crate::notices::GATHER_MS;
 use crate::random::Random;
 use keyvawlt_ledger::{AccountId, OrgId};
 use keyvawlt_schema::{account, org};
@@ -30,6 +31,7 @@ pub struct Store {
     writer: DatabaseConnection,
     clock: Clock,
     random: Random,
+    gather_ms: u64,
     jobs: Arc<Notify>,
 }
 
@@ -37,7 +39,13 @@ impl Store {
     /// Opens the store at `sqlite://path` or `postgres://…` and brings its tables up to date.
     pub async fn open(url: &str, clock: Clock, random: Random) -> Result<Self, OpenError> {
         let open::Connections { reader, writer } = open::open(url).await?;
-        Ok(Self { reader, writer, clock, random, jobs: Arc::new(Notify::new()) })
+        Ok(Self { reader, writer, clock, random, gather_ms: GATHER_MS, jobs: Arc::new(Notify::new()) })
+    }
+
+    /// The same store, where messages wait for company for another while than usual.
+    #[must_use]
+    pub fn gathering(self, gather_ms: u64) -> Self {
+        Self { gather_ms, ..self }
     }
 
     /// Says how a store is, without opening it for use.
@@ -132,6 +140,7 @@ impl Store {
             db,
             now_ms: self.clock.now_ms(),
             random: self.random.clone(),
+            gather_ms: self.gather_ms,
             jobs: Arc::clone(&self.jobs),
             wakes: AtomicBool::new(false),
             reads: false,
@@ -157,6 +166,7 @@ pub struct Tx {
     db: DatabaseTransaction,
     now_ms: u64,
     random: Random,
+    gather_ms: u64,
     jobs: Arc<Notify>,
     wakes: AtomicBool,
     reads: bool,
@@ -184,6 +194,11 @@ impl Tx {
     /// Randomness.
     pub fn random(&self) -> &Random {
         &self.random
+    }
+
+    /// How long a message waits for company.
+    pub(crate) fn gather_ms(&self) -> u64 {
+        self.gather_ms
     }
 
     /// Makes this transaction the only writer of an organization until it ends; says whether the organization exists. Locks are taken in

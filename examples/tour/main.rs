@@ -26,6 +26,9 @@ use std::sync::PoisonError;
 use std::time::Instant;
 use tempfile::TempDir;
 
+/// How long messages wait for company here: nobody who looks on wants to wait for a quarter of a minute.
+const GATHER_SECONDS: u64 = 1;
+
 /// Where the story plays: one server, the machines of the people beside it.
 struct World {
     folder: TempDir,
@@ -80,6 +83,7 @@ impl World {
         let folder = tempfile::Builder::new().prefix("keyvawlt-tour-").tempdir()?;
         let mut config = Config::in_folder(&folder.path().join("server"))?;
         config.worker.mail = Some("memory:".to_owned());
+        config.notices.gather_seconds = GATHER_SECONDS;
         let began = Instant::now();
         let server = Server::start(&config, Clock::System).await?;
         let took = began.elapsed();

@@ -1,10 +1,10 @@
 //! A reminder: the one thing the server is told about a secret, so that it can warn people in time.
 
 use crate::stage::{Stage, wrapped};
-use crate::{Places, World};
+use crate::{GATHER_SECONDS, Places, World};
 use anyhow::Context as _;
 use keyvawlt_client::{Clock, FactsInput, SecretWrite, Vault};
-use keyvawlt_domain::notices::GATHER_MS;
+use keyvawlt_server::config::Config;
 use std::time::Duration;
 
 const WEEK_MS: u64 = 7 * 24 * 3600 * 1000;
@@ -23,8 +23,10 @@ pub(crate) async fn send(stage: &mut Stage, world: &World, vault: &mut Vault, pl
     vault.write(&places.production, &[write]).await?;
     stage.show("told", format!("expires in 7 days, label {LABEL:?}"))?;
 
-    stage.show("the mail waits", format!("{} seconds for company: an import makes one mail", GATHER_MS / 1000))?;
-    tokio::time::sleep(Duration::from_millis(GATHER_MS)).await;
+    let usual = Config::in_folder(world.folder.path())?.notices.gather_seconds;
+    stage
+        .show("the mail waits", format!("for company, so that an import makes one mail: {GATHER_SECONDS} s here, {usual} s unless set"))?;
+    tokio::time::sleep(Duration::from_secs(GATHER_SECONDS)).await;
     let mails = world.mails().await?.split_off(before);
     let mail = mails.first().context("a reminder")?;
     let to: Vec<&str> = mails.iter().map(|mail| mail.to.as_str()).collect();

@@ -20,6 +20,7 @@ on_each_store!(
     whoever_lost_access_hears_nothing,
     whoever_proves_an_address_later_hears_then,
     two_workers_send_one_mail,
+    an_operator_says_how_long_a_message_waits_for_company,
 );
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -281,6 +282,21 @@ async fn shop(world: &World, founder: &mut Person) -> (Vault, NsId) {
     let made = vault.create_project("webshop", &[("production", 3)]).await.expect("an environment");
     world.drain().await;
     (vault, made[0])
+}
+
+async fn an_operator_says_how_long_a_message_waits_for_company(world: World) {
+    let world = world.restart_with(|config| config.notices.gather_seconds = 120).await;
+    let mut ada = world.resident("ada").await;
+    let (mut vault, production) = shop(&world, &mut ada).await;
+    vault.write(&production, &[stripe("sk_1", world.now_ms() + ms(2 * DAY))]).await.unwrap();
+    world.drain().await;
+    world.pass(Duration::from_millis(119_999));
+    world.drain().await;
+    assert_eq!(reminders(&world).len(), 0);
+    world.pass(Duration::from_millis(1));
+    world.drain().await;
+    assert_eq!(reminders(&world).len(), 1);
+    world.stop().await;
 }
 
 /// A value with an end that mails may call "Stripe live".

@@ -207,7 +207,7 @@ pub async fn list_channels(permit: &Permit<'_, ListChannels>) -> Result<Vec<Chan
 
 /// Lets the organization's channels have what is theirs of these notices, which are of one namespace and urgency.
 pub(super) async fn route(tx: &Tx, channels: &[Model], lineage: &[NsId], urgent: bool, notices: &[&Notice]) -> Result<()> {
-    let slot = timing::channel_slot(tx.now_ms(), urgent);
+    let slot = timing::channel_slot(tx.now_ms(), tx.gather_ms(), urgent);
     for row in channels.iter().filter(|row| row.paused_at.is_none()) {
         let (kinds, namespaces) = (Kinds::from_column(row.kinds), namespaces_from_column(&row.namespaces)?);
         let here = namespaces.is_empty() || lineage.is_empty() || lineage.iter().any(|ns| namespaces.contains(ns));
@@ -313,7 +313,7 @@ async fn test(tx: &Tx, org: &OrgId, channel: ChannelId) -> Result<()> {
     // Each trial is its own happening.
     let key = format!("test/{}", hex::encode(tx.random().bytes::<16>()));
     let notice = Notice { org: *org, topic, audience: Audience::Admins, key, urgent: true };
-    let slot = timing::channel_slot(tx.now_ms(), true);
+    let slot = timing::channel_slot(tx.now_ms(), tx.gather_ms(), true);
     gather::put(tx, org, &Recipient::Channel(channel), &slot, &[&notice]).await
 }
 

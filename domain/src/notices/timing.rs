@@ -3,9 +3,11 @@
 use super::preferences::Preferences;
 use crate::zone::Zone;
 
-/// How long a message waits for company: the scans of a sweep, the batches of an import. Longer would be felt, shorter would make many mails of
-/// one.
+/// How long a message waits for company unless the operator says otherwise: the scans of a sweep, the batches of an import. Longer would be felt,
+/// shorter would make many mails of one.
 pub const GATHER_MS: u64 = 15 * 1000;
+/// The longest that it may be made to wait: whoever wants fewer messages still has digests, and a reminder a day before is not to come after it.
+pub const MAX_GATHER_MS: u64 = 60 * 60 * 1000;
 const MINUTE_MS: u64 = 60 * 1000;
 const MINUTES_PER_HOUR: u16 = 60;
 const MINUTES_PER_DAY: u16 = 24 * 60;
@@ -20,7 +22,7 @@ pub(super) struct Slot {
 }
 
 /// A person's next slot. What is urgent does not wait.
-pub(super) fn slot(now_ms: u64, urgent: bool, wishes: &Preferences) -> Slot {
+pub(super) fn slot(now_ms: u64, gather_ms: u64, urgent: bool, wishes: &Preferences) -> Slot {
     if urgent {
         return Slot { gathers: "urgent", run_at_ms: now_ms, digest: false };
     }
@@ -28,7 +30,7 @@ pub(super) fn slot(now_ms: u64, urgent: bool, wishes: &Preferences) -> Slot {
     let zone = Zone::named(&wishes.zone).or_else(|| Zone::named("UTC"));
     let (gathers, at) = match (wishes.digest_hour, &zone) {
         (Some(hour), Some(zone)) => ("digest", next(zone, now_ms, u16::from(hour) * MINUTES_PER_HOUR)),
-        _ => ("instant", now_ms + GATHER_MS),
+        _ => ("instant", now_ms + gather_ms),
     };
     let run_at_ms = match (wishes.quiet, &zone) {
         (Some(quiet), Some(zone)) if is_within(quiet, zone.wall(at).minute) => next(zone, at, quiet.1),
@@ -38,8 +40,8 @@ pub(super) fn slot(now_ms: u64, urgent: bool, wishes: &Preferences) -> Slot {
 }
 
 /// An organization's channel has no hours of its own.
-pub(super) fn channel_slot(now_ms: u64, urgent: bool) -> Slot {
-    slot(now_ms, urgent, &Preferences::default())
+pub(super) fn channel_slot(now_ms: u64, gather_ms: u64, urgent: bool) -> Slot {
+    slot(now_ms, gather_ms, urgent, &Preferences::default())
 }
 
 /// Whether a minute of the day is quiet; hours may go over midnight.
@@ -76,7 +78,7 @@ mod tests {
     #[test]
     fn what_is_urgent_waits_for_nothing() {
         let all = wishes(Some(7), Some((0, 1_439)), "Europe/Berlin");
-        assert_eq!(slot(NOW, true, &all), Slot { gathers: "urgent", run_at_ms: NOW, digest: false });
+        assert_eq!(slot(NOW, GATHER_MS, true, &all), Slot { gathers: "urgent", run_at_ms: NOW, digest: false });
     }
 
     #[test]
@@ -94,7 +96,7 @@ mod tests {
             (wishes(None, Some((9 * 60, 10 * 60)), "Nowhere/Atlantis"), NOW + HOUR_MS),
         ];
         for (wishes, run_at_ms) in cases {
-            assert_eq!(slot(NOW, false, &wishes).run_at_ms, run_at_ms, "{wishes:?}");
+            assert_eq!(slot(NOW, GATHER_MS, false, &wishes).run_at_ms, run_at_ms, "{wishes:?}");
         }
     }
 
@@ -102,7 +104,7 @@ mod tests {
     fn a_digest_keeps_its_hour_when_clocks_are_changed() {
         // 28 March 2026, 12:00 UTC, and 24 October 2026, 12:00 UTC: Berlin's clocks change in the night.
         for noon in [1_774_699_200_000, 1_792_843_200_000] {
-            let at = slot(noon, false, &wishes(Some(7), None, "Europe/Berlin")).run_at_ms;
+            let at = slot(noon, GATHER_MS, false, &wishes(Some(7), None, "Europe/Berlin")).run_at_ms;
             let wall = Zone::named("Europe/Berlin").unwrap().wall(at);
             assert_eq!((wall.minute, (at - noon) / HOUR_MS < 24), (7 * 60, true), "{noon}");
         }
