@@ -300,6 +300,10 @@ mod tests {
             let error = with(&format!("[worker.outbound]\nallow = [{entry:?}]")).unwrap_err().0;
             assert!(error.contains("worker.outbound.allow") && error.contains(entry), "{error}");
         }
+        for patience in [0, 31] {
+            let error = with(&format!("[worker.smtp]\npatience_seconds = {patience}")).unwrap_err().0;
+            assert!(error.contains("worker.smtp.patience_seconds"), "{error}");
+        }
         for wait in [3_601, i64::MAX] {
             assert!(with(&format!("[notices]\ngather_seconds = {wait}")).unwrap_err().0.contains("notices.gather_seconds"));
         }

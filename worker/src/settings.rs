@@ -1,11 +1,12 @@
 //! The worker's section of the configuration.
 
-use crate::channels::mail::{MailTransport, Mailer, MailerError, SmtpOptions};
+use crate::channels::mail::{MailTransport, Mailer, MailerError, PATIENCE, SmtpOptions};
 use crate::outbound::{OutboundError, OutboundSettings};
 use crate::queue::{Queue, RedisUrlError};
 use crate::{DEFAULT_CONCURRENCY, DEFAULT_PROBES, Outbox};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// `[worker]`
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -27,8 +28,11 @@ pub struct Settings {
     pub outbound: OutboundSettings,
 }
 
+/// Twice as long, which the end of a mail may take, must fit into the time of one mail.
+const PATIENCE_SECONDS: std::ops::RangeInclusive<u64> = 1..=30;
+
 /// `[worker.smtp]`
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SmtpSettings {
     /// Log in as.
@@ -37,6 +41,14 @@ pub struct SmtpSettings {
     pub password_file: Option<PathBuf>,
     /// File with certificates (PEM) to trust besides the system's.
     pub ca_file: Option<PathBuf>,
+    /// How long to wait for each answer.
+    pub patience_seconds: u64,
+}
+
+impl Default for SmtpSettings {
+    fn default() -> Self {
+        Self { user: None, password_file: None, ca_file: None, patience_seconds: PATIENCE.as_secs() }
+    }
 }
 
 impl Default for Settings {
@@ -65,6 +77,9 @@ pub enum SettingsError {
     /// Too few or too many looks at once.
     #[error("worker.probes: {0} is not between 1 and 4096")]
     Probes(usize),
+    /// Too little or too much of it.
+    #[error("worker.smtp.patience_seconds: {0} is not between 1 and 30")]
+    Patience(u64),
     /// The mail transport cannot be made.
     #[error("worker.mail: {0}")]
     Mail(#[from] MailerError),
@@ -93,6 +108,9 @@ impl Settings {
         if !(1..=4096).contains(&self.probes) {
             return Err(SettingsError::Probes(self.probes));
         }
+        if !PATIENCE_SECONDS.contains(&self.smtp.patience_seconds) {
+            return Err(SettingsError::Patience(self.smtp.patience_seconds));
+        }
         self.outbound.check()?;
         Ok(())
     }
@@ -118,7 +136,8 @@ impl Settings {
             let password = read("password_file", self.smtp.password_file.as_deref())?;
             let ca = read("ca_file", self.smtp.ca_file.as_deref())?;
             let login = self.smtp.user.clone().zip(password.map(|text| text.trim_end_matches(['\r', '\n']).to_owned()));
-            MailTransport::smtp(&url, SmtpOptions { login, ca, ..SmtpOptions::default() })?
+            let patience = Some(Duration::from_secs(self.smtp.patience_seconds));
+            MailTransport::smtp(&url, SmtpOptions { login, ca, patience, ..SmtpOptions::default() })?
         };
         Ok(Mailer::new(transport, &self.mail_from)?)
     }

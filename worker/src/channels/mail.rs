@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
+pub(crate) use smtp::PATIENCE;
 pub use smtp::SmtpError;
 pub use transport::{MailTransport, SmtpOptions};
 

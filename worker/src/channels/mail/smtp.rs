@@ -16,8 +16,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
-/// For connecting, and for each answer of the server: a server that lets callers wait on purpose seldom does so for longer.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// For connecting, and for each answer of the server, unless the operator says otherwise: a server that lets callers wait on purpose seldom does so
+/// for longer.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// After the last byte the server stores or checks the mail. Whoever hangs up here makes it send the mail twice.
 const PATIENCE_AT_THE_END: u32 = 2;
 /// For one mail, the wait for a connection included: below the time limit of the jobs that send, so that they hear why.
