@@ -1,5 +1,6 @@
 //! Facts as people say and read them: owners by name, times as lengths and distances.
 
+use clap::ValueEnum as _;
 use keyvawlt_client::ledger::IdentityId;
 use keyvawlt_client::ledger::facts::Facts;
 use keyvawlt_client::{FactsInput, Vault};
@@ -7,7 +8,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 use crate::args::secrets;
-use crate::duration::{display_length, display_ms, distance};
+use crate::duration::{Moment, display_length, display_ms, distance};
 use crate::failure::{Failure, Outcome};
 use crate::roster::{Among, Roster};
 
@@ -16,9 +17,8 @@ pub fn said(said: &secrets::Facts, now_ms: u64) -> Outcome<Option<FactsInput>> {
     if said.is_empty() {
         return Ok(None);
     }
-    let expires_ms = said.expires.map(|moment| moment.at_ms(now_ms)).transpose();
     let told = FactsInput {
-        expires_ms: expires_ms.map_err(|malformed| Failure::usage(malformed.to_string()).on("--expires"))?,
+        expires_ms: end(said.expires, now_ms)?,
         rotate_every_ms: said.rotate_every.map(crate::duration::Length::ms),
         grace_ms: said.grace,
         label: said.label.clone(),
@@ -28,7 +28,23 @@ pub fn said(said: &secrets::Facts, now_ms: u64) -> Outcome<Option<FactsInput>> {
         without: said.without.iter().copied().map(Into::into).collect(),
     };
     told.check()?;
+    if let Some(fact) = said.without.iter().find(|fact| said.says(**fact)) {
+        let flag = fact.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+        return Err(Failure::usage(format!("--{flag} tells what --without {flag} takes back: say one of them")));
+    }
     Ok(Some(told))
+}
+
+/// When a value stops working, as `--expires` says it.
+pub fn end(said: Option<Moment>, now_ms: u64) -> Outcome<Option<u64>> {
+    let at_ms = said.map(|moment| moment.at_ms(now_ms)).transpose();
+    at_ms.map_err(|malformed| Failure::usage(malformed.to_string()).on("--expires"))
+}
+
+/// After how long a value ends of which nobody said when, by the organization's rules.
+pub fn end_by_default(vault: &Vault, said: Option<u64>) -> Outcome<Option<String>> {
+    let rules = if said.is_some() { None } else { vault.rules()? };
+    Ok(rules.and_then(|rules| rules.default_expiry_ms).map(display_length))
 }
 
 /// Puts the owner's id where the name stands: the server writes to identities, and knows no names.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum, ValueHint};
 
 use crate::dialect::Dialect;
+use crate::duration::Moment;
 use crate::names::Allowed;
 use crate::run::Selection;
 
@@ -128,6 +129,9 @@ pub struct Import {
     /// Put this before every name, such as stripe/
     #[arg(long, value_name = "PREFIX", default_value = "")]
     pub prefix: String,
+    /// When the values stop working: 90d, or a date; the server and its mails can read it
+    #[arg(long, value_name = "WHEN")]
+    pub expires: Option<Moment>,
     /// Show what would be done, without values
     #[arg(long)]
     pub dry_run: bool,

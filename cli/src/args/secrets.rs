@@ -255,6 +255,19 @@ impl Facts {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+
+    /// Whether this one is told.
+    pub fn says(&self, fact: FactName) -> bool {
+        match fact {
+            FactName::Expires => self.expires.is_some(),
+            FactName::RotateEvery => self.rotate_every.is_some(),
+            FactName::Grace => self.grace.is_some(),
+            FactName::Label => self.label.is_some(),
+            FactName::Provider => self.provider.is_some(),
+            FactName::Owner => self.owner.is_some(),
+            FactName::Monitor => self.monitor.is_some(),
+        }
+    }
 }
 
 /// Where a value comes from.

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a rotation under way is a draft (`keyvawlt secrets draft`) and nothing besides; no step shows a value.
 
-use keyvawlt_client::{Begun, Clock, Committed, NewRotation, RotationInfo, RotationStage, SecretWrite};
+use keyvawlt_client::{Begun, Clock, Committed, Error, NewRotation, Previous, RotationInfo, RotationStage, SecretWrite};
 use serde::Serialize;
 
 use super::Context;
@@ -10,8 +10,9 @@ use super::secrets::{People, change};
 use crate::args::lifecycle::{Begin, Rotate};
 use crate::args::secrets::ValueSource;
 use crate::duration::{display_ms, distance};
+use crate::exit::Exit;
 use crate::facts;
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::login::Files;
 use crate::prompt::Source;
 use crate::reference::SecretName;
@@ -27,6 +28,8 @@ struct Step<'a> {
     already: bool,
     /// The version that the value became, or is.
     version: Option<u64>,
+    /// After a commit: until when the value before stays readable.
+    previous_until: Option<String>,
 }
 
 /// `keyvawlt rotate`
@@ -53,8 +56,8 @@ async fn begin(arguments: Begin, context: &mut Context) -> Outcome {
     let name = arguments.name.as_str();
     let write = SecretWrite { note: arguments.note, facts, ..SecretWrite::new(name, "") };
     let new = NewRotation { write: SecretWrite { value, ..write }, key: arguments.key, any_value, replace: arguments.replace };
-    let step = |state, already, version| Step { name, state, already, version };
-    let (step, said) = match vault.begin_rotation(&environment.ns_id, &new).await? {
+    let step = |state, already, version| Step { name, state, already, version, previous_until: None };
+    let (step, said) = match vault.begin_rotation(&environment.ns_id, &new).await.map_err(other_value)? {
         Begun::Staged => (step("pending", false, None), format!("the next value of {name} is staged; nobody uses it yet")),
         Begun::Already => (step("pending", true, None), format!("this rotation of {name} is under way already")),
         Begun::Committed(version) => {
@@ -73,11 +76,32 @@ async fn begin(arguments: Begin, context: &mut Context) -> Outcome {
     Ok(())
 }
 
+/// Whoever begins with another value decides which of the two it is to be.
+fn other_value(error: Error) -> Failure {
+    match error {
+        Error::Conflict { why } => Failure::new(Exit::Conflict, why)
+            .hint("keyvawlt rotate list shows it; --replace stages this value instead, keyvawlt rotate abort gives it up"),
+        error => error.into(),
+    }
+}
+
+/// A rotation that ended the other way is not continued.
+fn ended(error: Error) -> Failure {
+    match error {
+        Error::Conflict { why } => Failure::new(Exit::Conflict, why).hint("keyvawlt secrets history NAME shows its versions"),
+        error => change::staged_without_expiry(error),
+    }
+}
+
 async fn commit(name: &SecretName, context: &mut Context) -> Outcome {
     let (mut vault, environment) = vault::place(context).await?;
     let name = name.as_str();
-    let Committed { version, already } = vault.commit_rotation(&environment.ns_id, name).await?;
-    let step = Step { name, state: "committed", already, version: Some(version) };
+    let Committed { version, already } = vault.commit_rotation(&environment.ns_id, name).await.map_err(ended)?;
+    let until_ms = match vault.previous(&environment.ns_id, name).await? {
+        Previous::Within { until_ms, .. } => Some(until_ms),
+        Previous::Over { .. } | Previous::None => None,
+    };
+    let step = Step { name, state: "committed", already, version: Some(version), previous_until: until_ms.map(display_ms) };
     context.output.result(&step, || {
         if already {
             format!("the rotation of {name} was committed already, as version {version}")
@@ -88,7 +112,7 @@ async fn commit(name: &SecretName, context: &mut Context) -> Outcome {
     if already {
         return Ok(());
     }
-    if let keyvawlt_client::Previous::Within { until_ms, .. } = vault.previous(&environment.ns_id, name).await? {
+    if let Some(until_ms) = until_ms {
         let end = format!("{}, {}", display_ms(until_ms), distance(until_ms, vault.now_ms()));
         context.output.note(&format!("the value before stays readable as {name}@previous until {end}"));
     }
@@ -98,8 +122,8 @@ async fn commit(name: &SecretName, context: &mut Context) -> Outcome {
 async fn abort(name: &SecretName, context: &mut Context) -> Outcome {
     let (mut vault, environment) = vault::place(context).await?;
     let name = name.as_str();
-    let already = !vault.abort_rotation(&environment.ns_id, name).await?;
-    let step = Step { name, state: "aborted", already, version: None };
+    let already = !vault.abort_rotation(&environment.ns_id, name).await.map_err(ended)?;
+    let step = Step { name, state: "aborted", already, version: None, previous_until: None };
     context.output.result(&step, || {
         if already {
             format!("the rotation of {name} was aborted already")

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use keyvawlt_client::SecretWrite;
+use keyvawlt_client::{Clock, FactsInput, SecretWrite};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -15,6 +15,7 @@ use crate::args::delivery::{Export, Import};
 use crate::dialect::{self, Dialect};
 use crate::envfile::MAX_FILE_BYTES;
 use crate::exit::Exit;
+use crate::facts;
 use crate::failure::{Failure, Outcome};
 use crate::files::{self, Readers};
 use crate::import::{self, Step};
@@ -84,6 +85,7 @@ pub async fn import(arguments: &Import, context: &mut Context) -> Outcome {
         /// The version after the import; none where nothing was written.
         version: Option<u64>,
     }
+    let expires_ms = facts::end(arguments.expires, Clock::default().now_ms())?;
     let contents = read(arguments, context)?;
     for warning in &contents.warnings {
         context.output.warn(warning);
@@ -98,10 +100,12 @@ pub async fn import(arguments: &Import, context: &mut Context) -> Outcome {
     // What was decided on is what gets replaced: a version written meanwhile is a conflict.
     let writes = writes.map(|(incoming, _)| SecretWrite {
         if_version: Some(current(&incoming.name).map_or(0, |secret| secret.info.version)),
+        facts: expires_ms.map(|at_ms| FactsInput { expires_ms: Some(at_ms), ..FactsInput::default() }),
         ..SecretWrite::new(incoming.name.as_str(), incoming.value.as_bytes())
     });
     let writes: Vec<SecretWrite> = writes.collect();
     let versions = if arguments.dry_run { vec![] } else { vault.write(&environment.ns_id, &writes).await? };
+    let ends = if versions.is_empty() { None } else { facts::end_by_default(&vault, expires_ms)? };
     drop(vault);
     let mut versions = versions.into_iter();
     let imported = incoming.iter().zip(steps).map(|(incoming, step)| Imported {
@@ -115,6 +119,9 @@ pub async fn import(arguments: &Import, context: &mut Context) -> Outcome {
         imported.iter().map(|imported| vec![imported.name.to_owned(), imported.step.word().to_owned(), version(imported)]).collect();
     context.output.table(&imported, &["name", "step", "version"], &rows, "the file holds no values")?;
     context.output.note(&summary(&writes, arguments, &environment.name));
+    if let Some(length) = ends {
+        context.output.note(&format!("they expire in {length}, the organization's default; --expires says another"));
+    }
     Ok(())
 }
 

@@ -72,11 +72,19 @@ async fn a_rotation_with_a_value_is_one_rotation_and_another_value_is_refused() 
     assert_eq!(run("rotate begin db --stdin", "d2").json().await["already"], false);
     assert_eq!(run("rotate begin db --stdin", "d2").json().await["already"], true);
     let other = run("rotate begin db --stdin", "d3").fails(13).await;
-    assert!(other.contains("another value is under way"), "{other}");
+    assert!(other.contains("another value is under way") && other.contains("--replace"), "{other}");
     assert_eq!(run("rotate begin db --stdin --replace", "d3").json().await["already"], false);
     assert_eq!(run("secrets draft list", "").json().await[0]["name"], "db", "a rotation is a draft, and nothing else");
-    assert_eq!(run("rotate commit db", "").json().await["version"], 2);
+    let committed = run("rotate commit db", "").json().await;
+    assert_eq!(committed["version"], 2);
+    assert!(committed["previous_until"].is_string(), "{committed}");
     assert_eq!(run("secrets get db --plain", "").ok().await, "d3");
+    // Two steps of one pipeline, started twice at the same moment.
+    let begin = || run("rotate begin db --random hex:32 --key twice", "").json();
+    let (one, other) = tokio::join!(begin(), begin());
+    let staged = [&one, &other].map(|begun| (begun["state"].clone(), begun["already"].clone()));
+    assert!(staged.contains(&(json!("pending"), json!(false))) && staged.contains(&(json!("pending"), json!(true))), "{staged:?}");
+    run("rotate abort db", "").ok().await;
     for key in ["", "with space", &"x".repeat(49)] {
         let refused = run("rotate begin db --stdin --key", "d4").arg(key).fails(2).await;
         assert!(refused.contains("key: 1 to 48"), "{refused}");
@@ -133,16 +141,41 @@ async fn a_production_secret_without_an_expiry_is_refused_where_the_organization
     assert!(String::from_utf8_lossy(&warned.stderr).contains("wants one in production"), "{warned:?}");
     assert_eq!(due(&ada, "").await, [("old".to_owned(), "no_expiry".to_owned())]);
     ada.run("remind --fail-within 1d").ok().await;
+    let heard = |output: std::process::Output| String::from_utf8_lossy(&output.stderr).into_owned();
+    let without = heard(set("production bare --without expires").output().await);
+    assert!(!without.contains("can read:"), "there is nothing to read: {without}");
+    ada.run("secrets facts old --expires 60d -e production").ok().await;
+    let taken = heard(ada.run("secrets facts old --without expires -e production").output().await);
+    assert!(taken.contains("wants one in production"), "{taken}");
+    let both = ada.run("secrets facts old --expires 60d --without expires -e production").fails(2).await;
+    assert!(both.contains("say one of them"), "{both}");
+    ada.run("secrets delete bare --yes -e production").ok().await;
+    // What was staged before the rule does not pass it.
+    ada.run("rotate begin old --random hex:32 -e production").ok().await;
 
     ada.run("policy set --expiry-in-production refuse --yes").ok().await;
+    for step in ["rotate commit old", "secrets draft commit old"] {
+        let refused = ada.run(step).words("-e production").fails(2).await;
+        assert!(refused.contains("rotate begin NAME --replace --expires"), "{refused}");
+    }
+    let told = "rotate begin old --random hex:32 --replace --expires 60d -e production";
+    ada.run(told).ok().await;
+    let committed = heard(ada.run("rotate commit old -e production").output().await);
+    assert!(committed.contains("in 60 d") && !committed.contains("default"), "somebody said it: {committed}");
+    let file = ada.home().join("more.env");
+    std::fs::write(&file, "IMPORTED=1\n").unwrap();
+    ada.run("import more.env -e production").fails(2).await;
+    ada.run("import more.env --expires 60d -e production").ok().await;
+    assert!(ada.run("secrets get IMPORTED -e production").json().await["expires"].is_string());
     let refused = set("production new").fails(2).await;
-    assert!(refused.contains("expires: new: the organization has no secret in production without an expiry"), "{refused}");
+    assert!(refused.contains("expires: new: the organization wants an expiry on every secret in production"), "{refused}");
     ada.run("rotate begin old --random hex:32 -e production").fails(2).await;
     set("production new --expires 60d").ok().await;
     ada.run("secrets facts new --without expires -e production").fails(2).await;
     ada.run("secrets facts new --label New -e production").ok().await;
     set("development new").ok().await;
-    ada.run("secrets rollback old --to 1 -e production").ok().await;
+    let back = ada.run("secrets rollback old --to 1 -e production").json().await;
+    assert_eq!(back["expires"], Value::Null, "going back is never refused");
     let due_now = ada.run("remind --fail-within 1d").output().await;
     assert_eq!(due_now.status.code(), Some(20));
     let said = String::from_utf8_lossy(&due_now.stderr).into_owned();
@@ -153,7 +186,10 @@ async fn a_production_secret_without_an_expiry_is_refused_where_the_organization
     let written = set("production old").output().await;
     let said = String::from_utf8_lossy(&written.stderr).into_owned();
     assert!(said.contains("in 90 d") && said.contains("the organization's default"), "{said}");
+    assert!(set("production old").json().await["expires"].is_string());
     set("production old --without expires").fails(2).await;
+    let imported = heard(ada.run("import more.env --on-conflict overwrite --prefix x/ -e production").output().await);
+    assert!(imported.contains("they expire in 90d, the organization's default"), "{imported}");
     let bob = colleague(&world, &ada, "bob", "payments/production:write").await;
     bob.run("secrets set theirs --stdin -e production").input("v").ok().await;
     assert!(bob.run("secrets get theirs -e production").json().await["expires"].is_string(), "every client keeps the rules");

@@ -3,7 +3,7 @@
 //! Invariant: a value is asked for before the vault is opened, so that nobody else waits for its lock while a person types.
 
 use keyvawlt_client::ledger::chain::class;
-use keyvawlt_client::{Clock, Environment, Error, FactsInput, SecretWrite, Severity, Vault};
+use keyvawlt_client::{Clock, Environment, Error, FactsInput, Rules, SecretInfo, SecretWrite, Severity, Vault};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -19,11 +19,23 @@ use crate::prompt;
 use crate::reference::SecretName;
 use crate::vault::{self, Caller};
 
+/// The end by default is reckoned before the version is signed, which takes less than this.
+const SIGNING_MS: u64 = 60_000;
+
 /// What was written, for programs.
 #[derive(Serialize)]
 struct Written {
     name: String,
     version: u64,
+    /// When the value stops working, as somebody said or the organization's default says.
+    expires: Option<String>,
+}
+
+impl Written {
+    /// As this machine now has it.
+    fn of(vault: &Vault, environment: &Environment, name: &str, version: u64) -> Outcome<Self> {
+        Ok(Self { name: name.to_owned(), version, expires: shown(vault, environment, name)?.expires })
+    }
 }
 
 /// What was staged, for programs.
@@ -38,9 +50,10 @@ pub async fn draft(command: &Draft, context: &mut Context) -> Outcome {
         Draft::List => list_drafts(context).await,
         Draft::Commit { name } => {
             let (mut vault, environment) = vault::place(context).await?;
-            let version = vault.commit_draft(&environment.ns_id, name.as_str()).await?;
-            let written = Written { name: name.to_string(), version };
-            context.output.result(&written, || format!("{name} is at version {version}"))
+            let version = vault.commit_draft(&environment.ns_id, name.as_str()).await.map_err(staged_without_expiry)?;
+            let written = Written::of(&vault, &environment, name.as_str(), version)?;
+            context.output.result(&written, || format!("{name} is at version {version}"))?;
+            say_facts(None, name.as_str(), (&vault, &environment), context)
         }
         Draft::Discard { name } => {
             let (mut vault, environment) = vault::place(context).await?;
@@ -94,7 +107,7 @@ pub async fn set(arguments: &Set, context: &mut Context) -> Outcome {
         return Ok(());
     }
     let version = vault.write(&environment.ns_id, &[write]).await?.first().copied().unwrap_or_default();
-    let written = Written { name: name.to_string(), version };
+    let written = Written::of(&vault, &environment, name.as_str(), version)?;
     context.output.result(&written, || format!("{name} is at version {version}"))?;
     say_facts(facts.as_ref(), name.as_str(), (&vault, &environment), context)
 }
@@ -120,27 +133,49 @@ pub fn shown(vault: &Vault, environment: &Environment, name: &str) -> Outcome<Sh
     Ok(Shown::of(facts, &vault.display_names()?))
 }
 
+/// A value that was staged before the organization wanted an expiry does not become a version without one.
+pub fn staged_without_expiry(error: Error) -> Failure {
+    let lacks = matches!(error, Error::Invalid { field: "expires", .. });
+    let failure = Failure::from(error);
+    if lacks { failure.hint("stage it again with an end: keyvawlt rotate begin NAME --replace --expires 90d") } else { failure }
+}
+
 /// Says what the server reads of a new version, and what the organization's rules had to do with it.
 pub fn say_facts(told: Option<&FactsInput>, name: &str, (vault, environment): (&Vault, &Environment), context: &mut Context) -> Outcome {
-    let shown = shown(vault, environment, name)?;
-    let by_rule = shown.expires.is_some() && told.is_none_or(|told| told.expires_ms.is_none());
-    if told.is_some() || by_rule {
-        context.output.note(&format!("the server and its mails can read: {}", shown.sentence(vault.now_ms())));
+    let listed = vault.list(&environment.ns_id)?;
+    let info = listed.iter().find(|secret| secret.name == name);
+    let shown = Shown::of(info.and_then(|secret| secret.facts.as_ref()), &vault.display_names()?);
+    let rules = vault.rules()?;
+    let said = told.is_some_and(|told| told.expires_ms.is_some());
+    let by_rule = !said && info.is_some_and(|secret| ends_by(rules, secret));
+    let reads = shown.sentence(vault.now_ms());
+    if (told.is_some() || shown.expires.is_some()) && !reads.is_empty() {
+        context.output.note(&format!("the server and its mails can read: {reads}"));
     }
     if by_rule {
         context.output.note("the expiry is the organization's default; --expires says another, --without expires says none");
     }
-    if shown.expires.is_none() && environment.class == class::PRODUCTION {
-        match vault.rules()? {
-            Some(rules) if rules.expiry_in_production != Severity::Off => {
-                let how = format!("keyvawlt secrets facts {name} --expires WHEN");
-                context.output.warn(&format!("{name} has no expiry, and the organization wants one in production: {how}"));
-            }
-            None => context.output.note("machines cannot read the organization's rules about expiry: say --expires"),
-            Some(_) => {}
-        }
+    if rules.is_none() && shown.expires.is_none() && environment.class == class::PRODUCTION {
+        context.output.note("machines cannot read the organization's rules about expiry: say --expires");
     }
+    warn_without_expiry(&shown, name, rules, environment, context);
     Ok(())
+}
+
+/// Whether a version's end is the one that the organization's default gives it.
+fn ends_by(rules: Option<Rules>, secret: &SecretInfo) -> bool {
+    let default = rules.and_then(|rules| rules.default_expiry_ms);
+    let ends = secret.facts.as_ref().and_then(|facts| facts.expires_ms);
+    let by_default = default.zip(secret.updated_ms).map(|(after, written)| written.saturating_add(after));
+    by_default.zip(ends).is_some_and(|(by_default, ends)| by_default.abs_diff(ends) <= SIGNING_MS)
+}
+
+fn warn_without_expiry(shown: &Shown, name: &str, rules: Option<Rules>, environment: &Environment, context: &mut Context) {
+    let wanted = rules.is_some_and(|rules| rules.expiry_in_production != Severity::Off);
+    if wanted && shown.expires.is_none() && environment.class == class::PRODUCTION {
+        let how = format!("keyvawlt secrets facts {name} --expires WHEN");
+        context.output.warn(&format!("{name} has no expiry, and the organization wants one in production: {how}"));
+    }
 }
 
 /// `keyvawlt secrets facts`
@@ -164,7 +199,9 @@ pub async fn tell(arguments: &TellFacts, context: &mut Context) -> Outcome {
     context.output.result(&told, || {
         let reads = if told.server_reads.is_empty() { "nothing" } else { told.server_reads.as_str() };
         format!("of {name} the server and its mails can read: {reads}")
-    })
+    })?;
+    warn_without_expiry(&told.facts, name, vault.rules()?, &environment, context);
+    Ok(())
 }
 
 /// `keyvawlt secrets edit`
@@ -180,7 +217,8 @@ pub async fn edit(name: &SecretName, context: &mut Context) -> Outcome {
     drop(vault);
     let Edited::Changed(value) = edit::edit(&context.around, &before.value)? else {
         context.output.note("unchanged; nothing was written");
-        let written = Written { name: name.to_string(), version: before.info.version };
+        let expires = before.info.facts.as_ref().and_then(|facts| facts.expires_ms).map(display_ms);
+        let written = Written { name: name.to_string(), version: before.info.version, expires };
         return context.output.result(&written, String::new);
     };
     let mut vault = caller.open(&settings).await?;
@@ -201,7 +239,7 @@ pub async fn edit(name: &SecretName, context: &mut Context) -> Outcome {
         let ended = display_ms(expiry);
         context.output.note(&format!("version {} was to end {ended}; the new version has no date unless you set one", before.info.version));
     }
-    let written = Written { name: name.to_string(), version };
+    let written = Written::of(&vault, &environment, name.as_str(), version)?;
     context.output.result(&written, || format!("{name} is at version {version}"))
 }
 
@@ -253,7 +291,7 @@ pub async fn undelete(names: &[SecretName], context: &mut Context) -> Outcome {
     let mut restored = Vec::with_capacity(names.len());
     for name in names {
         match vault.restore(&environment.ns_id, name.as_str()).await {
-            Ok(version) => restored.push(Written { name: name.to_string(), version }),
+            Ok(version) => restored.push(Written::of(&vault, &environment, name.as_str(), version)?),
             Err(error) if restored.is_empty() => return Err(error.into()),
             Err(error) => {
                 let back = restored.iter().map(|written| written.name.as_str()).collect::<Vec<_>>().join(", ");
@@ -269,6 +307,6 @@ pub async fn undelete(names: &[SecretName], context: &mut Context) -> Outcome {
 pub async fn rollback(name: &SecretName, to: u64, context: &mut Context) -> Outcome {
     let (mut vault, environment) = vault::place(context).await?;
     let version = vault.rollback(&environment.ns_id, name.as_str(), to).await?;
-    let written = Written { name: name.to_string(), version };
+    let written = Written::of(&vault, &environment, name.as_str(), version)?;
     context.output.result(&written, || format!("{name} is at version {version}, with the value of version {to}"))
 }

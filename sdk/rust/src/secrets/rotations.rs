@@ -12,6 +12,8 @@ use keyvawlt_ledger::{IdentityId, NsId, facts};
 
 /// Before the caller's key of a rotation, as a tag of the draft: sealed with the value, and gone with the commit.
 const KEY: &str = "rotation-key:";
+/// How often a beginning is made anew when others stage values for the same secret meanwhile: their steps are a second apart, not less.
+const BEGINNINGS: usize = 4;
 /// A tag has 64 bytes.
 const MAX_KEY: usize = 48;
 
@@ -91,6 +93,16 @@ enum Ending {
 impl Vault {
     /// Begins the rotation of a secret: its next value is staged, and nobody uses it yet. Begun again, it is the same rotation.
     pub async fn begin_rotation(&mut self, environment: &NsId, new: &NewRotation) -> Result<Begun> {
+        for _ in 0..BEGINNINGS {
+            if let Some(begun) = self.begin_once(environment, new).await? {
+                return Ok(begun);
+            }
+        }
+        Err(Error::Conflict { why: format!("others stage values for {} all the time", new.write.name) })
+    }
+
+    /// The same, but for who was faster: then it is looked at anew, for theirs may be the same rotation.
+    async fn begin_once(&mut self, environment: &NsId, new: &NewRotation) -> Result<Option<Begun>> {
         let name = new.write.name.as_str();
         let tag = new.key.as_deref().map(tag_of).transpose()?;
         self.fetch_draft(environment, name).await?;
@@ -109,7 +121,7 @@ impl Vault {
                 }
                 let same = same_value || new.any_value || tag.as_ref().is_some_and(|tag| staged.tags.contains(tag));
                 if same && !outdated && !new.replace {
-                    return Ok(Begun::Already);
+                    return Ok(Some(Begun::Already));
                 }
                 if !new.replace && !outdated {
                     return Err(Error::Conflict { why: format!("a rotation of {name} with another value is under way") });
@@ -117,10 +129,10 @@ impl Vault {
             }
             Err(Error::NotFound { .. }) => {
                 if let Some(version) = self.committed_with(environment, name, new.key.as_deref()).await? {
-                    return Ok(Begun::Committed(version));
+                    return Ok(Some(Begun::Committed(version)));
                 }
                 if present.value == new.write.value {
-                    return Ok(Begun::Current(present.info.version));
+                    return Ok(Some(Begun::Current(present.info.version)));
                 }
             }
             Err(error) => return Err(error),
@@ -128,15 +140,20 @@ impl Vault {
         let before = self.draft(environment, name).ok().map(|draft| (draft.leaf.secret_id, draft.leaf.version));
         let mut write = new.write.clone();
         write.tags = Some(write.tags.take().unwrap_or(present.tags).into_iter().filter(|tag| !is_key(tag)).chain(tag).collect());
-        self.change(|change| {
+        let mut others_were_first = false;
+        let staged = self.change(|change| {
             let now = change.vault().draft(environment, name).ok().map(|draft| (draft.leaf.secret_id, draft.leaf.version));
-            if now != before {
+            others_were_first = now != before;
+            if others_were_first {
                 return Err(Error::Conflict { why: format!("somebody else staged a value for {name} just now") });
             }
             stage(change, environment, &write)
-        })
-        .await?;
-        Ok(Begun::Staged)
+        });
+        match staged.await {
+            Ok(()) => Ok(Some(Begun::Staged)),
+            Err(Error::Conflict { .. }) if others_were_first => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Makes the staged value the secret's next version; done again, it says which version that was.

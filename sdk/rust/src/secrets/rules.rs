@@ -128,7 +128,7 @@ pub(crate) fn require_expiry(vault: &Vault, home: &NsId, before: Option<u64>, af
 }
 
 fn refused() -> Error {
-    Error::invalid("expires", "the organization has no secret in production without an expiry: say when it stops working")
+    Error::invalid("expires", "the organization wants an expiry on every secret in production: say when the value stops working")
 }
 
 fn named(error: Error, name: &str) -> Error {
