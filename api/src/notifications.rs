@@ -194,9 +194,11 @@ impl Api {
 }
 
 fn kinds(field: &'static str, names: &[String]) -> Result<Kinds> {
-    let kind =
-        |name: &String| Kind::named(name).ok_or_else(|| Error::invalid(field, format!("there is no kind of notice of the name {name:?}")));
-    names.iter().map(kind).collect()
+    let unknown = |name: &String| {
+        let known: Vec<&str> = Kind::ALL.into_iter().map(Kind::name).collect();
+        Error::invalid(field, format!("there is no kind of notice of the name {name:?}: name some of {}", known.join(", ")))
+    };
+    names.iter().map(|name| Kind::named(name).ok_or_else(|| unknown(name))).collect()
 }
 
 fn names(kinds: Kinds) -> Vec<String> {

@@ -386,7 +386,7 @@ mod tests {
         "notify add webhook deploys --url-file hook.url --kind expiry --kind rotation --on payments/production",
         "notify add slack ops",
         "notify list --json",
-        "notify remove ops",
+        "notify remove ops --yes",
         "notify test deploys",
         "notify pause deploys",
         "notify resume deploys",

@@ -12,7 +12,8 @@ use canary::{Canary, Search};
 use keyvawlt_client::ledger::chain::role;
 use keyvawlt_client::monitors::{MonitorTarget, Once, Schedule};
 use keyvawlt_client::{
-    Account, Client, Dial, Error, FactsInput, InviteCode, NewChannel, NewInvite, NewMachine, Prober, SecretKey, SecretWrite, Vault, Which,
+    Account, ChannelForm, Client, Dial, Error, FactsInput, InviteCode, NewChannel, NewInvite, NewMachine, Prober, SecretKey, SecretWrite,
+    Vault, Which,
 };
 use keyvawlt_crypto::Identity;
 use keyvawlt_crypto::account::root_key;
@@ -276,7 +277,7 @@ impl Play<'_> {
     async fn chooses_notices(&mut self, vault: &Vault) {
         let channel = |name: &str| {
             let (name, url) = (name.to_owned(), self.receiver.url());
-            NewChannel { slack: false, name, url, kinds: vec![], namespaces: vec![] }
+            NewChannel { form: ChannelForm::Webhook, name, url, kinds: vec![], namespaces: vec![] }
         };
         let (kept, _) = vault.add_channel(&channel("kept")).await.unwrap();
         let (gone, _) = vault.add_channel(&channel("gone")).await.unwrap();

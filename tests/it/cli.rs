@@ -9,6 +9,7 @@ mod lists;
 mod lock;
 mod machines;
 mod membership;
+mod notices;
 mod offboarding;
 
 mod people;

@@ -1,11 +1,12 @@
 //! Arguments of the commands about notices.
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 
 /// `keyvawlt notify`
 #[derive(Debug, Subcommand)]
 pub enum Notify {
     /// Send the organization's notices to a channel as well
+    #[command(subcommand)]
     Add(Add),
     /// List the organization's channels
     List,
@@ -13,6 +14,9 @@ pub enum Notify {
     Remove {
         /// Its id, or its name
         channel: String,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
     },
     /// Send a trial notice to a channel
     Test {
@@ -61,25 +65,31 @@ pub enum Notify {
     },
 }
 
-/// What a channel speaks.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Form {
-    /// Signed by the Standard Webhooks specification
-    Webhook,
+/// `keyvawlt notify add`
+#[derive(Debug, Subcommand)]
+pub enum Add {
+    /// A webhook, signed by the Standard Webhooks specification
+    Webhook(AddHook),
     /// A Slack-compatible incoming webhook
-    Slack,
+    Slack(AddHook),
 }
 
-/// `keyvawlt notify add`
+/// A channel that is posted to.
 #[derive(Debug, Args)]
-pub struct Add {
-    /// What it speaks
-    pub form: Form,
+pub struct AddHook {
     /// Its name
     pub name: String,
     /// File with the URL to post to, one line; - for standard input. A URL may be a secret, so it is no argument
     #[arg(long, value_name = "FILE", default_value = "-")]
     pub url_file: String,
+    /// What goes there.
+    #[command(flatten)]
+    pub filter: Filter,
+}
+
+/// What goes to a channel.
+#[derive(Debug, Args)]
+pub struct Filter {
     /// Only these kinds, such as expiry
     #[arg(long, value_name = "KIND")]
     pub kind: Vec<String>,

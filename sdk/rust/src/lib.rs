@@ -45,7 +45,7 @@ pub use memory::state::StateDir;
 pub use organization::bring_back::BroughtBack;
 pub use organization::environments::Environment;
 pub use organization::guard::{Folder, Moved, Step};
-pub use organization::notices::{NewChannel, NoticeChannel, NoticeDelivery, NoticePreferences, QuietHours};
+pub use organization::notices::{ChannelForm, NewChannel, NoticeChannel, NoticeDelivery, NoticePreferences, QuietHours};
 pub use random::below as random_below;
 pub use secrets::drafts::DraftInfo;
 pub use secrets::due::{Due, DueWhy};

@@ -7,13 +7,15 @@ use crate::wire::rpc;
 use keyvawlt_ledger::NsId;
 use keyvawlt_proto::v1;
 
-pub use keyvawlt_proto::v1::{Channel as NoticeChannel, Delivery as NoticeDelivery, Preferences as NoticePreferences, QuietHours};
+pub use keyvawlt_proto::v1::{
+    Channel as NoticeChannel, ChannelForm, Delivery as NoticeDelivery, Preferences as NoticePreferences, QuietHours,
+};
 
 /// A channel to be made.
 #[derive(Clone, Debug)]
 pub struct NewChannel {
-    /// A Slack-compatible incoming webhook; else one signed by the Standard Webhooks specification.
-    pub slack: bool,
+    /// What it speaks.
+    pub form: ChannelForm,
     /// What people call it.
     pub name: String,
     /// Where messages are posted to.
@@ -59,10 +61,9 @@ impl Vault {
 
     /// Makes a channel; gives its id, and the key of a webhook, which is shown only now.
     pub async fn add_channel(&self, new: &NewChannel) -> Result<([u8; 16], Vec<u8>)> {
-        let form = if new.slack { v1::ChannelForm::Slack } else { v1::ChannelForm::Webhook };
         let request = v1::AddChannelRequest {
             org_id: self.org(),
-            form: form.into(),
+            form: new.form.into(),
             name: new.name.clone(),
             url: new.url.clone(),
             kinds: new.kinds.clone(),
