@@ -42,7 +42,7 @@ fn payload(message: &Message) -> Value {
         section(&format!("*What to do:* {}{}", escape(advice.to_do), commands.collect::<String>()))
     }));
     blocks.push(json!({ "type": "context", "elements": [text(FOOTER)] }));
-    json!({ "text": escape(message.title()), "blocks": blocks, "unfurl_links": false, "unfurl_media": false })
+    json!({ "text": bare(message.title()), "blocks": blocks, "unfurl_links": false, "unfurl_media": false })
 }
 
 const FOOTER: &str =
@@ -110,6 +110,18 @@ fn escape(words: &str) -> String {
         }
     }
     escaped
+}
+
+/// For those that know no blocks, and read names, links and pictures out of plain text where nothing says "verbatim" (Mattermost, Rocket.Chat,
+/// Discord): what begins one of these is a letter that looks like it.
+fn bare(words: &str) -> String {
+    let lookalike = |character| match character {
+        '@' => '＠',
+        '[' => '［',
+        ']' => '］',
+        other => other,
+    };
+    escape(words).chars().map(lookalike).collect::<String>().replace("://", ":∕∕").replace("www.", "www․")
 }
 
 #[cfg(test)]

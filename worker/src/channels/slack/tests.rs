@@ -44,6 +44,14 @@ fn nothing_an_owner_wrote_becomes_markup_or_a_mention() {
     assert!(payload["blocks"][0]["text"]["text"].as_str().unwrap().ends_with("*&lt;!channel&gt; ∗now∗*"));
 }
 
+#[test]
+fn a_text_without_blocks_names_nobody_and_leads_nowhere() {
+    let title = "@channel @all @everyone ![](https://evil.example/p) [Stripe](www.evil.example)";
+    let payload = payload(&Message::one(Piece::new("test", Tone::Urgent, title)));
+    let text = payload["text"].as_str().unwrap();
+    assert_eq!(text, "＠channel ＠all ＠everyone !［］(https:∕∕evil.example/p) ［Stripe］(www․evil.example)");
+}
+
 fn collect(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::String(text) => found.push(text.clone()),
