@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub const KEPT_MS: u64 = 180 * 24 * 60 * 60 * 1000;
 /// A delivery that never came to an end is given up: its job was lost for good. Longer than a digest waits and messages are tried.
 const LOST_AFTER_MS: u64 = 7 * 24 * 60 * 60 * 1000;
-/// Rows forgotten by one statement.
+/// Deliveries forgotten in one transaction.
 const PRUNE_PAGE: u64 = 1_000;
 
 /// Deliveries, the newest first.
@@ -141,8 +141,8 @@ fn entry(row: delivery::Model, riding: Riding) -> Result<Entry> {
     })
 }
 
-/// Forgets what is long past, and gives up what never came to an end.
-pub async fn prune(tx: &Tx) -> Result<()> {
+/// Forgets a page of what is long past, and gives up what never came to an end; says whether there may be more.
+pub async fn prune(tx: &Tx) -> Result<bool> {
     let tx = tx.without_permit("the worker forgets what it was told to send long ago");
     let before = |age: u64| column(tx.now_ms().saturating_sub(age));
     delivery::Entity::update_many()
@@ -162,10 +162,12 @@ pub async fn prune(tx: &Tx) -> Result<()> {
         .into_tuple()
         .all(tx.db())
         .await?;
+    let full = old.len() as u64 == PRUNE_PAGE;
     for (org, id) in old {
         let theirs = Condition::all().add(notice::Column::OrgId.eq(org.clone())).add(notice::Column::DeliveryId.eq(id.clone()));
         notice::Entity::delete_many().filter(theirs).exec(tx.db()).await?;
         delivery::Entity::delete_by_id((org, id)).exec(tx.db()).await?;
     }
-    unsubscribe::prune(tx).await
+    unsubscribe::prune(tx).await?;
+    Ok(full)
 }
