@@ -3,6 +3,7 @@
 //! Jobs here are codes for accounts that do not exist: whoever runs one finds nothing to do.
 
 use crate::world::{Engine, RedisServer, World, redis_place};
+use keyvawlt_client::{FactsInput, SecretWrite};
 use keyvawlt_domain::jobs::desk::{self, Listed, State};
 use keyvawlt_domain::jobs::{self, AccountId, Job};
 use keyvawlt_domain::{Clock, Random, Store};
@@ -44,6 +45,7 @@ on_each_queue!(
     what_a_dead_worker_left_is_run_again,
     a_stop_gives_back_what_does_not_end,
     a_clock_that_jumps_loses_nothing_and_repeats_nothing,
+    a_clock_that_jumps_tells_of_each_end_once,
 );
 
 async fn every_job_is_run_once(world: World) {
@@ -141,6 +143,33 @@ async fn a_clock_that_jumps_loses_nothing_and_repeats_nothing(world: World) {
     // As long after as ended jobs are kept: some have been forgotten by the hourly cleaning, and none is left or was run twice.
     let jobs = every_job(&store).await;
     assert!(jobs.iter().all(|job| (job.state, job.attempts) == (State::Done, 1)), "{jobs:?}");
+    world.stop().await;
+}
+
+async fn a_clock_that_jumps_tells_of_each_end_once(world: World) {
+    let Clock::Fixed(now) = world.server_clock() else { panic!("a world's time stands still") };
+    let hour = u64::try_from(HOUR.as_millis()).unwrap();
+    let mut ada = world.resident("ada").await;
+    let second = second_worker(&world).await;
+    let mut vault = ada.account.found("Acme", &ada.state).await.unwrap();
+    let production = vault.create_project("agents", &[("production", 3)]).await.unwrap()[0];
+    for nth in 0..3 {
+        let facts = FactsInput { expires_ms: Some(world.now_ms() + 60 * hour), label: Some(format!("key-{nth}")), ..FactsInput::default() };
+        let write = SecretWrite { facts: Some(facts), ..SecretWrite::new(format!("keys/{nth}"), "value") };
+        vault.write(&production, &[write]).await.unwrap();
+    }
+    world.drain().await;
+    let told = || {
+        let mails = [world.mails(), second.outbox().expect("an outbox").lock().expect("no panic").clone()].concat();
+        (0..3).map(|nth| mails.iter().filter(|mail| mail.text.contains(&format!("key-{nth} "))).count()).collect::<Vec<_>>()
+    };
+    // The message waits for company. Set back, the clock makes it wait for longer, and a day's ticks come again.
+    for (jump, times) in [(-1, [0; 3]), (2, [1; 3]), (-24, [1; 3]), (25, [1; 3]), (72, [2; 3]), (-72, [2; 3]), (74, [2; 3])] {
+        now.fetch_add(hour.wrapping_mul(i64::from(jump).cast_unsigned()), Ordering::SeqCst);
+        world.tick().await;
+        assert_eq!(told(), times, "after {jump} hours");
+    }
+    assert!(second.stop().await);
     world.stop().await;
 }
 

@@ -3,6 +3,7 @@
 //! Time stands still unless the story moves it. A world is ended by [`World::stop`], which fails when a job is left over.
 
 mod database;
+mod mail_server;
 mod receiver;
 mod redis;
 
@@ -18,6 +19,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 pub use database::{Database, Engine};
+pub use mail_server::{MailServer, Taken, Trap, Weather};
 pub use receiver::{Received, Receiver};
 pub use redis::{RedisServer, place as redis_place};
 

@@ -41,11 +41,19 @@ impl Program {
         self.child.kill().await.expect("it was running");
     }
 
+    /// Waits until somebody else has killed it; says whether that was so in time.
+    pub async fn is_killed_within(&mut self, time: Duration) -> bool {
+        tokio::time::timeout(time, self.child.wait()).await.is_ok()
+    }
+
+    pub fn pid(&self) -> rustix::process::Pid {
+        let id = self.child.id().expect("it is running").try_into().expect("a process id");
+        rustix::process::Pid::from_raw(id).expect("a process id")
+    }
+
     /// Sends a signal and waits for the end.
     pub async fn signal(mut self, signal: rustix::process::Signal) -> ExitStatus {
-        let id = self.child.id().expect("it is running").try_into().expect("a process id");
-        let pid = rustix::process::Pid::from_raw(id).expect("a process id");
-        rustix::process::kill_process(pid, signal).expect("the signal is sent");
+        rustix::process::kill_process(self.pid(), signal).expect("the signal is sent");
         tokio::time::timeout(STOP_PATIENCE, self.child.wait()).await.expect("it stops in time").expect("its exit status")
     }
 }
