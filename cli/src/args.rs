@@ -260,6 +260,7 @@ mod tests {
         "env list",
         "secrets list --names-only --env production",
         "secrets get stripe/key --plain",
+        "secrets find 0a1b2c3d",
         "secrets get stripe/key --version 3 --field user",
         "secrets set stripe/key",
         "secrets set stripe/key=x",

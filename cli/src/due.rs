@@ -21,6 +21,8 @@ pub struct DueItem {
     pub environment: String,
     /// Its full name.
     pub secret: String,
+    /// Its id, which is all that a mail may know of it.
+    pub id: String,
     /// The present version.
     pub version: u64,
     /// What mails call it.
@@ -50,6 +52,7 @@ impl DueItem {
         Self {
             environment: format!("{}/{}", due.project, due.environment),
             secret: due.name.clone(),
+            id: due.secret_id.to_string(),
             version: due.version,
             label: facts.and_then(|facts| facts.label.clone()),
             provider: facts.and_then(|facts| facts.provider.clone()),

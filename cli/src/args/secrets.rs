@@ -19,6 +19,12 @@ pub enum Secrets {
     List(List),
     /// Show one secret
     Get(Get),
+    /// Say which secret a mail or a notice speaks of, which knows no name: where it is, and what it is called
+    Find {
+        /// Its id, or the beginning of it: six digits or more
+        #[arg(value_parser = id_beginning)]
+        id: String,
+    },
     /// Set one secret: a new version, or a new secret
     Set(Set),
     /// Change one secret in your editor
@@ -244,6 +250,16 @@ impl From<FactName> for Fact {
             FactName::Monitor => Self::Monitor,
         }
     }
+}
+
+/// Fewer digits would mean several.
+const MIN_ID_DIGITS: usize = 6;
+/// A secret's id.
+const MAX_ID_DIGITS: usize = 32;
+
+fn id_beginning(text: &str) -> Result<String, String> {
+    let whole = (MIN_ID_DIGITS..=MAX_ID_DIGITS).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if whole { Ok(text.to_ascii_lowercase()) } else { Err("expected 6 to 32 hexadecimal digits, as a mail shows them".to_owned()) }
 }
 
 fn grace(text: &str) -> Result<u64, Malformed> {

@@ -10,12 +10,14 @@ use crate::args::secrets::Secrets;
 use crate::failure::Outcome;
 
 pub mod change;
+mod find;
 mod look;
 
 /// `keyvawlt secrets`
 pub async fn secrets(command: Secrets, context: &mut Context) -> Outcome {
     match command {
         Secrets::List(arguments) => look::list(&arguments, context).await,
+        Secrets::Find { id } => find::find(&id, context).await,
         Secrets::Get(arguments) => look::get(&arguments, context).await,
         Secrets::Draft(command) => change::draft(&command, context).await,
         Secrets::History { name } => look::history(&name, context).await,

@@ -73,3 +73,26 @@ fn without_words(text: &str) -> String {
     let shown = |line: &str| if line.starts_with("words") { "words     (ten words)".to_owned() } else { line.to_owned() };
     text.lines().map(shown).collect::<Vec<_>>().join("\n")
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secret_is_found_by_the_id_that_a_mail_shows() {
+    let world = World::in_real_time(Engine::Sqlite).await;
+    let ada = owner_of_payments(&world).await;
+    ada.run("secrets set stripe/key --stdin --expires 5d -e production").input("v").ok().await;
+    ada.run("secrets set stripe/key --stdin -e development").input("v").ok().await;
+    let due = ada.run("remind").json().await;
+    let id = due["due"][0]["id"].as_str().expect("an id").to_owned();
+    assert_eq!(ada.run("secrets get stripe/key -e production").json().await["id"], id.as_str());
+    let short: String = id.chars().take(8).collect();
+    let found = ada.run(&format!("secrets find {short}")).json().await;
+    assert_eq!((&found[0]["environment"], &found[0]["name"]), (&"payments/production".into(), &"stripe/key".into()));
+    assert_eq!((found.as_array().map(Vec::len), &found[0]["id"]), (Some(1), &id.as_str().into()));
+    ada.run("secrets delete stripe/key --yes -e production").ok().await;
+    let deleted = ada.run(&format!("secrets find {}", id.to_uppercase())).ok().await;
+    assert!(deleted.contains("2 (deleted)"), "{deleted}");
+    assert!(ada.run("secrets find ffffffff").fails(12).await.contains("keyvawlt org list"));
+    for wrong in ["0a1b2", "stripe", &"0".repeat(33)] {
+        assert!(ada.run("secrets find").arg(wrong).fails(2).await.contains("6 to 32 hexadecimal digits"));
+    }
+    world.stop().await;
+}

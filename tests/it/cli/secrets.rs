@@ -78,7 +78,7 @@ async fn programs_read_every_answer_as_json() {
     let world = World::in_real_time(Engine::Sqlite).await;
     let ada = Shell::founder(&world, "ada").await;
     let run = |words: &str| ada.run(words).var(PRODUCTION.0, PRODUCTION.1);
-    let written = |version: u64| json!({ "name": "db", "version": version });
+    let written = |version: u64| json!({ "name": "db", "version": version, "expires": null });
     assert_eq!(run("secrets set db --stdin --label Database --tag a").input(r#"{"user":"u","port":5432}"#).json().await, written(1));
     let edit = run("secrets edit db").var("EDITOR", &editor(&ada, "printf '\\377' > \"$1\""));
     assert_eq!(edit.json().await, written(2));
@@ -89,6 +89,8 @@ async fn programs_read_every_answer_as_json() {
     });
     let timeless = |mut value: Value| {
         value["updated"] = "TIME".into();
+        let id = value.as_object_mut().unwrap().remove("id").unwrap();
+        assert_eq!(id.as_str().unwrap().len(), 32);
         value
     };
     let listed = run("secrets list").json().await;

@@ -21,7 +21,9 @@ pub(crate) fn piece(expiring: &Expiring, now_ms: u64) -> Piece {
         .exact("Secret", &format!("{secret}, version {version}"))
         .exact("Namespace", &ns.to_string())
         .exact("Organization", &org.to_string())
-        .advise("Make a new key at its provider, and store it as the next version of the secret.")
+        .advise(
+            "Make a new key at its provider, and store it as the next version of the secret. Its name: keyvawlt secrets find, with its id.",
+        )
         .why("You can read this secret, and your address is confirmed.")
         .datum("organization", org.to_string())
         .datum("namespace", ns.to_string())

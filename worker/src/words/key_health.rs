@@ -16,11 +16,11 @@ pub(crate) fn piece(news: &KeyNews, now_ms: u64) -> Piece {
         KeyFact::Refused(since) => Piece::new("key-health", Tone::Urgent, &format!("{name} is refused by {whose}"))
             .line("Two checks a minute or more apart were refused: the key was revoked, or has ended.")
             .fact("Since", &date(*since))
-            .advise("Make a new key at its provider, and store it as the next version of the secret."),
+            .advise("Make a new key at its provider, and store it as the next version of the secret. Its name: keyvawlt secrets find, with its id."),
         KeyFact::Ends(end) => Piece::new("key-health", Tone::Soon, &format!("{name} ends at {whose} {}", distance(*end, now_ms)))
             .line("The provider says so; nobody said so here.")
             .fact("When", &date(*end))
-            .advise("Make a new key at its provider, and store it as the next version of the secret."),
+            .advise("Make a new key at its provider, and store it as the next version of the secret. Its name: keyvawlt secrets find, with its id."),
         KeyFact::Unheard(since) => Piece::new("key-health", Tone::Calm, &format!("{name} was not checked for a while"))
             .line("It may work: nobody looked. Whoever runs `keyvawlt health watch` has stopped.")
             .fact("Last checked", &date(*since))
@@ -28,7 +28,7 @@ pub(crate) fn piece(news: &KeyNews, now_ms: u64) -> Piece {
         KeyFact::AliveStill(seen) => Piece::new("old-key-alive", Tone::Soon, &format!("{name} was replaced, and its old key still works"))
             .line("The time that both were to work is over.")
             .fact("Last accepted", &date(*seen))
-            .advise("Revoke the old key at its provider."),
+            .advise("Revoke the old key at its provider. The secret's name: keyvawlt secrets find, with its id."),
     };
     let piece = match &provider {
         Some(provider) => piece.fact("Provider", provider),

@@ -21,6 +21,8 @@ use crate::vault;
 #[derive(Serialize)]
 struct Row {
     name: String,
+    /// What mails and notices call it where it has no label.
+    id: String,
     version: u64,
     /// Not known where this machine started without the history.
     updated: Option<String>,
@@ -34,6 +36,7 @@ impl Row {
     fn of(info: &SecretInfo, people: &People) -> Self {
         Self {
             name: info.name.clone(),
+            id: info.secret_id.to_string(),
             version: info.version,
             updated: info.updated_ms.map(display_ms),
             by: info.author.map(|author| people.name(&author)),
