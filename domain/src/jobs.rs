@@ -10,6 +10,7 @@ pub mod kinds;
 use crate::error::{Error, Result};
 use crate::notices::DeliveryId;
 use crate::store::{Tx, column, number};
+pub use crate::zone::Month;
 pub use keyvawlt_ledger::{AccountId, IdentityId, NsId, OrgId, SecretId};
 use keyvawlt_schema::job::{ActiveModel, Column, Entity};
 use kinds::{Kind, MAX_CRASHES};
@@ -91,6 +92,15 @@ pub enum Job {
         /// When the access was lost, epoch milliseconds.
         at_ms: u64,
     },
+    /// Open the messages of a month's digest in the organization after another one.
+    MonthlyDigest {
+        /// Which month.
+        #[serde(with = "text")]
+        month: Month,
+        /// After which; from the first on without.
+        #[serde(with = "maybe_text")]
+        after: Option<OrgId>,
+    },
     /// Forget what need not be kept.
     Prune,
 }
@@ -106,6 +116,7 @@ impl Job {
             Self::KeyHealthSweep => &kinds::KEY_HEALTH_SWEEP,
             Self::RotationSweep => &kinds::ROTATION_SWEEP,
             Self::WorkOwed { .. } => &kinds::WORK_OWED,
+            Self::MonthlyDigest { .. } => &kinds::MONTHLY_DIGEST,
             Self::Prune => &kinds::PRUNE,
         }
     }
@@ -402,6 +413,21 @@ pub(crate) mod text {
 
     pub(crate) fn deserialize<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(from: D) -> Result<T, D::Error> {
         String::deserialize(from)?.parse().map_err(D::Error::custom)
+    }
+}
+
+/// The same of something that may be missing.
+pub(crate) mod maybe_text {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+    use std::{fmt::Display, str::FromStr};
+
+    #[expect(clippy::ref_option, reason = "serde asks for this form")]
+    pub(crate) fn serialize<T: Display, S: Serializer>(id: &Option<T>, to: S) -> Result<S::Ok, S::Error> {
+        id.as_ref().map(ToString::to_string).serialize(to)
+    }
+
+    pub(crate) fn deserialize<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
+        Option::<String>::deserialize(from)?.map(|text| text.parse().map_err(D::Error::custom)).transpose()
     }
 }
 

@@ -8,6 +8,7 @@ mod delivery;
 mod expiry;
 mod gather;
 mod log;
+mod monthly;
 mod people;
 mod preferences;
 mod routes;
@@ -27,6 +28,7 @@ pub use delivery::{Attempt, Delivery, DeliveryId, Destination, Ending, State, To
 pub use expiry::{BEHIND_MS, DEFAULT_THRESHOLDS, Place, scan, sweep};
 pub(crate) use expiry::{after_write, first_moment, hears_from_now, nearest};
 pub use log::{Entry, KEPT_MS, ListDeliveries, list_deliveries, prune};
+pub use monthly::{begin_month, next_org, open_month};
 pub use preferences::{OwnPreferences, Preferences, own_preferences};
 pub use routes::{
     Change as ChannelChange, ChangeChannels, Changed, Channel, ChannelId, Form, ListChannels, MAX_CHANNELS, PAUSED_AFTER_MS, all_kinds,
@@ -34,7 +36,7 @@ pub use routes::{
 };
 pub use timing::{GATHER_MS, MAX_GATHER_MS};
 pub use topic::{Kind, Kinds, Topic};
-pub use topics::{AboutChannel, Change, EndingCertificate, Expiring, Item, Outage, Replacing};
+pub use topics::{AboutChannel, COUNTED, Change, DueSecret, EndingCertificate, Expiring, Item, MonthAhead, Outage, Replacing, Sort, Wants};
 pub use unsubscribe::{unsubscribe, unsubscribe_token};
 pub(crate) use wishes::thresholds;
 pub use wishes::{MAX_THRESHOLD_DAYS, MAX_THRESHOLDS, Thresholds, org_thresholds};

@@ -1,8 +1,8 @@
-//! The link of one digest that was sent: whoever has it may end that person's digests.
+//! The link of one digest that was sent: whoever has it may end such digests of that person.
 
 use sea_orm::entity::prelude::*;
 
-/// The link of one digest that was sent: whoever has it may end that person's digests.
+/// The link of one digest that was sent: whoever has it may end such digests of that person.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "digest_link")]
 pub struct Model {
@@ -13,6 +13,8 @@ pub struct Model {
     pub org_id: Vec<u8>,
     /// Who, 16 bytes.
     pub identity_id: Vec<u8>,
+    /// Which kind of notice it mutes; without one it ends the daily digests.
+    pub mutes: Option<i16>,
     /// Epoch milliseconds.
     pub created_at: i64,
 }

@@ -13,6 +13,7 @@ mod m0008_key_health;
 mod m0009_rotation;
 mod m0010_jobs;
 mod m0011_digest_links;
+mod m0012_monthly_digest;
 mod m0013_open_deliveries;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0009_rotation::Migration),
             Box::new(m0010_jobs::Migration),
             Box::new(m0011_digest_links::Migration),
+            Box::new(m0012_monthly_digest::Migration),
             Box::new(m0013_open_deliveries::Migration),
         ]
     }

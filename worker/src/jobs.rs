@@ -5,6 +5,7 @@ mod email_code;
 mod expiry_scan;
 mod expiry_sweep;
 mod key_health_sweep;
+mod monthly_digest;
 mod prune;
 mod rotation_sweep;
 mod work_owed;
@@ -134,6 +135,7 @@ async fn act(context: &Context, claim: &Claim) -> Outcome {
         Job::KeyHealthSweep => key_health_sweep::run(context).await,
         Job::RotationSweep => rotation_sweep::run(context).await,
         Job::WorkOwed { org, ns, epoch, at_ms } => work_owed::run(context, (*org, *ns), *epoch, *at_ms).await,
+        Job::MonthlyDigest { month, after } => monthly_digest::run(context, *month, *after).await,
         Job::Prune => prune::run(context).await,
     }
 }

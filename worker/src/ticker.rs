@@ -1,8 +1,8 @@
 //! The ticker: writes the jobs that come by themselves. Each tick has a key, so any number of workers make one job.
 
 use crate::context::Context;
-use keyvawlt_domain::Result;
 use keyvawlt_domain::jobs::{self, Job};
+use keyvawlt_domain::{Result, notices};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -33,5 +33,6 @@ pub(crate) async fn tick(context: &Context) -> Result<()> {
         let key = format!("{}@{}", job.kind().name, tx.now_ms() / every_ms);
         jobs::enqueue(&tx, job, tx.now_ms(), Some(key)).await?;
     }
+    notices::begin_month(&tx).await?;
     tx.commit().await
 }

@@ -6,6 +6,7 @@ pub(crate) mod dates;
 pub(crate) mod expiry;
 pub(crate) mod key_health;
 pub(crate) mod monitor;
+pub(crate) mod month;
 pub(crate) mod rotation;
 #[cfg(test)]
 pub(crate) mod samples;
@@ -37,6 +38,7 @@ fn of(item: &Item, now_ms: u64) -> Piece {
         Item::Certificate(certificate) => monitor::certificate(certificate, now_ms),
         Item::KeyHealth(news) | Item::OldKeyAlive(news) => key_health::piece(news, now_ms),
         Item::ProviderIncident(trouble) => key_health::trouble(trouble),
+        Item::MonthlyDigest(ahead) => month::piece(ahead),
         Item::ChannelPaused(about) => channel::paused(about, now_ms),
         Item::Test(about) => channel::test(about),
         Item::Rotation(replacing) => rotation::piece(replacing, now_ms),

@@ -37,11 +37,14 @@ pub static KEY_HEALTH_SWEEP: Kind = Kind { name: "key_health_sweep", priority: 0
 pub static ROTATION_SWEEP: Kind = Kind { name: "rotation_sweep", priority: 0, attempts: 3, time_limit_s: 300, at_once: 1 };
 /// As a scan: somebody may have read whole namespaces.
 pub static WORK_OWED: Kind = Kind { name: "work_owed", priority: 6, attempts: 8, time_limit_s: 120, at_once: 8 };
+/// One organization of any size, whose people are counted for one by one; the next one's may run meanwhile.
+pub static MONTHLY_DIGEST: Kind = Kind { name: "monthly_digest", priority: 0, attempts: 8, time_limit_s: 300, at_once: 2 };
 /// As a sweep.
 pub static PRUNE: Kind = Kind { name: "prune", priority: 0, attempts: 3, time_limit_s: 300, at_once: 1 };
 
 /// Every kind this program runs.
-pub static ALL: [&Kind; 8] = [&EMAIL_CODE, &EXPIRY_SCAN, &DELIVER, &EXPIRY_SWEEP, &KEY_HEALTH_SWEEP, &ROTATION_SWEEP, &WORK_OWED, &PRUNE];
+pub static ALL: [&Kind; 9] =
+    [&EMAIL_CODE, &EXPIRY_SCAN, &DELIVER, &EXPIRY_SWEEP, &KEY_HEALTH_SWEEP, &ROTATION_SWEEP, &WORK_OWED, &MONTHLY_DIGEST, &PRUNE];
 
 /// The kind of this name, when this program runs it.
 pub fn named(name: &str) -> Option<&'static Kind> {

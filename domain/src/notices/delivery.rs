@@ -153,6 +153,11 @@ impl Delivery {
         format!("notice.{}", self.id)
     }
 
+    /// Whether it is somebody's monthly digest, which says nothing else.
+    pub fn is_monthly(&self) -> bool {
+        !self.told.is_empty() && self.told.iter().all(|told| told.kind == Kind::MonthlyDigest)
+    }
+
     pub(super) fn recipient(&self) -> &Recipient {
         &self.recipient
     }
@@ -232,7 +237,7 @@ pub async fn load(tx: &Tx, org: &OrgId, id: &DeliveryId) -> Result<Attempt> {
             delivery.dropped.push((notice.key, why));
             continue;
         }
-        match topics::reload(tx, org, &topic).await? {
+        match topics::reload(tx, &mut people, &delivery.recipient, &topic).await? {
             Some(item) => {
                 let raised_at_ms = number(notice.created_at);
                 delivery.told.push(Told { key: notice.key, kind: topic.kind(), raised_at_ms, item });

@@ -7,7 +7,7 @@ use crate::organizations::rows::Rows;
 use crate::policy::Who;
 use crate::store::Tx;
 use keyvawlt_ledger::bundle::kind;
-use keyvawlt_ledger::chain::{Questions as _, permission, role};
+use keyvawlt_ledger::chain::{Key, Questions as _, View as _, permission, role};
 use keyvawlt_ledger::{IdentityId, NsId, OrgId};
 use keyvawlt_schema::{account, account_key, member};
 use sea_orm::sea_query::{Expr, ExprTrait as _, Query};
@@ -31,6 +31,11 @@ impl People {
         Self { org, rows: Rows::of(org), readers: BTreeMap::new(), admins: None, addresses: BTreeMap::new() }
     }
 
+    /// Whose people they are.
+    pub(super) fn org(&self) -> OrgId {
+        self.org
+    }
+
     /// An audience, as far as it can be reached and its right about `ns` stands, in order.
     pub(super) async fn reached(&mut self, tx: &Tx, audience: &Audience, ns: Option<&NsId>) -> Result<Vec<IdentityId>> {
         let mut people = match audience {
@@ -52,6 +57,23 @@ impl People {
     /// A namespace and what it lies in, itself first.
     pub(super) async fn lineage(&mut self, tx: &Tx, ns: &NsId) -> Result<Vec<NsId>> {
         self.rows.settle(tx, |rows| rows.lineage(ns)).await
+    }
+
+    /// Every namespace that somebody reads, or everything when it is nobody: of these and what lies in them, or of all when there are none.
+    pub(super) async fn readable(&mut self, tx: &Tx, who: Option<&IdentityId>, chosen: &[NsId]) -> Result<Vec<NsId>> {
+        self.rows
+            .settle(tx, |rows| {
+                let under = |key: Key| key.last_id().map(NsId).map(|ns| rows.family(&ns)).unwrap_or_default();
+                let found: BTreeSet<NsId> = match who {
+                    // What somebody reads lies where, or below where, something was given: the rest is not looked at.
+                    Some(id) => rows.scan(&Key::accesses_of(id)).into_iter().flat_map(under).collect(),
+                    None => rows.scan(&Key::namespaces()).iter().filter_map(Key::last_id).map(NsId).collect(),
+                };
+                let wanted = |ns: &NsId| chosen.is_empty() || rows.lineage(ns).iter().any(|level| chosen.contains(level));
+                let may = |ns: &NsId| who.is_none_or(|id| reads(rows, ns, id, tx.now_ms()));
+                found.into_iter().filter(|ns| may(ns) && wanted(ns)).collect()
+            })
+            .await
     }
 
     async fn readers(&mut self, tx: &Tx, ns: &NsId) -> Result<&BTreeSet<IdentityId>> {

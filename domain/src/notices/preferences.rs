@@ -9,8 +9,8 @@ use crate::store::{Tx, column};
 use crate::zone::Zone;
 use keyvawlt_ledger::{IdentityId, NsId, OrgId};
 use keyvawlt_schema::notice_preference::{ActiveModel, Column, Entity, Model};
-use sea_orm::sea_query::{ExprTrait as _, OnConflict};
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QuerySelect as _};
 use std::collections::BTreeMap;
 
 const MINUTES_PER_DAY: u16 = 24 * 60;
@@ -98,6 +98,20 @@ pub(super) async fn find(tx: &Tx, org: &OrgId, people: &[IdentityId]) -> Result<
     let theirs = Column::IdentityId.is_in(people.iter().map(|id| id.0.to_vec()));
     let rows = Entity::find().filter(Column::OrgId.eq(org.0.to_vec()).and(theirs)).all(tx.db()).await?;
     rows.into_iter().map(|row| Ok((IdentityId::from_slice(&row.identity_id)?, from_row(row)?))).collect()
+}
+
+/// Mutes one kind more, and leaves everything else as it was chosen.
+pub(super) async fn mute(tx: &Tx, org: &OrgId, id: &IdentityId, kind: Kind) -> Result<()> {
+    let theirs = Column::OrgId.eq(org.0.to_vec()).and(Column::IdentityId.eq(id.0.to_vec()));
+    let row = Entity::find().filter(theirs.clone()).lock_exclusive().one(tx.db()).await?;
+    let Some(row) = row else {
+        let muted = Kinds::default().with(kind);
+        return write(tx, org, id, &Preferences { muted, ..Preferences::default() }).await;
+    };
+    let muted = Kinds::from_column(row.muted).with(kind);
+    let update = Entity::update_many().col_expr(Column::Muted, Expr::value(muted.column()));
+    update.col_expr(Column::UpdatedAt, Expr::value(column(tx.now_ms()))).filter(theirs).exec(tx.db()).await?;
+    Ok(())
 }
 
 async fn write(tx: &Tx, org: &OrgId, id: &IdentityId, preferences: &Preferences) -> Result<()> {

@@ -225,6 +225,17 @@ pub(super) async fn all(tx: &Tx, org: &OrgId) -> Result<Vec<Model>> {
     Ok(Entity::find().filter(Column::OrgId.eq(org.0.to_vec())).order_by_asc(Column::Id).all(tx.db()).await?)
 }
 
+/// The channels that ask for a kind and are not paused.
+pub(super) async fn that_carry(tx: &Tx, org: &OrgId, kind: Kind) -> Result<Vec<ChannelId>> {
+    let carries = |row: &Model| row.paused_at.is_none() && Kinds::from_column(row.kinds).contains(kind);
+    all(tx, org).await?.iter().filter(|row| carries(row)).map(|row| ChannelId::from_slice(&row.id)).collect()
+}
+
+/// The namespaces a channel is for; all when there are none.
+pub(super) fn namespaces(row: &Model) -> Result<Vec<NsId>> {
+    namespaces_from_column(&row.namespaces)
+}
+
 pub(super) async fn find(tx: &Tx, org: &OrgId, id: &ChannelId) -> Result<Option<Model>> {
     Ok(Entity::find_by_id((org.0.to_vec(), id.0.to_vec())).one(tx.db()).await?)
 }

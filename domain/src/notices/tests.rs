@@ -4,6 +4,7 @@ mod channels;
 mod digests;
 mod expiry;
 mod log;
+mod monthly;
 mod preferences;
 mod raising;
 mod world;

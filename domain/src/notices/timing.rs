@@ -1,13 +1,17 @@
 //! When a message goes: at once, after a while of gathering, after quiet hours, or at the hour of the daily digest. Pure.
 
 use super::preferences::Preferences;
-use crate::zone::Zone;
+use crate::zone::{Month, Zone};
 
 /// How long a message waits for company unless the operator says otherwise: the scans of a sweep, the batches of an import. Longer would be felt,
 /// shorter would make many mails of one.
 pub const GATHER_MS: u64 = 15 * 1000;
 /// The longest that it may be made to wait: whoever wants fewer messages still has digests, and a reminder a day before is not to come after it.
 pub const MAX_GATHER_MS: u64 = 60 * 60 * 1000;
+/// When a month's digest comes: as a day's work begins.
+const MORNING_HOUR: u8 = 8;
+/// The first of a month comes 14 hours earlier than in UTC where it comes first, and its morning so much earlier than the month in UTC.
+const AHEAD_MS: u64 = (14 - MORNING_HOUR as u64) * 60 * MINUTE_MS;
 const MINUTE_MS: u64 = 60 * 1000;
 const MINUTES_PER_HOUR: u16 = 60;
 const MINUTES_PER_DAY: u16 = 24 * 60;
@@ -26,22 +30,44 @@ pub(super) fn slot(now_ms: u64, gather_ms: u64, urgent: bool, wishes: &Preferenc
     if urgent {
         return Slot { gathers: "urgent", run_at_ms: now_ms, digest: false };
     }
-    // Stored names were checked; a zone that a later program lost is as good as none.
-    let zone = Zone::named(&wishes.zone).or_else(|| Zone::named("UTC"));
-    let (gathers, at) = match (wishes.digest_hour, &zone) {
-        (Some(hour), Some(zone)) => ("digest", next(zone, now_ms, u16::from(hour) * MINUTES_PER_HOUR)),
-        _ => ("instant", now_ms + gather_ms),
+    let zone = zone_of(wishes);
+    let (gathers, at) = match wishes.digest_hour {
+        Some(hour) => ("digest", next(&zone, now_ms, u16::from(hour) * MINUTES_PER_HOUR)),
+        None => ("instant", now_ms + gather_ms),
     };
-    let run_at_ms = match (wishes.quiet, &zone) {
-        (Some(quiet), Some(zone)) if is_within(quiet, zone.wall(at).minute) => next(zone, at, quiet.1),
-        _ => at,
-    };
+    let run_at_ms = after_quiet(&zone, at, wishes);
     Slot { gathers, run_at_ms, digest: wishes.digest_hour.is_some() }
+}
+
+/// The slot of a month's digest: the morning of the first where the person is, or now when that has passed. It rides alone.
+pub(super) fn monthly_slot(now_ms: u64, month: Month, wishes: &Preferences) -> Slot {
+    let zone = zone_of(wishes);
+    let at = zone.first_of(month, MORNING_HOUR).max(now_ms);
+    Slot { gathers: "monthly", run_at_ms: after_quiet(&zone, at, wishes), digest: true }
+}
+
+/// The month whose first morning comes somewhere, or came less than `late_ms` ago where it comes first.
+pub(super) fn month_to_tell(now_ms: u64, late_ms: u64) -> Option<Month> {
+    let month = Zone::utc().month(now_ms + AHEAD_MS);
+    let opened = Zone::utc().first_of(month, 0) - AHEAD_MS;
+    (now_ms < opened + late_ms).then_some(month)
+}
+
+/// Where a person is. Stored names were checked; a zone that a later program lost is as good as none.
+pub(super) fn zone_of(wishes: &Preferences) -> Zone {
+    Zone::named(&wishes.zone).unwrap_or_else(Zone::utc)
 }
 
 /// An organization's channel has no hours of its own.
 pub(super) fn channel_slot(now_ms: u64, gather_ms: u64, urgent: bool) -> Slot {
     slot(now_ms, gather_ms, urgent, &Preferences::default())
+}
+
+fn after_quiet(zone: &Zone, at_ms: u64, wishes: &Preferences) -> u64 {
+    match wishes.quiet {
+        Some(quiet) if is_within(quiet, zone.wall(at_ms).minute) => next(zone, at_ms, quiet.1),
+        _ => at_ms,
+    }
 }
 
 /// Whether a minute of the day is quiet; hours may go over midnight.
@@ -108,5 +134,32 @@ mod tests {
             let wall = Zone::named("Europe/Berlin").unwrap().wall(at);
             assert_eq!((wall.minute, (at - noon) / HOUR_MS < 24), (7 * 60, true), "{noon}");
         }
+    }
+
+    #[test]
+    fn a_month_begins_where_its_morning_comes_first_and_not_for_ever() {
+        let first = Zone::utc().first_of("2026-12".parse().unwrap(), 0);
+        let late = 48 * HOUR_MS;
+        let told = |at: u64| month_to_tell(at, late).map(|month| month.to_string());
+        let december = Some("2026-12".to_owned());
+        assert_eq!((told(NOW), told(first - 6 * HOUR_MS - 1)), (None, None));
+        assert_eq!(
+            (told(first - 6 * HOUR_MS), told(first), told(first + 42 * HOUR_MS - 1)),
+            (december.clone(), december.clone(), december)
+        );
+        assert_eq!(told(first + 42 * HOUR_MS), None);
+        // 08:00 on Kiritimati, where a month comes first.
+        let there = monthly_slot(first - 6 * HOUR_MS, "2026-12".parse().unwrap(), &wishes(None, None, "Pacific/Kiritimati"));
+        assert_eq!(there, Slot { gathers: "monthly", run_at_ms: first - 6 * HOUR_MS, digest: true });
+        let cases = [
+            (wishes(None, None, "Pacific/Pago_Pago"), first + 19 * HOUR_MS),
+            (wishes(Some(20), None, "UTC"), first + 8 * HOUR_MS),
+            (wishes(None, Some((22 * 60, 9 * 60)), "UTC"), first + 9 * HOUR_MS),
+        ];
+        for (wishes, run_at_ms) in cases {
+            assert_eq!(monthly_slot(first - 6 * HOUR_MS, "2026-12".parse().unwrap(), &wishes).run_at_ms, run_at_ms, "{wishes:?}");
+        }
+        let late = monthly_slot(first + 30 * HOUR_MS, "2026-12".parse().unwrap(), &wishes(None, None, "UTC"));
+        assert_eq!(late.run_at_ms, first + 30 * HOUR_MS);
     }
 }

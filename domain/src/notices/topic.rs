@@ -5,9 +5,10 @@
 use super::routes::ChannelId;
 use super::topics::Change;
 use crate::error::{Error, Result};
-use crate::jobs::text;
+use crate::jobs::{maybe_text, text};
 use crate::monitors::{IncidentId, MonitorId};
 use crate::rotation::stages::Stage;
+use crate::zone::Month;
 use keyvawlt_ledger::{NsId, SecretId};
 use serde::{Deserialize, Serialize};
 
@@ -57,7 +58,7 @@ pub enum Topic {
     /// A monitored service fails, or is up again.
     Monitor {
         /// Where the monitor belongs; else to the organization.
-        #[serde(with = "maybe")]
+        #[serde(with = "maybe_text")]
         ns: Option<NsId>,
         /// The first incident of those that began together at one host.
         incident: IncidentId,
@@ -67,7 +68,7 @@ pub enum Topic {
     /// The certificate of a monitored service ends.
     Certificate {
         /// Where the monitor belongs; else to the organization.
-        #[serde(with = "maybe")]
+        #[serde(with = "maybe_text")]
         ns: Option<NsId>,
         /// Which monitor saw it.
         monitor: MonitorId,
@@ -108,6 +109,12 @@ pub enum Topic {
         /// Since when, epoch milliseconds.
         since_ms: u64,
     },
+    /// What a month brings to one recipient.
+    MonthlyDigest {
+        /// Which month.
+        #[serde(with = "text")]
+        month: Month,
+    },
     /// A channel fails and was paused.
     ChannelPaused {
         /// Which.
@@ -134,6 +141,7 @@ impl Topic {
             Self::KeyHealth { .. } => Kind::KeyHealth,
             Self::OldKeyAlive { .. } => Kind::OldKeyAlive,
             Self::ProviderIncident { .. } => Kind::ProviderIncident,
+            Self::MonthlyDigest { .. } => Kind::MonthlyDigest,
             Self::ChannelPaused { .. } => Kind::ChannelPaused,
             Self::Test { .. } => Kind::Test,
         }
@@ -149,7 +157,7 @@ impl Topic {
             | Self::OldKeyAlive { ns, .. }
             | Self::ProviderIncident { ns, .. } => Some(*ns),
             Self::Monitor { ns, .. } | Self::Certificate { ns, .. } => *ns,
-            Self::ChannelPaused { .. } | Self::Test { .. } => None,
+            Self::MonthlyDigest { .. } | Self::ChannelPaused { .. } | Self::Test { .. } => None,
         }
     }
 
@@ -157,7 +165,8 @@ impl Topic {
     pub(super) fn may_be_routed_to(&self, id: &ChannelId) -> bool {
         match self {
             Self::ChannelPaused { channel } => channel != id,
-            Self::Test { .. } => false,
+            // Each recipient has one of its own.
+            Self::MonthlyDigest { .. } | Self::Test { .. } => false,
             Self::Expiry { .. }
             | Self::Rotation { .. }
             | Self::WorkOwed { .. }
@@ -231,6 +240,11 @@ impl Kind {
         }
     }
 
+    /// The kind of this number, as rows keep it.
+    pub(super) fn numbered(number: i16) -> Result<Self> {
+        Self::ALL.into_iter().find(|kind| *kind as i16 == number).ok_or_else(|| Error::internal("an unknown kind of notice"))
+    }
+
     /// The kind of this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
@@ -291,19 +305,4 @@ pub(super) fn write(topic: &Topic) -> Result<String> {
 
 pub(super) fn read(text: &str) -> Result<Topic> {
     serde_json::from_str(text).map_err(Error::internal)
-}
-
-/// A namespace, or none, as hexadecimal text.
-mod maybe {
-    use keyvawlt_ledger::NsId;
-    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
-
-    #[expect(clippy::ref_option, reason = "serde asks for this form")]
-    pub(super) fn serialize<S: Serializer>(ns: &Option<NsId>, to: S) -> Result<S::Ok, S::Error> {
-        ns.map(|ns| ns.to_string()).serialize(to)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<NsId>, D::Error> {
-        Option::<String>::deserialize(from)?.map(|text| text.parse().map_err(D::Error::custom)).transpose()
-    }
 }

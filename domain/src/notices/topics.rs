@@ -3,17 +3,19 @@
 mod channel;
 mod expiry;
 mod monitor;
+pub(super) mod month;
 mod rotation;
 
-use super::Topic;
+use super::people::People;
+use super::{Recipient, Topic, monthly};
 use crate::error::Result;
 use crate::key_health::{KeyNews, ProviderTrouble, key_news, provider_news};
 use crate::store::Tx;
-use keyvawlt_ledger::OrgId;
 
 pub use channel::AboutChannel;
 pub use expiry::Expiring;
 pub use monitor::{Change, EndingCertificate, Outage};
+pub use month::{COUNTED, DueSecret, MonthAhead, Sort, Wants};
 pub use rotation::Replacing;
 
 /// What words need of a topic: ids, moments, and what owners chose to tell in clear. Never a name or a value of a secret.
@@ -35,6 +37,8 @@ pub enum Item {
     Rotation(Replacing),
     /// A secret could be read by somebody who left.
     WorkOwed(Replacing),
+    /// What a month brings.
+    MonthlyDigest(Box<MonthAhead>),
     /// A channel fails and was paused.
     ChannelPaused(AboutChannel),
     /// A trial of a channel.
@@ -51,13 +55,15 @@ impl Item {
             Self::KeyHealth(news) | Self::OldKeyAlive(news) => news.what.at_ms(),
             Self::ProviderIncident(trouble) => trouble.since_ms,
             Self::Rotation(replacing) | Self::WorkOwed(replacing) => replacing.due_ms,
+            Self::MonthlyDigest(ahead) => ahead.until_ms,
             Self::ChannelPaused(about) | Self::Test(about) => about.since_ms,
         }
     }
 }
 
 /// A topic as it stands now.
-pub(super) async fn reload(tx: &Tx, org: &OrgId, topic: &Topic) -> Result<Option<Item>> {
+pub(super) async fn reload(tx: &Tx, people: &mut People, recipient: &Recipient, topic: &Topic) -> Result<Option<Item>> {
+    let org = &people.org();
     match topic {
         Topic::Expiry { ns, secret, version, threshold_days } => {
             let found = expiry::reload(tx, org, (ns, secret), *version, *threshold_days).await?;
@@ -76,6 +82,7 @@ pub(super) async fn reload(tx: &Tx, org: &OrgId, topic: &Topic) -> Result<Option
         }
         Topic::Monitor { incident, change, .. } => Ok(monitor::outage(tx, org, *incident, *change).await?.map(Item::Monitor)),
         Topic::Certificate { monitor, ends_ms, .. } => Ok(monitor::certificate(tx, org, *monitor, *ends_ms).await?.map(Item::Certificate)),
+        Topic::MonthlyDigest { month } => Ok(monthly::ahead(tx, people, recipient, *month).await?.map(Box::new).map(Item::MonthlyDigest)),
         Topic::ChannelPaused { channel } => {
             Ok(channel::reload(tx, org, channel).await?.filter(|about| about.paused).map(Item::ChannelPaused))
         }

@@ -1,10 +1,11 @@
 //! Ending one's digests by the link that each of them carries. The link is all it takes: no log-in, no question.
 //!
-//! Each digest has a token of its own, of which the store keeps the hash. It can do one thing, for one person in one organization: have that
-//! person hear no more of what would ride in a digest. What is urgent is told as before, and preferences that are set anew begin digests again.
+//! Each digest has a token of its own, of which the store keeps the hash. It can do one thing, for one person in one organization: a daily
+//! digest's has that person hear no more of what would ride in one, a monthly digest's mutes that kind. What is urgent is told as before, and
+//! preferences that are set anew begin digests again.
 
 use super::delivery::Delivery;
-use super::{KEPT_MS, Recipient};
+use super::{KEPT_MS, Kind, Recipient, preferences};
 use crate::error::Result;
 use crate::store::{Tx, column};
 use keyvawlt_ledger::{IdentityId, OrgId};
@@ -27,6 +28,7 @@ pub async fn unsubscribe_token(tx: &Tx, delivery: &Delivery) -> Result<Option<St
         token_hash: Set(hash(&token)),
         org_id: Set(delivery.org.0.to_vec()),
         identity_id: Set(person.0.to_vec()),
+        mutes: Set(delivery.is_monthly().then_some(Kind::MonthlyDigest as i16)),
         created_at: Set(column(tx.now_ms())),
     };
     digest_link::Entity::insert(row).exec_without_returning(tx.db()).await?;
@@ -37,6 +39,10 @@ pub async fn unsubscribe_token(tx: &Tx, delivery: &Delivery) -> Result<Option<St
 pub async fn unsubscribe(tx: &Tx, token: &str) -> Result<()> {
     let tx = tx.without_permit("whoever holds a digest's link may end it; nothing is returned");
     let Some(link) = digest_link::Entity::find_by_id(hash(token)).one(tx.db()).await? else { return Ok(()) };
+    if let Some(kind) = link.mutes {
+        let (org, id) = (OrgId::from_slice(&link.org_id)?, IdentityId::from_slice(&link.identity_id)?);
+        return preferences::mute(tx, &org, &id, Kind::numbered(kind)?).await;
+    }
     notice_preference::Entity::update_many()
         .col_expr(notice_preference::Column::DigestEndedAt, Expr::value(column(tx.now_ms())))
         .filter(notice_preference::Column::OrgId.eq(link.org_id).and(notice_preference::Column::IdentityId.eq(link.identity_id)))

@@ -3,12 +3,26 @@
 use crate::Tx;
 use keyvawlt_ledger::chain::{AccessEntry, Entry, Key, Member, Ns, Seal, WrapsEntry};
 use keyvawlt_ledger::{Blob, Hash, IdentityId, KeyId, NsId, OrgId};
-use keyvawlt_schema::entry;
+use keyvawlt_schema::{entry, org};
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveValue::Set, EntityTrait};
 
 /// The organization.
 pub(crate) const ORG: OrgId = OrgId([1; 32]);
+
+/// Writes the organization's row.
+pub(crate) async fn put_org(tx: &Tx) {
+    let row = org::ActiveModel {
+        id: Set(ORG.0.to_vec()),
+        head_seq: Set(0),
+        head_hash: Set(vec![]),
+        history: Set(vec![]),
+        change: Set(0),
+        created_at: Set(0),
+        has_past: Set(false),
+    };
+    org::Entity::insert(row).exec_without_returning(tx.db()).await.unwrap();
+}
 
 /// Writes an entry, or another value of it.
 pub(crate) async fn put(tx: &Tx, key: Key, value: Entry) {
@@ -33,8 +47,15 @@ pub(crate) fn member(role: u8, kind: u8) -> Entry {
     })
 }
 
-/// A namespace without names.
-pub(crate) fn namespace(parent: Option<NsId>) -> Entry {
+/// Writes a namespace without names.
+pub(crate) async fn put_namespace(tx: &Tx, ns: NsId, parent: Option<NsId>) {
+    put(tx, Key::ns(&ns), namespace(parent)).await;
+    if let Some(parent) = parent {
+        put(tx, Key::child(&parent, &ns), Entry::Mark).await;
+    }
+}
+
+fn namespace(parent: Option<NsId>) -> Entry {
     let wraps = WrapsEntry { root: Hash::ZERO, count: 0, author: IdentityId([0; 16]), author_key_id: KeyId([0; 32]) };
     Entry::Ns(Box::new(Ns {
         parent,
@@ -55,5 +76,6 @@ pub(crate) fn namespace(parent: Option<NsId>) -> Entry {
 
 /// Lets somebody do something in a namespace; for ever with an expiry of 0.
 pub(crate) async fn give(tx: &Tx, ns: NsId, who: IdentityId, permissions: u8, expires_ms: u64) {
+    put(tx, Key::access_of(&who, &ns), Entry::Mark).await;
     put(tx, Key::access(&ns, &who), Entry::Access(AccessEntry { permissions, expires_ms, wrap: None })).await;
 }

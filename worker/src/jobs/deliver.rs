@@ -57,7 +57,12 @@ async fn send(context: &Context, delivery: &Delivery, link: Option<&str>) -> Opt
     let now_ms = context.store.clock().now_ms();
     let pieces = delivery.told.iter().map(|told| words::piece(told, now_ms)).collect();
     let message = Message::many(pieces, 0)?;
-    let message = if delivery.digest { digest(message, delivery.told.len(), link) } else { message };
+    // A month has a title of its own.
+    let message = if delivery.digest && !delivery.is_monthly() { digest(message, delivery.told.len()) } else { message };
+    let message = match link {
+        Some(link) => message.unsubscribe(link),
+        None => message,
+    };
     let id = delivery.message_id();
     Some(match delivery.destination.as_ref()? {
         Destination::Person { email } => context.mailer.send(email, &id, &message, now_ms).await,
@@ -66,13 +71,8 @@ async fn send(context: &Context, delivery: &Delivery, link: Option<&str>) -> Opt
     })
 }
 
-fn digest(message: Message, notices: usize, link: Option<&str>) -> Message {
-    let title = if notices == 1 { "Your digest: 1 notice".to_owned() } else { format!("Your digest: {notices} notices") };
-    let message = message.titled(&title);
-    match link {
-        Some(link) => message.unsubscribe(link),
-        None => message,
-    }
+fn digest(message: Message, notices: usize) -> Message {
+    message.titled(&if notices == 1 { "Your digest: 1 notice".to_owned() } else { format!("Your digest: {notices} notices") })
 }
 
 /// What is recorded, and how long the other side asked to wait.

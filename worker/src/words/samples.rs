@@ -1,10 +1,10 @@
 //! One message of each topic and shape, for the tests of every channel: snapshots, the browser, the documents.
 
-use super::{channel, code, expiry, key_health};
+use super::{channel, code, expiry, key_health, month};
 use crate::message::{Message, Piece};
 use keyvawlt_domain::jobs::{NsId, OrgId, SecretId};
 use keyvawlt_domain::key_health::{KeyFact, KeyNews, ProviderTrouble};
-use keyvawlt_domain::notices::{AboutChannel, ChannelId, Expiring, Item};
+use keyvawlt_domain::notices::{AboutChannel, ChannelId, DueSecret, Expiring, Item, MonthAhead, Sort, Wants};
 
 /// 23 November 2026, 09:00 UTC.
 pub(crate) const NOW: u64 = 1_795_424_400_000;
@@ -34,6 +34,8 @@ pub(crate) fn messages() -> Vec<(&'static str, Message)> {
     let gathered = Message::many(pieces().into_iter().map(|(_, piece)| piece).collect(), 0);
     messages.push(("gathered", gathered.expect("there are pieces")));
     messages.push(("digest", digest()));
+    messages.push(("monthly_digest", Message::one(month::piece(&month())).unsubscribe(UNSUBSCRIBE)));
+    messages.push(("monthly_digest_small", Message::one(month::piece(&small_month()))));
     messages.push(("longest", longest()));
     messages
 }
@@ -49,6 +51,7 @@ pub(crate) fn documented() -> Vec<(&'static str, Message)> {
         }
     });
     shown.push(("channel-paused", Message::one(channel::paused(&about_channel(), NOW))));
+    shown.push(("monthly-digest", Message::one(month::piece(&month()))));
     shown.push(("test", Message::one(channel::test(&about_channel()))));
     let two = vec![expiry(1, Some("Stripe live"), NOW + 7 * DAY_MS), expiry(3, None, NOW - 2 * DAY_MS)];
     shown.push(("gathered", Message::many(two, 3).expect("there are pieces")));
@@ -69,6 +72,41 @@ fn trouble() -> Piece {
 fn digest() -> Message {
     let pieces = (1..=5).map(|nth| expiry(nth, Some(&format!("Key number {nth}")), NOW + u64::from(nth) * DAY_MS)).collect();
     Message::many(pieces, 7).expect("there are pieces").titled("Your secrets this week").unsubscribe(UNSUBSCRIBE)
+}
+
+/// A month with something of everything, of a hostile label, and of more than is named.
+pub(crate) fn month() -> MonthAhead {
+    let due = |nth: u8, wants, label: Option<&str>, at_ms| DueSecret {
+        ns: NsId([0xb2; 16]),
+        secret: SecretId([nth; 16]),
+        wants,
+        at_ms,
+        label: label.map(ToOwned::to_owned),
+    };
+    let coming = vec![
+        due(1, Wants::End, Some("Stripe live"), NOW + 9 * DAY_MS),
+        due(2, Wants::Rotation, None, NOW + 12 * DAY_MS),
+        due(3, Wants::End, Some("Mail <b>relay</b>\r\nBcc: eve@example.com"), NOW + 20 * DAY_MS),
+        due(4, Wants::End, Some(&"W".repeat(200)), NOW + 21 * DAY_MS),
+    ];
+    let endless = vec![(NsId([0xb2; 16]), 12), (NsId([0xb3; 16]), 5), (NsId([0xb4; 16]), 2)];
+    MonthAhead {
+        org: OrgId([0xa1; 32]),
+        month: "2026-12".parse().expect("a month"),
+        until_ms: 1_798_758_000_000,
+        coming: Sort { count: 14, named: coming },
+        overdue: Sort { count: 1, named: vec![due(5, Wants::Rotation, Some("Old CI token"), NOW - 9 * DAY_MS)] },
+        owed: 3,
+        failing: Sort { count: 5, named: vec!["api".to_owned(), "billing".to_owned(), "status page".to_owned()] },
+        endless: Sort { count: 20, named: endless },
+    }
+}
+
+/// A month of which there is little to say.
+fn small_month() -> MonthAhead {
+    let nothing = || Sort { count: 0, named: vec![] };
+    let endless = Sort { count: 1, named: vec![(NsId([0xb2; 16]), 1)] };
+    MonthAhead { coming: nothing(), overdue: nothing(), owed: 0, failing: Sort { count: 0, named: vec![] }, endless, ..month() }
 }
 
 /// Labels and providers as long as anybody can make them, without a place to break a line.

@@ -8,8 +8,7 @@ use crate::{Result, Store, Tx};
 use keyvawlt_ledger::bundle::kind;
 use keyvawlt_ledger::chain::{Key, permission, role};
 use keyvawlt_ledger::{IdentityId, KeyId, NsId};
-use keyvawlt_schema::{org, uptime};
-use sea_orm::ActiveValue::Set;
+use keyvawlt_schema::uptime;
 use sea_orm::EntityTrait;
 
 pub(super) const MINUTE: u64 = 60_000;
@@ -28,17 +27,8 @@ pub(super) struct World<'a>(&'a Store);
 impl<'a> World<'a> {
     pub(super) async fn new(store: &'a Store) -> Self {
         let tx = store.write().await.unwrap();
-        let row = org::ActiveModel {
-            id: Set(ORG.0.to_vec()),
-            head_seq: Set(0),
-            head_hash: Set(vec![]),
-            history: Set(vec![]),
-            change: Set(0),
-            created_at: Set(0),
-            has_past: Set(false),
-        };
-        org::Entity::insert(row).exec_without_returning(tx.db()).await.unwrap();
-        chain::put(&tx, Key::ns(&NS), chain::namespace(None)).await;
+        chain::put_org(&tx).await;
+        chain::put_namespace(&tx, NS, None).await;
         for (who, role, bits) in [
             (WRITER, role::MEMBER, permission::READ | permission::WRITE),
             (READER, role::MEMBER, permission::READ),

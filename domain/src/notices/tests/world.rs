@@ -6,7 +6,7 @@ use crate::authorize::authorize;
 use crate::caller::Caller;
 use crate::jobs::{self, Job};
 use crate::scratch::NOW;
-use crate::scratch::chain::{self, give, member, namespace};
+use crate::scratch::chain::{self, give, member};
 use crate::store::column;
 use keyvawlt_ledger::bundle::kind;
 use keyvawlt_ledger::canon::Canon as _;
@@ -36,8 +36,9 @@ pub(super) const READERS: &str = "05@example.com";
 /// without his doing, and one whose id somebody gave to keys of his own.
 pub(super) async fn team(store: &Store, expires_ms: u64) {
     let tx = store.write().await.unwrap();
-    chain::put(&tx, Key::ns(&PARENT), namespace(None)).await;
-    chain::put(&tx, Key::ns(&CHILD), namespace(Some(PARENT))).await;
+    chain::put_org(&tx).await;
+    chain::put_namespace(&tx, PARENT, None).await;
+    chain::put_namespace(&tx, CHILD, Some(PARENT)).await;
     for who in [READER, WRITER_ONLY_ELSEWHERE, MACHINE, UNPROVED, ADDED_BY_OTHERS, WITH_OTHER_KEYS] {
         let kind = if who == MACHINE { kind::MACHINE } else { kind::PERSON };
         chain::put(&tx, Key::member(&who), member(role::MEMBER, kind)).await;
