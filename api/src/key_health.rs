@@ -53,13 +53,7 @@ impl KeyHealthService for Api {
         call.answer(
             READ_DEADLINE,
             Box::pin(async {
-                let subject = call.subject()?;
-                let asked = list_asked(&request)?;
-                let tx = self.parts.store.read().await?;
-                let caller = Caller::find(&tx, subject).await?;
-                let permit = self.permit(&tx, caller, asked).await?;
-                let page = list_key_health(&permit).await?;
-                tx.commit().await?;
+                let page = self.look(&call, list_asked(&request)?, |permit| Box::pin(list_key_health(permit))).await?;
                 Ok(v1::ListKeyHealthResponse {
                     keys: page.keys.iter().map(known).collect(),
                     next_page_token: page.next.map_or_else(String::new, token),
@@ -74,15 +68,9 @@ impl KeyHealthService for Api {
         call.answer(
             READ_DEADLINE,
             Box::pin(async {
-                let subject = call.subject()?;
                 let asked = lease_asked(&request)?;
-                let weight = asked.keys.len();
-                self.limits.key_health(subject, weight, self.parts.store.clock().now_ms()).await?;
-                let tx = self.parts.store.write().await?;
-                let caller = Caller::find(&tx, subject).await?;
-                let permit = self.permit(&tx, caller, asked).await?;
-                let granted = lease_key_checks(&permit).await?;
-                tx.commit().await?;
+                self.limits.key_health(call.subject()?, asked.keys.len(), self.parts.store.clock().now_ms()).await?;
+                let granted = self.change(&call, asked, |permit| Box::pin(lease_key_checks(permit))).await?;
                 let keys = granted.into_iter().map(|KeyCheck { ns, secret, version }| check((ns, secret, version))).collect();
                 Ok(v1::LeaseKeyChecksResponse { keys })
             }),

@@ -3,6 +3,7 @@
 //! Absent: queues, mail, tables, and every rule about organizations.
 
 mod accounts;
+mod act;
 mod call;
 mod door;
 mod fields;

@@ -4,13 +4,11 @@ mod words;
 
 use crate::call::{Call, READ_DEADLINE, WRITE_DEADLINE};
 use crate::{Api, fields};
-use futures::future::BoxFuture;
-use keyvawlt_domain::authorize::{Action, Permit};
 use keyvawlt_domain::monitors::{
     self, Change, DeleteMonitor, IncidentId, ListIncidents, ListMaintenances, ListMonitors, MaintenanceId, MonitorId, PauseMonitor, Read,
     ResumeMonitor,
 };
-use keyvawlt_domain::{Caller, Error, Result, requests};
+use keyvawlt_domain::{Error, Result};
 use keyvawlt_ledger::{NsId, OrgId};
 use keyvawlt_proto::v1;
 use keyvawlt_proto::v1::monitor_service_server::MonitorService;
@@ -27,16 +25,9 @@ impl MonitorService for Api {
         let (call, request) = Call::open(request);
         let work = async {
             let change = change(&request.org_id, &request.ns_id, words::target(fields::present("target", request.target)?)?)?;
-            let id = self
-                .create(
-                    &call,
-                    change,
-                    ("CreateMonitor", &request.request_id),
-                    |permit| Box::pin(monitors::create_monitor(permit)),
-                    |id| id.0,
-                )
-                .await?;
-            Ok(v1::CreateMonitorResponse { monitor_id: id.into() })
+            let once = ("CreateMonitor", &request.request_id[..]);
+            let answer = |id: MonitorId| v1::CreateMonitorResponse { monitor_id: id.0.to_vec().into() };
+            self.once(&call, once, change, |permit| Box::pin(monitors::create_monitor(permit)), answer).await
         };
         call.answer(WRITE_DEADLINE, Box::pin(work)).await
     }
@@ -159,16 +150,9 @@ impl MonitorService for Api {
         let work = async {
             let what = words::to_add(fields::present("maintenance", request.maintenance)?)?;
             let change = change(&request.org_id, &request.ns_id, what)?;
-            let id = self
-                .create(
-                    &call,
-                    change,
-                    ("AddMaintenance", &request.request_id),
-                    |permit| Box::pin(monitors::add_maintenance(permit)),
-                    |id| id.0,
-                )
-                .await?;
-            Ok(v1::AddMaintenanceResponse { maintenance_id: id.into() })
+            let once = ("AddMaintenance", &request.request_id[..]);
+            let answer = |id: MaintenanceId| v1::AddMaintenanceResponse { maintenance_id: id.0.to_vec().into() };
+            self.once(&call, once, change, |permit| Box::pin(monitors::add_maintenance(permit)), answer).await
         };
         call.answer(WRITE_DEADLINE, Box::pin(work)).await
     }
@@ -198,64 +182,6 @@ impl MonitorService for Api {
             Ok(v1::RemoveMaintenanceResponse {})
         };
         call.answer(WRITE_DEADLINE, Box::pin(work)).await
-    }
-}
-
-impl Api {
-    /// Reads something, in a transaction of its own.
-    async fn look<A: Action + Send + Sync + 'static, T>(
-        &self,
-        call: &Call,
-        action: A,
-        act: impl for<'a> FnOnce(&'a Permit<'a, A>) -> BoxFuture<'a, Result<T>> + Send,
-    ) -> Result<T> {
-        let tx = self.parts.store.read().await?;
-        let caller = Caller::find(&tx, call.subject()?).await?;
-        let done = {
-            let permit = self.permit(&tx, caller, action).await?;
-            act(&permit).await?
-        };
-        tx.commit().await?;
-        Ok(done)
-    }
-
-    /// Changes something, in a transaction of its own.
-    async fn change<A: Action + Send + Sync + 'static, T>(
-        &self,
-        call: &Call,
-        action: A,
-        act: impl for<'a> FnOnce(&'a Permit<'a, A>) -> BoxFuture<'a, Result<T>> + Send,
-    ) -> Result<T> {
-        let tx = self.parts.store.write().await?;
-        let caller = Caller::find(&tx, call.subject()?).await?;
-        let done = {
-            let permit = self.permit(&tx, caller, action).await?;
-            act(&permit).await?
-        };
-        tx.commit().await?;
-        Ok(done)
-    }
-
-    /// Adds something, once for each request.
-    async fn create<A: Action + Send + Sync + 'static, T>(
-        &self,
-        call: &Call,
-        action: A,
-        (rpc, request_id): (&'static str, &[u8]),
-        act: impl for<'a> FnOnce(&'a Permit<'a, A>) -> BoxFuture<'a, Result<T>> + Send,
-        id: impl FnOnce(T) -> [u8; 16] + Send,
-    ) -> Result<Vec<u8>> {
-        let request_id = fields::array("request_id", request_id)?;
-        let tx = self.parts.store.write().await?;
-        let caller = Caller::find(&tx, call.subject()?).await?;
-        if let Some(answer) = requests::answered(&tx, &caller.requester(), &request_id, rpc).await? {
-            return Ok(answer);
-        }
-        let permit = self.permit(&tx, caller, action).await?;
-        let id = id(act(&permit).await?).to_vec();
-        requests::keep(&tx, &caller.requester(), &request_id, rpc, id.clone()).await?;
-        tx.commit().await?;
-        Ok(id)
     }
 }
 

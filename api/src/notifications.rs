@@ -6,8 +6,7 @@ use keyvawlt_domain::notices::{
     self, ChangeChannels, Changed, ChannelChange as Change, ChannelId, DeliveryId, Entry, Form, Kind, Kinds, ListChannels, ListDeliveries,
     OwnPreferences, Preferences, Thresholds,
 };
-use keyvawlt_domain::{Caller, Error, Result};
-use keyvawlt_ledger::assertion::Subject;
+use keyvawlt_domain::{Error, Result};
 use keyvawlt_ledger::{NsId, OrgId};
 use keyvawlt_proto::v1;
 use keyvawlt_proto::v1::notification_service_server::NotificationService;
@@ -21,7 +20,8 @@ impl NotificationService for Api {
     async fn get_preferences(&self, request: Request<v1::GetPreferencesRequest>) -> Result<Response<v1::GetPreferencesResponse>, Status> {
         let (call, request) = Call::open(request);
         let work = async {
-            let preferences = self.preferences(call.subject()?, &request.org_id, None).await?;
+            let asked = OwnPreferences { org: org(&request.org_id)?, set: None };
+            let preferences = self.look(&call, asked, |permit| Box::pin(notices::own_preferences(permit))).await?;
             Ok(v1::GetPreferencesResponse { preferences: Some(spoken(preferences)) })
         };
         call.answer(ACCOUNT_DEADLINE, Box::pin(work)).await
@@ -30,9 +30,9 @@ impl NotificationService for Api {
     async fn set_preferences(&self, request: Request<v1::SetPreferencesRequest>) -> Result<Response<v1::SetPreferencesResponse>, Status> {
         let (call, request) = Call::open(request);
         let work = async {
-            let subject = call.subject()?;
             let wanted = understood(fields::present("preferences", request.preferences)?)?;
-            self.preferences(subject, &request.org_id, Some(wanted)).await?;
+            let asked = OwnPreferences { org: org(&request.org_id)?, set: Some(wanted) };
+            self.change(&call, asked, |permit| Box::pin(notices::own_preferences(permit))).await?;
             Ok(v1::SetPreferencesResponse {})
         };
         call.answer(ACCOUNT_DEADLINE, Box::pin(work)).await
@@ -41,8 +41,9 @@ impl NotificationService for Api {
     async fn get_thresholds(&self, request: Request<v1::GetThresholdsRequest>) -> Result<Response<v1::GetThresholdsResponse>, Status> {
         let (call, request) = Call::open(request);
         let work = async {
-            let days = self.thresholds(call.subject()?, &request.org_id, None).await?;
-            Ok(v1::GetThresholdsResponse { days })
+            let asked = Thresholds { org: org(&request.org_id)?, set: None };
+            let days = self.look(&call, asked, |permit| Box::pin(notices::org_thresholds(permit))).await?;
+            Ok(v1::GetThresholdsResponse { days: days.into_iter().map(u32::from).collect() })
         };
         call.answer(ACCOUNT_DEADLINE, Box::pin(work)).await
     }
@@ -50,8 +51,11 @@ impl NotificationService for Api {
     async fn set_thresholds(&self, request: Request<v1::SetThresholdsRequest>) -> Result<Response<v1::SetThresholdsResponse>, Status> {
         let (call, request) = Call::open(request);
         let work = async {
-            let days = self.thresholds(call.subject()?, &request.org_id, Some(request.days)).await?;
-            Ok(v1::SetThresholdsResponse { days })
+            // What is too large stays too large.
+            let wanted = request.days.into_iter().map(|days| u16::try_from(days).unwrap_or(u16::MAX)).collect();
+            let asked = Thresholds { org: org(&request.org_id)?, set: Some(wanted) };
+            let days = self.change(&call, asked, |permit| Box::pin(notices::org_thresholds(permit))).await?;
+            Ok(v1::SetThresholdsResponse { days: days.into_iter().map(u32::from).collect() })
         };
         call.answer(ACCOUNT_DEADLINE, Box::pin(work)).await
     }
@@ -59,13 +63,8 @@ impl NotificationService for Api {
     async fn list_channels(&self, request: Request<v1::ListChannelsRequest>) -> Result<Response<v1::ListChannelsResponse>, Status> {
         let (call, request) = Call::open(request);
         let work = async {
-            let subject = call.subject()?;
-            let org = fields::id("org_id", &request.org_id, OrgId::from_slice)?;
-            let tx = self.parts.store.read().await?;
-            let caller = Caller::find(&tx, subject).await?;
-            let permit = self.permit(&tx, caller, ListChannels { org }).await?;
-            let channels = notices::list_channels(&permit).await?;
-            tx.commit().await?;
+            let asked = ListChannels { org: org(&request.org_id)? };
+            let channels = self.look(&call, asked, |permit| Box::pin(notices::list_channels(permit))).await?;
             Ok(v1::ListChannelsResponse { channels: channels.into_iter().map(channel).collect() })
         };
         call.answer(READ_DEADLINE, Box::pin(work)).await
@@ -74,7 +73,6 @@ impl NotificationService for Api {
     async fn add_channel(&self, request: Request<v1::AddChannelRequest>) -> Result<Response<v1::AddChannelResponse>, Status> {
         let (call, request) = Call::open(request);
         let work = async {
-            let subject = call.subject()?;
             let form = match request.form() {
                 v1::ChannelForm::Webhook => Form::Webhook,
                 v1::ChannelForm::Slack => Form::Slack,
@@ -83,8 +81,13 @@ impl NotificationService for Api {
             let kinds = if request.kinds.is_empty() { notices::all_kinds() } else { kinds("kinds", &request.kinds)? };
             let namespaces = namespaces(&request.namespaces)?;
             let add = Change::Add { form, name: request.name, url: request.url, kinds, namespaces };
-            let Changed { id, secret } = self.change_channel(subject, &request.org_id, add).await?;
-            Ok(v1::AddChannelResponse { channel_id: id.0.to_vec().into(), secret: secret.unwrap_or_default().into() })
+            let change = ChangeChannels { org: org(&request.org_id)?, change: add };
+            let once = ("AddChannel", &request.request_id[..]);
+            let answer = |Changed { id, secret }: Changed| v1::AddChannelResponse {
+                channel_id: id.0.to_vec().into(),
+                secret: secret.unwrap_or_default().into(),
+            };
+            self.once(&call, once, change, |permit| Box::pin(notices::change_channels(permit)), answer).await
         };
         call.answer(ACCOUNT_DEADLINE, Box::pin(work)).await
     }
@@ -92,8 +95,9 @@ impl NotificationService for Api {
     async fn remove_channel(&self, request: Request<v1::RemoveChannelRequest>) -> Result<Response<v1::RemoveChannelResponse>, Status> {
         let (call, request) = Call::open(request);
         let work = async {
-            let change = Change::Remove(ChannelId::from_slice(&request.channel_id)?);
-            self.change_channel(call.subject()?, &request.org_id, change).await.map(|_| v1::RemoveChannelResponse {})
+            let change = of_channel(&request.org_id, &request.channel_id, Change::Remove)?;
+            self.change(&call, change, |permit| Box::pin(notices::change_channels(permit))).await?;
+            Ok(v1::RemoveChannelResponse {})
         };
         call.answer(ACCOUNT_DEADLINE, Box::pin(work)).await
     }
@@ -101,8 +105,9 @@ impl NotificationService for Api {
     async fn pause_channel(&self, request: Request<v1::PauseChannelRequest>) -> Result<Response<v1::PauseChannelResponse>, Status> {
         let (call, request) = Call::open(request);
         let work = async {
-            let change = Change::Pause(ChannelId::from_slice(&request.channel_id)?);
-            self.change_channel(call.subject()?, &request.org_id, change).await.map(|_| v1::PauseChannelResponse {})
+            let change = of_channel(&request.org_id, &request.channel_id, Change::Pause)?;
+            self.change(&call, change, |permit| Box::pin(notices::change_channels(permit))).await?;
+            Ok(v1::PauseChannelResponse {})
         };
         call.answer(ACCOUNT_DEADLINE, Box::pin(work)).await
     }
@@ -110,8 +115,9 @@ impl NotificationService for Api {
     async fn resume_channel(&self, request: Request<v1::ResumeChannelRequest>) -> Result<Response<v1::ResumeChannelResponse>, Status> {
         let (call, request) = Call::open(request);
         let work = async {
-            let change = Change::Resume(ChannelId::from_slice(&request.channel_id)?);
-            self.change_channel(call.subject()?, &request.org_id, change).await.map(|_| v1::ResumeChannelResponse {})
+            let change = of_channel(&request.org_id, &request.channel_id, Change::Resume)?;
+            self.change(&call, change, |permit| Box::pin(notices::change_channels(permit))).await?;
+            Ok(v1::ResumeChannelResponse {})
         };
         call.answer(ACCOUNT_DEADLINE, Box::pin(work)).await
     }
@@ -122,9 +128,10 @@ impl NotificationService for Api {
     ) -> Result<Response<v1::RotateChannelSecretResponse>, Status> {
         let (call, request) = Call::open(request);
         let work = async {
-            let change = Change::Rotate(ChannelId::from_slice(&request.channel_id)?);
-            let changed = self.change_channel(call.subject()?, &request.org_id, change).await?;
-            Ok(v1::RotateChannelSecretResponse { secret: changed.secret.unwrap_or_default().into() })
+            let change = of_channel(&request.org_id, &request.channel_id, Change::Rotate)?;
+            let once = ("RotateChannelSecret", &request.request_id[..]);
+            let answer = |changed: Changed| v1::RotateChannelSecretResponse { secret: changed.secret.unwrap_or_default().into() };
+            self.once(&call, once, change, |permit| Box::pin(notices::change_channels(permit)), answer).await
         };
         call.answer(ACCOUNT_DEADLINE, Box::pin(work)).await
     }
@@ -132,8 +139,10 @@ impl NotificationService for Api {
     async fn test_channel(&self, request: Request<v1::TestChannelRequest>) -> Result<Response<v1::TestChannelResponse>, Status> {
         let (call, request) = Call::open(request);
         let work = async {
-            let change = Change::Test(ChannelId::from_slice(&request.channel_id)?);
-            self.change_channel(call.subject()?, &request.org_id, change).await.map(|_| v1::TestChannelResponse {})
+            let change = of_channel(&request.org_id, &request.channel_id, Change::Test)?;
+            let once = ("TestChannel", &request.request_id[..]);
+            let answer = |_: Changed| v1::TestChannelResponse {};
+            self.once(&call, once, change, |permit| Box::pin(notices::change_channels(permit)), answer).await
         };
         call.answer(ACCOUNT_DEADLINE, Box::pin(work)).await
     }
@@ -141,15 +150,10 @@ impl NotificationService for Api {
     async fn list_deliveries(&self, request: Request<v1::ListDeliveriesRequest>) -> Result<Response<v1::ListDeliveriesResponse>, Status> {
         let (call, request) = Call::open(request);
         let work = async {
-            let subject = call.subject()?;
-            let org = fields::id("org_id", &request.org_id, OrgId::from_slice)?;
             let limit = fields::page_size(request.page_size, DELIVERIES.0, DELIVERIES.1)?;
             let before = fields::page_token(&request.page_token)?.map(DeliveryId);
-            let tx = self.parts.store.read().await?;
-            let caller = Caller::find(&tx, subject).await?;
-            let permit = self.permit(&tx, caller, ListDeliveries { org, everybody: request.everybody, limit, before }).await?;
-            let (entries, next) = notices::list_deliveries(&permit).await?;
-            tx.commit().await?;
+            let asked = ListDeliveries { org: org(&request.org_id)?, everybody: request.everybody, limit, before };
+            let (entries, next) = self.look(&call, asked, |permit| Box::pin(notices::list_deliveries(permit))).await?;
             Ok(v1::ListDeliveriesResponse {
                 deliveries: entries.into_iter().map(delivery).collect(),
                 next_page_token: next.map_or_else(String::new, |id| id.to_string()),
@@ -159,38 +163,13 @@ impl NotificationService for Api {
     }
 }
 
-impl Api {
-    async fn preferences(&self, subject: Subject, org: &[u8], set: Option<Preferences>) -> Result<Preferences> {
-        let org = fields::id("org_id", org, OrgId::from_slice)?;
-        let tx = if set.is_some() { self.parts.store.write().await? } else { self.parts.store.read().await? };
-        let caller = Caller::find(&tx, subject).await?;
-        let permit = self.permit(&tx, caller, OwnPreferences { org, set }).await?;
-        let preferences = notices::own_preferences(&permit).await?;
-        tx.commit().await?;
-        Ok(preferences)
-    }
+/// A change of one channel.
+fn of_channel(org_id: &[u8], channel_id: &[u8], change: impl FnOnce(ChannelId) -> Change) -> Result<ChangeChannels> {
+    Ok(ChangeChannels { org: org(org_id)?, change: change(ChannelId::from_slice(channel_id)?) })
+}
 
-    async fn thresholds(&self, subject: Subject, org: &[u8], set: Option<Vec<u32>>) -> Result<Vec<u32>> {
-        let org = fields::id("org_id", org, OrgId::from_slice)?;
-        // What is too large stays too large.
-        let set = set.map(|days| days.into_iter().map(|days| u16::try_from(days).unwrap_or(u16::MAX)).collect::<Vec<_>>());
-        let tx = if set.is_some() { self.parts.store.write().await? } else { self.parts.store.read().await? };
-        let caller = Caller::find(&tx, subject).await?;
-        let permit = self.permit(&tx, caller, Thresholds { org, set }).await?;
-        let days = notices::org_thresholds(&permit).await?;
-        tx.commit().await?;
-        Ok(days.into_iter().map(u32::from).collect())
-    }
-
-    async fn change_channel(&self, subject: Subject, org: &[u8], change: Change) -> Result<Changed> {
-        let org = fields::id("org_id", org, OrgId::from_slice)?;
-        let tx = self.parts.store.write().await?;
-        let caller = Caller::find(&tx, subject).await?;
-        let permit = self.permit(&tx, caller, ChangeChannels { org, change }).await?;
-        let changed = notices::change_channels(&permit).await?;
-        tx.commit().await?;
-        Ok(changed)
-    }
+fn org(id: &[u8]) -> Result<OrgId> {
+    fields::id("org_id", id, OrgId::from_slice)
 }
 
 fn kinds(field: &'static str, names: &[String]) -> Result<Kinds> {

@@ -26,6 +26,9 @@ const COALESCE_MS: u64 = 60_000;
 /// Callers and namespaces remembered within that minute; beyond them a note may be written twice.
 const MAX_COALESCED: usize = 16_384;
 
+/// The actor of what the server did by itself.
+pub const SERVER: &str = "server";
+
 /// Something that happened. Carries ids and names of actions, never content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {

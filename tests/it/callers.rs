@@ -22,7 +22,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use tonic::Code;
 
-on_each_store!(every_rpc_answers_every_kind_of_caller_as_reviewed, absent_and_forbidden_answer_the_same_bytes);
+on_each_store!(
+    every_rpc_answers_every_kind_of_caller_as_reviewed,
+    absent_and_forbidden_answer_the_same_bytes,
+    a_repeated_request_about_a_channel_is_answered_as_before,
+);
 
 /// Names that requests choose themselves, or that nobody knows but those for whom they are.
 const CHOSEN: [&str; 3] = ["request_id", "account_id", "link_id"];
@@ -72,6 +76,24 @@ async fn absent_and_forbidden_answer_the_same_bytes(world: World) {
     let naming = rpcs().into_iter().filter(|(_, names)| *names).map(|(rpc, _)| rpc).collect::<Vec<_>>();
     let missing: Vec<&String> = naming.iter().filter(|rpc| !compared.contains(rpc.as_str())).collect();
     assert!(missing.is_empty(), "rpcs that name something, without a pair: {missing:?}");
+    stage.world.stop().await;
+}
+
+async fn a_repeated_request_about_a_channel_is_answered_as_before(world: World) {
+    let stage = Box::pin(Stage::set(world)).await;
+    let asked = async |ask: &Ask, name: &str| ask.clone().send(&stage.channel, stage.caller(name)).await;
+    let once = notices::changes_once(&stage);
+    for ask in &once {
+        let first = asked(ask, "owner").await.expect("an answer");
+        assert_eq!(asked(ask, "owner").await.expect("an answer"), first, "{}", ask.rpc());
+        let others = asked(ask, "admin").await.expect("an answer");
+        assert!(others != first || first.is_empty(), "{}: somebody else's request is another one", ask.rpc());
+    }
+    let deliveries = notices::everybodys_deliveries(&asked(&notices::all_deliveries(&stage), "owner").await.expect("deliveries"));
+    assert_eq!(deliveries.iter().map(|it| it.notices).sum::<u64>(), 2, "one trial for each who asked");
+    let other = notices::under_the_id_of(&once[0], &once[1]);
+    let refused = asked(&other, "owner").await.expect_err("the id is another call's");
+    assert!(refused.message().contains("request_id"), "{refused}");
     stage.world.stop().await;
 }
 

@@ -3,6 +3,7 @@
 use super::topic::{Kind, Kinds};
 use super::wishes::{checked_namespaces, namespaces_from_column, namespaces_to_column};
 use super::{Audience, Notice, Recipient, Topic, gather, raise, timing};
+use crate::audit;
 use crate::authorize::{Action, Permit};
 use crate::error::{Error, Result};
 use crate::policy::Deed;
@@ -66,6 +67,15 @@ pub enum Form {
     Slack = 3,
 }
 
+impl Form {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Webhook => "webhook",
+            Self::Slack => "slack",
+        }
+    }
+}
+
 /// A channel, as its admins see it. Its key is shown once and its URL never: it may be a secret itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Channel {
@@ -113,6 +123,20 @@ pub enum Change {
     Rotate(ChannelId),
     /// A message that says that it is a trial.
     Test(ChannelId),
+}
+
+impl Change {
+    /// Its name in audit events. A trial changes nothing, and stands in the record of deliveries.
+    fn audited_as(&self) -> Option<&'static str> {
+        match self {
+            Self::Add { .. } => Some("channel.add"),
+            Self::Remove(_) => Some("channel.remove"),
+            Self::Pause(_) => Some("channel.pause"),
+            Self::Resume(_) => Some("channel.resume"),
+            Self::Rotate(_) => Some("channel.rotate"),
+            Self::Test(_) => None,
+        }
+    }
 }
 
 /// A change of an organization's channels.
@@ -164,11 +188,25 @@ pub struct Changed {
     pub secret: Option<Vec<u8>>,
 }
 
-/// Changes a channel.
+/// Changes a channel, and puts on record who did it.
 pub async fn change_channels(permit: &Permit<'_, ChangeChannels>) -> Result<Changed> {
     let ChangeChannels { org, change } = permit.action();
     let tx = permit.tx();
     tx.lock_org(org).await?;
+    let changed = changed(tx, org, change).await?;
+    if let Some(action) = change.audited_as() {
+        // Neither the URL, which may be a secret, nor the key.
+        let detail = match change {
+            Change::Add { form, url, .. } => format!("{} to {}", form.name(), host(url)?),
+            _ => String::new(),
+        };
+        let (at_ms, actor, subject) = (tx.now_ms(), permit.caller().actor(), changed.id.to_string());
+        audit::record(tx, audit::Event { org: *org, at_ms, actor, action, subject, detail }).await?;
+    }
+    Ok(changed)
+}
+
+async fn changed(tx: &Tx, org: &OrgId, change: &Change) -> Result<Changed> {
     let id = match change {
         Change::Add { form, name, url, kinds, namespaces } => return add(tx, org, *form, (name, url), *kinds, namespaces).await,
         Change::Remove(id) | Change::Pause(id) | Change::Resume(id) | Change::Rotate(id) | Change::Test(id) => *id,
@@ -263,6 +301,9 @@ pub(super) async fn failed(tx: &Tx, org: &OrgId, id: &ChannelId, closed: bool) -
     if !lasting || row.paused_at.is_some() {
         return Ok(());
     }
+    let detail = if closed { "it said that it is gone" } else { "every message failed" }.to_owned();
+    let (at_ms, actor, subject) = (tx.now_ms(), audit::SERVER.to_owned(), id.to_string());
+    audit::record(tx, audit::Event { org: *org, at_ms, actor, action: "channel.pause", subject, detail }).await?;
     let topic = Topic::ChannelPaused { channel: *id };
     let key = format!("channel-paused/{id}/{since}");
     raise(tx, &Notice { org: *org, topic, audience: Audience::Admins, key, urgent: true }).await

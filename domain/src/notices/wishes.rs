@@ -1,6 +1,7 @@
 //! What preferences and routes have in common: the namespaces they choose, and how long before its end a secret is spoken of.
 
 use super::expiry::{DEFAULT_THRESHOLDS, look_again};
+use crate::audit;
 use crate::authorize::{Action, Permit};
 use crate::error::{Error, Result};
 use crate::policy::Deed;
@@ -58,6 +59,15 @@ pub async fn org_thresholds(permit: &Permit<'_, Thresholds>) -> Result<Vec<u16>>
         .to_owned();
     notice_setting::Entity::insert(row).on_conflict(newest).exec_without_returning(permit.tx().db()).await?;
     look_again(permit.tx(), org).await?;
+    let event = audit::Event {
+        org: *org,
+        at_ms: permit.tx().now_ms(),
+        actor: permit.caller().actor(),
+        action: "thresholds.set",
+        subject: org.to_string(),
+        detail: format!("{days:?} days"),
+    };
+    audit::record(permit.tx(), event).await?;
     Ok(days)
 }
 

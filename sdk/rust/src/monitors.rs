@@ -22,7 +22,7 @@ const MAX_PAGES: usize = 50;
 impl Vault {
     /// Adds a monitor to an environment, or to the organization; gives its id in hexadecimal, as facts name it.
     pub async fn create_monitor(&self, place: Option<&NsId>, target: MonitorTarget) -> Result<String> {
-        let request_id = fresh_id();
+        let request_id = random::request_id();
         let request = v1::CreateMonitorRequest { org_id: self.org(), ns_id: to(place), request_id, target: Some(target) };
         let answer = self.session.call(async |client, token| rpc::create_monitor(client, Some(token), request.clone()).await).await?;
         Ok(in_hex(&answer.monitor_id))
@@ -129,7 +129,7 @@ impl Vault {
             ..Maintenance::default()
         };
         let ns_id = monitor.map_or_else(|| to(place), |monitor| monitor.ns_id.clone());
-        let request_id = fresh_id();
+        let request_id = random::request_id();
         let request = v1::AddMaintenanceRequest { org_id: self.org(), ns_id, request_id, maintenance: Some(maintenance) };
         let answer = self.session.call(async |client, token| rpc::add_maintenance(client, Some(token), request.clone()).await).await?;
         Ok(in_hex(&answer.maintenance_id))
@@ -172,8 +172,4 @@ fn from_hex(id: &str) -> Result<Bytes> {
 
 fn to(place: Option<&NsId>) -> Bytes {
     place.map_or_else(Bytes::new, |ns| Bytes::copy_from_slice(&ns.0))
-}
-
-fn fresh_id() -> Bytes {
-    Bytes::copy_from_slice(&random::bytes::<16>())
 }

@@ -16,6 +16,11 @@ pub(crate) fn bytes<const N: usize>() -> [u8; N] {
     bytes
 }
 
+/// Names a request, so that it can be repeated.
+pub(crate) fn request_id() -> bytes::Bytes {
+    bytes::Bytes::copy_from_slice(&bytes::<16>())
+}
+
 /// A whole number below `bound`.
 pub fn below(bound: u64) -> u64 {
     u64::from_be_bytes(bytes()) % bound.max(1)

@@ -5,6 +5,7 @@ use super::rows::Row;
 use super::stage::Stage;
 use bytes::Bytes;
 use keyvawlt_proto::v1;
+use prost::Message as _;
 
 /// A question about an organization, and a channel in it.
 type Question = fn(org: &[u8], id: &[u8]) -> Ask;
@@ -19,13 +20,17 @@ pub const QUESTIONS: &[(&str, Question)] = &[
     ("thresholds", |org, _| Ask::GetThresholds(v1::GetThresholdsRequest { org_id: to(org) })),
     ("thresholds to set", |org, _| Ask::SetThresholds(v1::SetThresholdsRequest { org_id: to(org), days: vec![7, 1] })),
     ("channels", |org, _| Ask::ListChannels(v1::ListChannelsRequest { org_id: to(org) })),
-    ("a channel to add", |org, _| add(org, "http://127.0.0.1/hook")),
+    ("a channel to add", |org, _| add(org, "http://127.0.0.1/hook", 43)),
     ("deliveries", |org, _| deliveries(org, false)),
     ("everybody's deliveries", |org, _| deliveries(org, true)),
-    ("a channel to test", |org, id| Ask::TestChannel(v1::TestChannelRequest { org_id: to(org), channel_id: to(id) })),
+    ("a channel to test", |org, id| {
+        Ask::TestChannel(v1::TestChannelRequest { org_id: to(org), channel_id: to(id), request_id: to(&[41; 16]) })
+    }),
     ("a channel to pause", |org, id| Ask::PauseChannel(v1::PauseChannelRequest { org_id: to(org), channel_id: to(id) })),
     ("a channel to resume", |org, id| Ask::ResumeChannel(v1::ResumeChannelRequest { org_id: to(org), channel_id: to(id) })),
-    ("a channel's key", |org, id| Ask::RotateChannelSecret(v1::RotateChannelSecretRequest { org_id: to(org), channel_id: to(id) })),
+    ("a channel's key", |org, id| {
+        Ask::RotateChannelSecret(v1::RotateChannelSecretRequest { org_id: to(org), channel_id: to(id), request_id: to(&[42; 16]) })
+    }),
     ("a channel to remove", |org, id| Ask::RemoveChannel(v1::RemoveChannelRequest { org_id: to(org), channel_id: to(id) })),
 ];
 
@@ -53,15 +58,37 @@ pub fn rows() -> Vec<Row> {
 }
 
 /// Adds a webhook, which only trials go to: nothing here is to be rotated.
-pub fn add(org: &[u8], url: &str) -> Ask {
+pub fn add(org: &[u8], url: &str, nth: u8) -> Ask {
     Ask::AddChannel(v1::AddChannelRequest {
         org_id: to(org),
         form: v1::ChannelForm::Webhook.into(),
         name: "deploys".to_owned(),
         url: url.to_owned(),
         kinds: vec!["rotation".to_owned()],
+        request_id: to(&[nth; 16]),
         ..Default::default()
     })
+}
+
+/// What a repeated request must not do again.
+pub fn changes_once(stage: &Stage) -> Vec<Ask> {
+    vec![add(&stage.production.org.0, "http://127.0.0.1/hook", 90), ask(stage, 11), ask(stage, 8)]
+}
+
+/// One request under the id of another.
+pub fn under_the_id_of(one: &Ask, other: &Ask) -> Ask {
+    let (Ask::AddChannel(one), Ask::RotateChannelSecret(other)) = (one, other) else { panic!("two changes of channels") };
+    Ask::RotateChannelSecret(v1::RotateChannelSecretRequest { request_id: one.request_id.clone(), ..other.clone() })
+}
+
+/// Everything that was sent in the organization.
+pub fn all_deliveries(stage: &Stage) -> Ask {
+    ask(stage, 7)
+}
+
+/// An answer to that.
+pub fn everybodys_deliveries(answer: &[u8]) -> Vec<v1::Delivery> {
+    v1::ListDeliveriesResponse::decode(answer).expect("an answer").deliveries
 }
 
 fn deliveries(org: &[u8], everybody: bool) -> Ask {

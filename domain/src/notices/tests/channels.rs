@@ -2,9 +2,12 @@
 
 use super::super::*;
 use super::world::*;
+use crate::authorize::authorize;
 use crate::error::Error;
 use crate::jobs;
 use crate::scratch::{NOW, on_each_engine};
+use keyvawlt_schema::audit_event;
+use sea_orm::{EntityTrait, QueryOrder};
 
 #[tokio::test]
 async fn a_channel_gets_what_is_routed_to_it() {
@@ -75,6 +78,44 @@ async fn urls_that_cannot_be_are_refused() {
                 As(READER).changes(&tx, ChannelChange::Add { form, name, url: wrong.to_owned(), kinds, namespaces }).await.unwrap_err();
             assert!(matches!(error, Error::Invalid { field: "url", .. }), "{wrong}: {error}");
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_changed_a_channel_or_the_thresholds_is_on_record_and_no_url_and_no_key() {
+    on_each_engine(async |store| {
+        team(store, NOW + DAY_MS).await;
+        let tx = store.write().await.unwrap();
+        promote(&tx).await;
+        let made = As(READER).changes(&tx, webhook(&[Kind::Expiry], &[])).await.unwrap();
+        for change in [ChannelChange::Pause, ChannelChange::Resume, ChannelChange::Rotate, ChannelChange::Test, ChannelChange::Remove] {
+            As(READER).changes(&tx, change(made.id)).await.unwrap();
+        }
+        let failing = As(READER).changes(&tx, webhook(&[Kind::Expiry], &[])).await.unwrap().id;
+        routes::failed(&tx, &ORG, &failing, true).await.unwrap();
+        let permit = authorize(&tx, As(READER).caller(), Thresholds { org: ORG, set: Some(vec![1, 7]) }).await.unwrap();
+        org_thresholds(&permit).await.unwrap();
+        tx.commit().await.unwrap();
+
+        let tx = store.read().await.unwrap();
+        let events = audit_event::Entity::find().order_by_asc(audit_event::Column::Id).all(tx.db()).await.unwrap();
+        let (reader, id, other, org) = (READER.to_string(), made.id.to_string(), failing.to_string(), ORG.to_string());
+        let mut told: Vec<_> = events.iter().map(|it| [&it.actor, &it.action, &it.subject, &it.detail].map(String::as_str)).collect();
+        // All are of one moment of a clock that stands still.
+        told.sort_unstable();
+        let mut expected = vec![
+            [&reader, "channel.add", &id, "webhook to hooks.example.com"],
+            [&reader, "channel.pause", &id, ""],
+            [&reader, "channel.resume", &id, ""],
+            [&reader, "channel.rotate", &id, ""],
+            [&reader, "channel.remove", &id, ""],
+            [&reader, "channel.add", &other, "webhook to hooks.example.com"],
+            ["server", "channel.pause", &other, "it said that it is gone"],
+            [&reader, "thresholds.set", &org, "[7, 1] days"],
+        ];
+        expected.sort_unstable();
+        assert_eq!(told, expected);
     })
     .await;
 }

@@ -2,6 +2,7 @@
 //! word: a lying one could only be silent, and what is due is computed from verified facts (`secrets/due.rs`).
 
 use crate::error::Result;
+use crate::random;
 use crate::vault::Vault;
 use crate::wire::rpc;
 use keyvawlt_ledger::NsId;
@@ -68,6 +69,7 @@ impl Vault {
             url: new.url.clone(),
             kinds: new.kinds.clone(),
             namespaces: new.namespaces.iter().map(|ns| ns.0.to_vec().into()).collect(),
+            request_id: random::request_id(),
         };
         let answer = self.session.call(async |client, token| rpc::add_channel(client, Some(token), request.clone()).await).await?;
         Ok((answer.channel_id.as_ref().try_into().unwrap_or_default(), answer.secret.to_vec()))
@@ -96,7 +98,8 @@ impl Vault {
 
     /// Another key for a webhook, shown only now.
     pub async fn rotate_channel_secret(&self, id: [u8; 16]) -> Result<Vec<u8>> {
-        let request = v1::RotateChannelSecretRequest { org_id: self.org(), channel_id: id.to_vec().into() };
+        let request =
+            v1::RotateChannelSecretRequest { org_id: self.org(), channel_id: id.to_vec().into(), request_id: random::request_id() };
         let answer =
             self.session.call(async |client, token| rpc::rotate_channel_secret(client, Some(token), request.clone()).await).await?;
         Ok(answer.secret.to_vec())
@@ -104,7 +107,7 @@ impl Vault {
 
     /// Has a trial notice sent there.
     pub async fn test_channel(&self, id: [u8; 16]) -> Result<()> {
-        let request = v1::TestChannelRequest { org_id: self.org(), channel_id: id.to_vec().into() };
+        let request = v1::TestChannelRequest { org_id: self.org(), channel_id: id.to_vec().into(), request_id: random::request_id() };
         self.session.call(async |client, token| rpc::test_channel(client, Some(token), request.clone()).await).await?;
         Ok(())
     }
