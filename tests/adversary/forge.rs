@@ -2,7 +2,7 @@
 
 use crate::proxy::Call;
 use crate::rpcs::{Commit, Rpc as _};
-use keyvawlt_client::ledger::chain::{Body, Head, Link, Questions as _, Replica};
+use keyvawlt_client::ledger::chain::{Body, Checkpoint, Head, Link, Questions as _, Replica, View as _};
 use keyvawlt_crypto::wraps::{Granter, Recipient, wrap_nk};
 use keyvawlt_crypto::{CryptoRng, Identity, Key};
 use keyvawlt_ledger::canon::Canon as _;
@@ -40,6 +40,11 @@ pub fn unsigned(author: &Identity, chain: &Replica, body: &Body) -> Link {
         body: body.to_value(),
         seen: vec![],
     }
+}
+
+/// The next checkpoint of a chain before it is signed: a link that every member may make, and that changes nothing.
+pub fn checkpoint(author: &Identity, chain: &Replica) -> Link {
+    unsigned(author, chain, &Body::Checkpoint(Checkpoint { state_hash: Some(chain.head().state_hash()) }))
 }
 
 /// A link with this body, signed by `author`, whomever it names.

@@ -8,6 +8,7 @@ mod annals;
 mod attack;
 mod black_box;
 mod broken_off;
+mod colluder;
 mod contract;
 mod files;
 mod folder;

@@ -8,7 +8,7 @@ use crate::proxy::{Audience, Call, LyingServer, Who};
 use crate::rpcs;
 use keyvawlt_client::ledger::NsId;
 use keyvawlt_client::ledger::chain::{Replica, class, permission, role};
-use keyvawlt_client::{Client, DeviceKey, SecretWrite, StateDir};
+use keyvawlt_client::{Client, DeviceKey, MachineToken, NewMachine, SecretWrite, StateDir};
 use keyvawlt_domain::Clock;
 use keyvawlt_server::config::Config;
 use keyvawlt_server::{Running, Server};
@@ -88,6 +88,12 @@ impl Scene {
         let mut person = self.stranger().await;
         self.ada.admit(&mut person, role, access).await;
         person
+    }
+
+    /// The token of a job that reads production, and the machine it runs on.
+    pub async fn job(&mut self) -> (MachineToken, StateDir) {
+        let new = NewMachine { name: "ci".to_owned(), access: vec![(self.production, permission::READ)], ttl_ms: DAY_MS };
+        (self.ada.vault().create_machine(&new).await.expect("a machine"), self.empty_state())
     }
 
     /// The chain as Ada has verified it.

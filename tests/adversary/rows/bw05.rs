@@ -3,11 +3,12 @@
 
 use crate::attack::{Attack, Row, Try};
 use crate::forge;
+use crate::moves::{Tamper, Tampered, of};
 use crate::proxy::{Audience, Who};
-use crate::rpcs::{Commit, ReadChanges, ReadVersion};
+use crate::rpcs::{Commit, ReadVersion};
 use crate::scene::{CANARY, CANARY_NAME, Scene};
 use keyvawlt_client::{Error, StateDir};
-use keyvawlt_ledger::Code;
+use keyvawlt_ledger::{Code, NsId};
 use keyvawlt_ledger::canon::Canon as _;
 use keyvawlt_ledger::manifest::{Leaf, ManifestLink, ObjectKind};
 use keyvawlt_proto::v1;
@@ -16,8 +17,8 @@ pub const ROW: Row = Row {
     id: "BW05",
     title: "Moves ciphertexts between fields and items (also LP02)",
     tries: &[
-        Try::detected::<Swapped<ITEMS>>("two secrets exchange value and key", Code::Root),
-        Try::detected::<Swapped<FIELDS>>("a secret's value and name exchange places", Code::Root),
+        Try::detected::<Tampered<Swapped<ITEMS>>>("two secrets exchange value and key", Code::Root),
+        Try::detected::<Tampered<Swapped<FIELDS>>>("a secret's value and name exchange places", Code::Root),
         Try::detected_by_all::<Rewritten>("one secret's value takes another's place in the server's database", Code::Root),
         Try::detected::<OldVersion>("another version is delivered as the one asked for", Code::Root),
         Try::detected_by_all::<SignedSwap>("a writer signs one secret's value and key as another's next version", Code::Aead),
@@ -27,35 +28,16 @@ pub const ROW: Row = Row {
 const ITEMS: u8 = 1;
 const FIELDS: u8 = 2;
 
-struct Swapped<const WHAT: u8> {
-    new_machine: StateDir,
-}
+struct Swapped<const WHAT: u8>;
 
-impl<const WHAT: u8> Attack for Swapped<WHAT> {
-    async fn prepare(scene: &mut Scene) -> Self {
-        Self { new_machine: scene.empty_state() }
-    }
+impl<const WHAT: u8> Tamper for Swapped<WHAT> {
+    const NEW_MACHINE: bool = true;
 
-    fn victim(&self, scene: &Scene) -> Who {
-        scene.bob.who()
-    }
+    async fn news(_: &mut Scene) {}
 
-    async fn lie(&mut self, scene: &mut Scene, audience: Audience) {
-        let production = scene.production;
-        scene.server.answers::<ReadChanges>(audience, move |_, answer| {
-            let delivered = answer.namespaces.iter_mut().filter(|changes| *changes.ns_id == production.0);
-            delivered.for_each(|changes| if WHAT == ITEMS { swap_items(changes) } else { swap_fields(changes) });
-        });
-    }
-
-    async fn act(&mut self, scene: &mut Scene) -> Result<(), Error> {
-        let production = scene.production;
-        scene.bob.read_anew(&self.new_machine, &production).await
-    }
-
-    async fn insist(&mut self, scene: &mut Scene) -> Result<(), Error> {
-        let production = scene.production;
-        scene.bob.write_anew(&self.new_machine, &production).await
+    fn tamper(production: &NsId, answer: &mut v1::ReadChangesResponse) {
+        let Some(changes) = of(production, answer) else { return };
+        if WHAT == ITEMS { swap_items(changes) } else { swap_fields(changes) }
     }
 }
 

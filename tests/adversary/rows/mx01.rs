@@ -6,7 +6,7 @@ use crate::attack::{Row, Try};
 use crate::forge;
 use crate::moves::{Forged, Forgery};
 use crate::scene::Scene;
-use keyvawlt_client::ledger::chain::{Body, Checkpoint, View as _, role};
+use keyvawlt_client::ledger::chain::role;
 use keyvawlt_ledger::canon::Canon as _;
 use keyvawlt_ledger::{Code, Domain};
 use keyvawlt_proto::v1;
@@ -34,8 +34,7 @@ impl<const KEY: bool> Forgery for Confused<KEY> {
 
     fn link(&self, scene: &Scene, forged: bool) -> v1::SignedStatement {
         let (ada, bob) = (scene.ada.account.identity(), scene.bob.account.identity());
-        let body = Body::Checkpoint(Checkpoint { state_hash: Some(scene.chain().head().state_hash()) });
-        let mut link = forge::unsigned(bob, scene.chain(), &body);
+        let mut link = forge::checkpoint(bob, scene.chain());
         if forged && KEY {
             link.author_id = ada.id();
         } else if forged {

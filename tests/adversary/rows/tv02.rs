@@ -5,9 +5,8 @@
 use crate::attack::{Attack, Row, Try};
 use crate::proxy::{Audience, Who};
 use crate::rpcs::ReadChanges;
-use crate::scene::{Backup, CANARY, DAY_MS, Scene};
-use keyvawlt_client::ledger::chain::permission;
-use keyvawlt_client::{Account, Error, MachineToken, NewMachine, Position, StateDir};
+use crate::scene::{Backup, CANARY, Scene};
+use keyvawlt_client::{Account, Error, MachineToken, Position, StateDir};
 use keyvawlt_ledger::Code;
 
 pub const ROW: Row = Row {
@@ -27,9 +26,8 @@ struct Shortened {
 
 impl Attack for Shortened {
     async fn prepare(scene: &mut Scene) -> Self {
-        let new = NewMachine { name: "ci".to_owned(), access: vec![(scene.production, permission::READ)], ttl_ms: DAY_MS };
-        let token = scene.ada.vault().create_machine(&new).await.expect("a machine");
-        Self { token, state: scene.empty_state() }
+        let (token, state) = scene.job().await;
+        Self { token, state }
     }
 
     fn victim(&self, _: &Scene) -> Who {
@@ -62,12 +60,11 @@ struct Locked {
 impl Attack for Locked {
     async fn prepare(scene: &mut Scene) -> Self {
         let production = scene.production;
-        let new = NewMachine { name: "ci".to_owned(), access: vec![(production, permission::READ)], ttl_ms: DAY_MS };
-        let token = scene.ada.vault().create_machine(&new).await.expect("a machine");
+        let (token, state) = scene.job().await;
         let before = scene.backup().await;
         scene.ada.write(&production, CANARY).await.expect("a newer version");
         let lock = scene.ada.vault().position(&[production]);
-        Self { token, state: scene.empty_state(), lock, before }
+        Self { token, state, lock, before }
     }
 
     fn victim(&self, _: &Scene) -> Who {

@@ -4,7 +4,6 @@ use crate::attack::{Row, Try};
 use crate::forge;
 use crate::moves::{Forged, Forgery, ForgedWrite, Written};
 use crate::scene::Scene;
-use keyvawlt_client::ledger::chain::{Body, Checkpoint, View as _};
 use keyvawlt_crypto::Identity;
 use keyvawlt_ledger::canon::Canon as _;
 use keyvawlt_ledger::manifest::ManifestLink;
@@ -30,9 +29,8 @@ impl Forgery for Link {
 
     fn link(&self, scene: &Scene, forged: bool) -> v1::SignedStatement {
         let ada = scene.ada.account.identity();
-        let body = Body::Checkpoint(Checkpoint { state_hash: Some(scene.chain().head().state_hash()) });
         let domain = if forged { Domain::Manifest } else { Domain::OrgLink };
-        forge::statement(&ada.sign(domain, forge::unsigned(ada, scene.chain(), &body).to_bytes()))
+        forge::statement(&ada.sign(domain, forge::checkpoint(ada, scene.chain()).to_bytes()))
     }
 }
 

@@ -4,7 +4,6 @@ use crate::attack::{Row, Try};
 use crate::forge;
 use crate::moves::{Forged, Forgery};
 use crate::scene::Scene;
-use keyvawlt_client::ledger::chain::{Body, Checkpoint, View as _};
 use keyvawlt_ledger::canon::Canon as _;
 use keyvawlt_ledger::{Code, Domain};
 use keyvawlt_proto::v1;
@@ -32,8 +31,7 @@ impl<const HOW: u8> Forgery for SecondForm<HOW> {
 
     fn link(&self, scene: &Scene, forged: bool) -> v1::SignedStatement {
         let bob = scene.bob.account.identity();
-        let body = Body::Checkpoint(Checkpoint { state_hash: Some(scene.chain().head().state_hash()) });
-        let mut payload = forge::unsigned(bob, scene.chain(), &body).to_bytes();
+        let mut payload = forge::checkpoint(bob, scene.chain()).to_bytes();
         // A map of ten, whose first entry says version 1.
         assert_eq!(payload[..3], [0xaa, 1, 1]);
         if forged {

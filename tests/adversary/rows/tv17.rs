@@ -7,9 +7,9 @@ use crate::forge;
 use crate::moves::Forged;
 use crate::proxy::{Audience, Who};
 use crate::rpcs::ReadChanges;
-use crate::scene::{DAY_MS, Scene};
-use keyvawlt_client::ledger::chain::{permission, role};
-use keyvawlt_client::{Error, MachineToken, NewMachine, StateDir};
+use crate::scene::Scene;
+use keyvawlt_client::ledger::chain::role;
+use keyvawlt_client::{Error, MachineToken, StateDir};
 use keyvawlt_crypto::Key;
 use keyvawlt_ledger::Code;
 use keyvawlt_ledger::canon::Canon as _;
@@ -32,9 +32,8 @@ struct KnownKey {
 
 impl Attack for KnownKey {
     async fn prepare(scene: &mut Scene) -> Self {
-        let new = NewMachine { name: "ci".to_owned(), access: vec![(scene.production, permission::READ)], ttl_ms: DAY_MS };
-        let token = scene.ada.vault().create_machine(&new).await.expect("a machine");
-        Self { token, state: scene.empty_state() }
+        let (token, state) = scene.job().await;
+        Self { token, state }
     }
 
     fn victim(&self, _: &Scene) -> Who {

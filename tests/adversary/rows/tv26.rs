@@ -5,7 +5,6 @@ use crate::attack::{Row, Try};
 use crate::forge;
 use crate::moves::{Forged, Forgery, ForgedWrite, Written};
 use crate::scene::Scene;
-use keyvawlt_client::ledger::chain::{Body, Checkpoint, View as _};
 use keyvawlt_crypto::Identity;
 use keyvawlt_ledger::canon::Canon as _;
 use keyvawlt_ledger::limits::MAX_SKEW_MS;
@@ -41,8 +40,7 @@ impl<const AHEAD: bool> Forgery for Link<AHEAD> {
 
     fn link(&self, scene: &Scene, forged: bool) -> v1::SignedStatement {
         let bob = scene.bob.account.identity();
-        let body = Body::Checkpoint(Checkpoint { state_hash: Some(scene.chain().head().state_hash()) });
-        let mut link = forge::unsigned(bob, scene.chain(), &body);
+        let mut link = forge::checkpoint(bob, scene.chain());
         if forged {
             link.ts_ms = misdated(link.ts_ms, AHEAD);
         }

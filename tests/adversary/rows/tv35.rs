@@ -4,9 +4,8 @@
 use crate::attack::{Attack, Row, Try};
 use crate::proxy::{Audience, Who};
 use crate::rpcs::{ReadListing, ReadStart};
-use crate::scene::{DAY_MS, Scene};
-use keyvawlt_client::ledger::chain::permission;
-use keyvawlt_client::{Account, Error, MachineToken, NewMachine, SecretWrite, StateDir};
+use crate::scene::Scene;
+use keyvawlt_client::{Account, Error, MachineToken, SecretWrite, StateDir};
 use keyvawlt_ledger::Code;
 use keyvawlt_proto::v1;
 use std::marker::PhantomData;
@@ -166,21 +165,21 @@ struct Machine<L> {
 }
 
 /// A machine's token, and writes after the checkpoint it names: everything that the machine reads is anchored there or later.
-async fn admit(scene: &mut Scene) -> MachineToken {
+async fn admit(scene: &mut Scene) -> (MachineToken, StateDir) {
     let production = scene.production;
-    let new = NewMachine { name: "ci".to_owned(), access: vec![(production, permission::READ)], ttl_ms: DAY_MS };
-    let token = scene.ada.vault().create_machine(&new).await.expect("a machine");
+    let job = scene.job().await;
     for value in ["1", "2"] {
         scene.ada.vault().write(&production, &[SecretWrite::new("first/one", value)]).await.expect("a write");
     }
     // The next link vouches for what Ada holds.
     scene.ada.vault().create_environment("agents", "staging", 2).await.expect("a link");
-    token
+    job
 }
 
 impl<L: Lie> Attack for Machine<L> {
     async fn prepare(scene: &mut Scene) -> Self {
-        Self { token: admit(scene).await, state: scene.empty_state(), lie: PhantomData }
+        let (token, state) = admit(scene).await;
+        Self { token, state, lie: PhantomData }
     }
 
     fn victim(&self, _: &Scene) -> Who {

@@ -2,6 +2,7 @@
 //! open to it. The links are properly signed by the granter, and the real server accepts them: it cannot open wraps.
 
 use crate::attack::{Attack, Row, Try};
+use crate::colluder::{ALL, Cast, FalseGrant, Granted};
 use crate::forge;
 use crate::proxy::{Audience, Who};
 use crate::rpcs::Commit;
@@ -12,61 +13,25 @@ use keyvawlt_client::{Error, StateDir};
 use keyvawlt_crypto::wraps::unwrap_nk;
 use keyvawlt_crypto::{Key, nk};
 use keyvawlt_ledger::canon::Blob;
-use keyvawlt_ledger::{Code, wrap};
+use keyvawlt_ledger::wrap::{self, Wrap};
+use keyvawlt_ledger::Code;
 
 pub const ROW: Row = Row {
     id: "TV39",
     title: "Lets a granter give one reader another key than the others have (also TV11)",
     tries: &[
-        Try::detected::<FalseWrap>("a false key in the wrap of an access link", Code::NkCommit),
+        Try::detected::<Granted<FalseWrap>>("a false key in the wrap of an access link", Code::NkCommit),
         Try::detected::<FalseEpochWrap>("a false key in one wrap of a new epoch", Code::NkCommit),
         Try::detected::<FalsePrevious>("a false key as the earlier one that a new epoch seals", Code::NkCommit),
     ],
 };
 
-const ALL: u8 = permission::READ | permission::WRITE | permission::MANAGE;
-
 /// Carol gives Dave access, with another key in it.
-struct FalseWrap {
-    carol: Person,
-    dave: Person,
-}
+struct FalseWrap;
 
-impl Attack for FalseWrap {
-    async fn prepare(scene: &mut Scene) -> Self {
-        let carol = scene.newcomer(role::MEMBER, &[(scene.production, ALL)]).await;
-        let dave = scene.newcomer(role::MEMBER, &[]).await;
-        Self { carol, dave }
-    }
-
-    fn victim(&self, _: &Scene) -> Who {
-        self.dave.who()
-    }
-
-    async fn lie(&mut self, scene: &mut Scene, _: Audience) {
-        let (carol, dave) = (forge::keys_of(self.carol.account.identity()), forge::keys_of(self.dave.account.identity()));
-        scene.server.requests::<Commit>(Audience::Only(self.carol.who()), move |request| {
-            forge::resign_last(&carol, request.batch.as_mut().expect("a batch"), |body, wraps| {
-                let Body::Access(access) = body else { return };
-                wraps[0] = forge::wrap_like(&wraps[0], &Key::random(&mut forge::rng()), &wraps[0].nk_commit.clone(), &dave);
-                access.wrap = Some(wraps[0].hash());
-            });
-        });
-        self.truth(scene).await;
-    }
-
-    async fn truth(&mut self, scene: &mut Scene) {
-        let dave = self.dave.account.identity().id();
-        let write = permission::READ | permission::WRITE;
-        self.carol.vault().grant(&dave, &scene.production, write, 0).await.expect("the server cannot tell");
-    }
-
-    async fn act(&mut self, scene: &mut Scene) -> Result<(), Error> {
-        self.dave.read_all(&scene.production).await
-    }
-
-    async fn insist(&mut self, scene: &mut Scene) -> Result<(), Error> {
-        self.dave.write(&scene.production, CANARY).await
+impl FalseGrant for FalseWrap {
+    fn falsify(wrap: &mut Wrap, cast: &Cast) {
+        *wrap = forge::wrap_like(wrap, &Key::random(&mut forge::rng()), &wrap.nk_commit.clone(), &cast.dave);
     }
 }
 
