@@ -284,6 +284,31 @@ async fn shop(world: &World, founder: &mut Person) -> (Vault, NsId) {
     (vault, made[0])
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_takes_nothing_for_some_seconds_makes_no_mail_go_twice() {
+    let world = World::start().await;
+    let mut ada = world.resident("ada").await;
+    let (mut vault, production) = shop(&world, &mut ada).await;
+    vault.write(&production, &[stripe("sk_1", world.now_ms() + ms(2 * DAY))]).await.unwrap();
+    world.drain().await;
+    // It takes everything but that a message has ended.
+    let refuse = "CREATE TRIGGER away BEFORE UPDATE OF ended_at ON delivery BEGIN SELECT RAISE(ABORT, 'away'); END";
+    world.database.execute(refuse).await;
+    world.pass(Duration::from_millis(keyvawlt_domain::notices::GATHER_MS));
+    let back = async {
+        while reminders(&world).is_empty() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        world.database.execute("DROP TRIGGER away").await;
+    };
+    tokio::join!(world.drain(), back);
+    world.pass(HOUR);
+    world.drain().await;
+    assert_eq!(reminders(&world).len(), 1);
+    world.stop().await;
+}
+
 async fn an_operator_says_how_long_a_message_waits_for_company(world: World) {
     let world = world.restart_with(|config| config.notices.gather_seconds = 120).await;
     let mut ada = world.resident("ada").await;

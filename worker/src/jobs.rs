@@ -87,7 +87,7 @@ pub(crate) async fn run(context: &Context, id: JobId) {
         Err(error) => return tracing::warn!(%error, job = %id, "a job could not be claimed"),
     };
     let outcome = attend(context, &claim).await;
-    match offer(context, &claim, &outcome).await {
+    match offer(context, || write_down(context, &claim, &outcome)).await {
         Ok(true) => {}
         Ok(false) => tracing::warn!(job = %id, "a job's lease ended before the job did"),
         Err(error) => tracing::warn!(%error, job = %id, "a job's ending could not be written down"),
@@ -154,12 +154,13 @@ async fn renew(context: &Context, claim: &Claim) -> Result<bool> {
     Ok(mine)
 }
 
-async fn offer(context: &Context, claim: &Claim, outcome: &Outcome) -> Result<bool> {
+/// Writes down how something ended, again and again while the store does not take it.
+async fn offer<T, W: Future<Output = Result<T>>>(context: &Context, write: impl Fn() -> W) -> Result<T> {
     let mut offers = 1;
     loop {
-        match write_down(context, claim, outcome).await {
+        match write().await {
             Err(error) if offers < ENDING_OFFERS && !context.stop.is_cancelled() => {
-                tracing::warn!(%error, job = %claim.id, "the store does not take a job's ending; it is offered again");
+                tracing::warn!(%error, "the store does not take a job's ending; it is offered again");
                 tokio::time::sleep(OFFER_AGAIN_AFTER).await;
                 offers += 1;
             }

@@ -1,6 +1,6 @@
 //! Sends one message with the notices that ride in it. Its id is the same in every attempt: a message sent twice is one message.
 
-use super::Outcome;
+use super::{Outcome, offer};
 use crate::channels::{Reception, slack, webhook};
 use crate::context::Context;
 use crate::message::Message;
@@ -87,13 +87,15 @@ fn ending(reception: Option<Reception>, delivery: &Delivery, now_ms: u64) -> (En
     }
 }
 
+async fn end(context: &Context, delivery: &Delivery, ending: &Ending) -> Result<()> {
+    let tx = context.store.write().await?;
+    notices::end(&tx, delivery, ending).await?;
+    tx.commit().await
+}
+
 async fn record(context: &Context, delivery: &Delivery, ending: Ending, wait: Option<Duration>) -> Outcome {
-    let written = async {
-        let tx = context.store.write().await?;
-        notices::end(&tx, delivery, &ending).await?;
-        tx.commit().await
-    };
-    if let Err(error) = written.await {
+    // What was sent is sent again if this is not written down.
+    if let Err(error) = offer(context, || end(context, delivery, &ending)).await {
         return error.into();
     }
     match ending {
