@@ -1,8 +1,9 @@
 //! E-mail addresses are proved by a mailed code: by the right one, in time, within few guesses, and without flooding anybody.
 
-use crate::world::{PASSWORD, Person, World, on_each_store};
+use crate::world::{MailServer, PASSWORD, Person, Weather, World, on_each_store};
 use keyvawlt_client::Error;
-use std::time::Duration;
+use keyvawlt_server::config::Config;
+use std::time::{Duration, Instant};
 
 on_each_store!(
     the_mailed_code_confirms_the_address_and_no_other_does,
@@ -11,6 +12,7 @@ on_each_store!(
     one_address_gets_one_code_a_minute_and_six_an_hour,
     guessing_on_is_slowed_down,
     a_code_is_good_for_the_account_it_was_drawn_for,
+    an_operator_says_how_long_a_mail_server_may_think,
 );
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -119,6 +121,28 @@ async fn a_code_is_good_for_the_account_it_was_drawn_for(world: World) {
     assert!(adas == eves || is_refused(&eve.account.verify_email(&adas).await));
     ada.account.verify_email(&adas).await.unwrap();
     assert!(!seen_by_the_server(&world, &eve).await);
+    world.stop().await;
+}
+
+async fn an_operator_says_how_long_a_mail_server_may_think(world: World) {
+    let mut mail = MailServer::open();
+    // Longer than a worker waits that nobody told anything.
+    mail.turns(Weather::Slow(MINUTE));
+    let change = |config: &mut Config| {
+        config.worker.mail = Some(mail.url());
+        config.worker.smtp.patience_seconds = 1;
+    };
+    let world = world.restart_with(change).await;
+    world.newcomer("ada").await;
+    let began = Instant::now();
+    world.drain().await;
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+    let said = world.database.rows("SELECT coalesce(last_error, '') FROM job WHERE kind = 'email_code'", 1).await.concat();
+    assert!(said[0].contains("no answer in time"), "{said:?}");
+    mail.turns(Weather::Fair);
+    world.pass(MINUTE);
+    world.drain().await;
+    assert_eq!(mail.taken().len(), 1, "it is tried again");
     world.stop().await;
 }
 
