@@ -40,6 +40,8 @@ pub const GIVEN_UP_KEPT_MS: u64 = 30 * DAY_MS;
 const BACKOFF_BASE_MS: u64 = 5_000;
 /// The longest wait: a mail server that was down for the night is found again within the hour.
 const BACKOFF_MAX_MS: u64 = 60 * 60 * 1000;
+/// What was cut off again and again is spread over so long for each time; with its lease, that is less than a minute to the last.
+const APART_MS: u64 = 3_000;
 /// Jobs forgotten in one transaction: a fraction of a second of the writer's time.
 const PRUNED_AT_ONCE: u64 = 2_000;
 /// Of an error's text, this much is kept.
@@ -305,26 +307,37 @@ pub async fn give_back(tx: &Tx, claim: &Claim) -> Result<bool> {
 
 /// Takes back what workers did not finish within their lease; says how many jobs are due again.
 pub async fn expire_leases(tx: &Tx) -> Result<u64> {
-    let now = column(tx.now_ms());
-    let over = Condition::all().add(Column::State.eq(RUNNING)).add(Column::LeaseUntil.lte(now));
-    let released = || {
-        Entity::update_many()
+    let over = || Condition::all().add(Column::State.eq(RUNNING)).add(Column::LeaseUntil.lte(column(tx.now_ms())));
+    let left = Entity::find().select_only().columns([Column::Id, Column::Crashes]).filter(over());
+    let left: Vec<(Vec<u8>, i32)> = left.into_tuple().all(tx.db()).await?;
+    let mut again = 0;
+    for (id, earlier) in left {
+        let crashes = earlier + 1;
+        let taken = Entity::update_many()
             .col_expr(Column::LeaseUntil, Expr::value(None::<i64>))
             .col_expr(Column::LeasedBy, Expr::value(None::<String>))
-            .col_expr(Column::Crashes, Expr::col(Column::Crashes).add(1))
+            .col_expr(Column::Crashes, Expr::value(crashes))
             .col_expr(Column::LastError, Expr::value("the worker did not finish"))
-    };
-    released()
-        .col_expr(Column::State, Expr::value(GIVEN_UP))
-        .col_expr(Column::FinishedAt, Expr::value(now))
-        .filter(over.clone().add(Column::Crashes.gte(MAX_CRASHES - 1)))
-        .exec(tx.db())
-        .await?;
-    let again = released().col_expr(Column::State, Expr::value(QUEUED)).filter(over).exec(tx.db()).await?;
-    if again.rows_affected > 0 {
+            .filter(over().add(Column::Id.eq(id)));
+        if crashes >= MAX_CRASHES {
+            let given_up = taken.col_expr(Column::State, Expr::value(GIVEN_UP));
+            given_up.col_expr(Column::FinishedAt, Expr::value(column(tx.now_ms()))).exec(tx.db()).await?;
+        } else {
+            let run_at = tx.now_ms() + apart_ms(tx, crashes);
+            let queued = taken.col_expr(Column::State, Expr::value(QUEUED)).col_expr(Column::RunAt, Expr::value(column(run_at)));
+            again += queued.exec(tx.db()).await?.rows_affected;
+        }
+    }
+    if again > 0 {
         tx.wake_relay();
     }
-    Ok(again.rows_affected)
+    Ok(again)
+}
+
+/// What was cut off together comes apart, so that one job that kills its worker does not take the same others along each time. What was cut off
+/// once is due at once.
+fn apart_ms(tx: &Tx, crashes: i32) -> u64 {
+    tx.random().below(u64::try_from(crashes - 1).unwrap_or(0) * APART_MS + 1)
 }
 
 /// How many jobs are due or running, and how many were given up.

@@ -1,6 +1,7 @@
 use super::*;
 use crate::Store;
 use crate::scratch::{NOW, on_each_engine};
+use std::collections::BTreeSet;
 
 const LEASE_MS: u64 = 60_000;
 
@@ -9,6 +10,12 @@ async fn put(store: &Store, key: Option<&str>) -> bool {
     let written = enqueue(&tx, &Job::Prune, NOW, key.map(ToOwned::to_owned)).await.unwrap();
     tx.commit().await.unwrap();
     written
+}
+
+async fn put_code(store: &Store) {
+    let tx = store.write().await.unwrap();
+    enqueue(&tx, &Job::EmailCode { account: AccountId([1; 16]) }, NOW, None).await.unwrap();
+    tx.commit().await.unwrap();
 }
 
 async fn due_now(store: &Store) -> Vec<JobId> {
@@ -127,6 +134,40 @@ async fn crash(store: &Store, id: JobId) {
     let tx = store.write().await.unwrap();
     expire_leases(&tx).await.unwrap();
     tx.commit().await.unwrap();
+    // Whenever it is due again.
+    let longest = u64::try_from(MAX_CRASHES).unwrap() * APART_MS;
+    store.clock().advance_ms(longest);
+}
+
+#[tokio::test]
+async fn what_was_cut_off_together_is_due_at_once_and_later_apart() {
+    on_each_engine(async |store| {
+        for _ in 0..4 {
+            put_code(store).await;
+        }
+        for crashes in 1..MAX_CRASHES {
+            let mut ids = due_now(store).await;
+            assert_eq!(ids.len(), 4);
+            for id in ids.drain(..) {
+                assert!(take(store, id).await.is_some());
+            }
+            store.clock().advance_ms(LEASE_MS);
+            let tx = store.write().await.unwrap();
+            assert_eq!(expire_leases(&tx).await.unwrap(), 4);
+            tx.commit().await.unwrap();
+            let rows = Entity::find().select_only().column(Column::RunAt).into_tuple::<i64>();
+            let now = column(store.clock().now_ms());
+            let waits: BTreeSet<i64> = rows.all(store.read().await.unwrap().db()).await.unwrap().into_iter().map(|at| at - now).collect();
+            if crashes == 1 {
+                assert_eq!(waits, [0].into());
+            } else {
+                let longest = column(u64::try_from(crashes).unwrap() * APART_MS);
+                assert!(waits.len() > 1 && waits.iter().all(|wait| (0..longest).contains(wait)), "{waits:?}");
+            }
+            store.clock().advance_ms(u64::try_from(MAX_CRASHES).unwrap() * APART_MS);
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -147,9 +188,7 @@ async fn a_job_that_kills_its_workers_is_given_up() {
 #[tokio::test]
 async fn crashes_and_failures_are_counted_apart() {
     on_each_engine(async |store| {
-        let tx = store.write().await.unwrap();
-        enqueue(&tx, &Job::EmailCode { account: AccountId([1; 16]) }, NOW, None).await.unwrap();
-        tx.commit().await.unwrap();
+        put_code(store).await;
         let id = due_now(store).await[0];
         for failure in 1..kinds::EMAIL_CODE.attempts {
             for _ in 1..MAX_CRASHES {
@@ -161,7 +200,7 @@ async fn crashes_and_failures_are_counted_apart() {
             tx.commit().await.unwrap();
             store.clock().advance_ms(backoff_ms(failure));
         }
-        assert_eq!(count(store).await, Counts { due: 1, ..Counts::default() }, "four crashes between failures are bad luck");
+        assert_eq!(count(store).await, Counts { due: 1, ..Counts::default() }, "some crashes between failures are bad luck");
         let claim = take(store, id).await.unwrap();
         assert_eq!(claim.attempt, MAX_CRASHES * kinds::EMAIL_CODE.attempts - (MAX_CRASHES - 1), "every attempt has a number of its own");
     })
