@@ -4,6 +4,7 @@
 //! notices ride in it. [`raise`] writes both, and the job that delivers, in the transaction of what happened; the job reloads every notice by its
 //! ids before a word is sent: whoever lost a right, or what is true no longer, is left out, and the delivery's record says so.
 
+pub(crate) mod again;
 mod delivery;
 mod expiry;
 mod gather;

@@ -1,8 +1,9 @@
 //! The operator's desk: what jobs there are, and doing something about those that were given up. For the server's own command line, which has
 //! the store's password; no caller of the API comes here.
 
-use super::{DONE, GIVEN_UP, JobId, QUEUED, RUNNING};
+use super::{DONE, GIVEN_UP, Job, JobId, QUEUED, RUNNING};
 use crate::error::{Error, Result};
+use crate::notices::again;
 use crate::store::{Tx, column, number};
 use keyvawlt_schema::job::{Column, Entity, Model};
 use sea_orm::sea_query::{Expr, ExprTrait as _};
@@ -86,9 +87,10 @@ pub async fn list(tx: &Tx, state: Option<State>, before: Option<JobId>, limit: u
     find.all(tx.db()).await?.into_iter().map(listed).collect()
 }
 
-/// Makes a job that was given up, or waits for a later time, due now, as if it had never failed; says whether there was one.
+/// Makes a job that was given up, or waits for a later time, due now, as if it had never failed; says whether there was one. A message that was
+/// given up with it is open again.
 pub async fn run_again(tx: &Tx, id: JobId) -> Result<bool> {
-    let again = Entity::update_many()
+    let due = Entity::update_many()
         .col_expr(Column::State, Expr::value(QUEUED))
         .col_expr(Column::RunAt, Expr::value(column(tx.now_ms())))
         .col_expr(Column::FinishedAt, Expr::value(None::<i64>))
@@ -97,7 +99,10 @@ pub async fn run_again(tx: &Tx, id: JobId) -> Result<bool> {
         .filter(Column::Id.eq(id.0.to_vec()).and(Column::State.is_in([QUEUED, GIVEN_UP])))
         .exec(tx.db())
         .await?;
-    Ok(again.rows_affected > 0)
+    if let Some(Job::Deliver { org, delivery }) = job(tx, id).await?.filter(|_| due.rows_affected > 0) {
+        again::open(tx, &org, &delivery).await?;
+    }
+    Ok(due.rows_affected > 0)
 }
 
 /// Ends a job that was given up, or waits, without doing it; says whether there was one. Its dedupe key stays used.
@@ -109,7 +114,16 @@ pub async fn discard(tx: &Tx, id: JobId) -> Result<bool> {
         .filter(Column::Id.eq(id.0.to_vec()).and(Column::State.is_in([QUEUED, GIVEN_UP])))
         .exec(tx.db())
         .await?;
+    if let Some(Job::Deliver { org, delivery }) = job(tx, id).await?.filter(|_| ended.rows_affected > 0) {
+        again::discard(tx, &org, &delivery).await?;
+    }
     Ok(ended.rows_affected > 0)
+}
+
+/// What a job is to do; nothing where only a newer program knows.
+async fn job(tx: &Tx, id: JobId) -> Result<Option<Job>> {
+    let row = Entity::find_by_id(id.0.to_vec()).one(tx.db()).await?;
+    Ok(row.and_then(|row| serde_json::from_str(&row.payload).ok()))
 }
 
 fn listed(row: Model) -> Result<Listed> {

@@ -370,6 +370,6 @@ async fn is_paused(tx: &Tx, delivery: &Delivery) -> Result<bool> {
     Ok(routes::find(tx, &delivery.org, id).await?.is_some_and(|row| row.paused_at.is_some()))
 }
 
-fn at(org: &OrgId, id: &DeliveryId) -> Condition {
+pub(super) fn at(org: &OrgId, id: &DeliveryId) -> Condition {
     Condition::all().add(delivery::Column::OrgId.eq(org.0.to_vec())).add(delivery::Column::Id.eq(id.0.to_vec()))
 }

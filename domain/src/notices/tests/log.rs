@@ -2,6 +2,7 @@
 
 use super::super::*;
 use super::world::*;
+use crate::jobs::{self, Job, desk};
 use crate::scratch::{NOW, on_each_engine};
 use keyvawlt_schema::{delivery, notice};
 use sea_orm::{ActiveValue::Set, EntityTrait};
@@ -52,4 +53,59 @@ async fn what_is_forgotten_goes_page_by_page_until_nothing_old_is_left() {
         tx.commit().await.unwrap();
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_message_that_was_given_up_is_sent_when_the_operator_has_its_job_run_again() {
+    on_each_engine(async |store| {
+        team(store, NOW + DAY_MS).await;
+        let job = scanned(store).await;
+        let tx = store.write().await.unwrap();
+        let claim = jobs::claim(&tx, job, "test", 1).await.unwrap().unwrap();
+        let Job::Deliver { delivery, .. } = claim.job else { panic!("a message") };
+        assert!(begin(&tx, &ORG, &delivery).await.unwrap());
+        let Attempt::Send(found) = load(&tx, &ORG, &delivery).await.unwrap() else { panic!("something to say") };
+        end(&tx, &found, &Ending::GiveUp("the mail server is away".to_owned())).await.unwrap();
+        jobs::give_up(&tx, &claim, "the mail server is away").await.unwrap();
+        tx.commit().await.unwrap();
+
+        store.clock().advance_ms(DAY_MS / 2);
+        let tx = store.write().await.unwrap();
+        assert!(desk::run_again(&tx, job).await.unwrap());
+        assert_eq!(As(READER).record(&tx, false).await.unwrap()[0].state, State::Queued);
+        tx.commit().await.unwrap();
+        let (email, items) = delivered(store, delivery).await;
+        assert_eq!((email.as_str(), items.len()), (READERS, 1));
+        let tx = store.write().await.unwrap();
+        desk::run_again(&tx, job).await.unwrap();
+        assert_eq!(As(READER).record(&tx, false).await.unwrap()[0].state, State::Sent, "what was sent is not sent again");
+        tx.commit().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nothing_joins_a_message_whose_job_was_discarded() {
+    on_each_engine(async |store| {
+        team(store, NOW + DAY_MS).await;
+        let job = scanned(store).await;
+        let tx = store.write().await.unwrap();
+        assert!(desk::discard(&tx, job).await.unwrap());
+        let record = As(READER).record(&tx, false).await.unwrap();
+        assert_eq!((record[0].state, record[0].error.as_deref()), (State::Cancelled, Some("discarded by the operator")));
+        put_secret(&tx, 2, NOW + DAY_MS).await;
+        tx.commit().await.unwrap();
+        assert_eq!(told_after_a_scan(store).await, to(&[READERS]), "the next notice has a message of its own");
+    })
+    .await;
+}
+
+/// Scans, and gives the one message's job, which still waits for company.
+async fn scanned(store: &crate::Store) -> jobs::JobId {
+    let tx = store.write().await.unwrap();
+    scan(&tx, ORG, CHILD).await.unwrap();
+    let found = desk::list(&tx, Some(desk::State::Queued), None, 10).await.unwrap();
+    tx.commit().await.unwrap();
+    store.clock().advance_ms(GATHER_MS);
+    found.iter().find(|job| job.kind == "deliver").unwrap().id
 }
