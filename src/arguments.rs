@@ -63,7 +63,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Argum
     let mut arguments = arguments.into_iter().peekable();
     while let Some(argument) = arguments.next() {
         if argument == "jobs" {
-            parsed.command = Command::Jobs(parse_jobs(&mut parsed.config, arguments)?);
+            parsed.command = parse_jobs(&mut parsed.config, arguments)?;
             return Ok(parsed);
         }
         let (name, attached) = split(argument);
@@ -73,7 +73,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Argum
             "--role" => parsed.role = Some(value()?.parse().map_err(|error| format!("{error}"))?),
             "check" => parsed.command = Command::Check,
             "defaults" => parsed.command = Command::Defaults,
-            "--help" | "-h" | "help" => parsed.command = Command::Help,
+            help if is_help(help) => parsed.command = Command::Help,
             "--version" | "-V" | "version" => parsed.command = Command::Version,
             _ => return Err(format!("unknown argument {name:?}")),
         }
@@ -81,14 +81,21 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Argum
     Ok(parsed)
 }
 
-fn parse_jobs(config: &mut Option<PathBuf>, mut arguments: impl Iterator<Item = String>) -> Result<JobsCommand, String> {
+fn parse_jobs(config: &mut Option<PathBuf>, mut arguments: impl Iterator<Item = String>) -> Result<Command, String> {
     let verb = arguments.next().ok_or("jobs needs one of list, retry, discard")?;
+    if is_help(&verb) {
+        return Ok(Command::Help);
+    }
+    if !["list", "retry", "discard"].contains(&verb.as_str()) {
+        return Err(format!("jobs {verb:?} is none of list, retry, discard"));
+    }
     let mut listing = Listing { state: None, before: None, limit: PAGE, json: false };
     let mut ids = Vec::new();
     while let Some(argument) = arguments.next() {
         let (name, attached) = split(argument);
         let mut value = || attached.clone().or_else(|| arguments.next()).ok_or(format!("{name} needs a value"));
         match (name.as_str(), verb.as_str()) {
+            (help, _) if is_help(help) => return Ok(Command::Help),
             ("--config", _) => *config = Some(value()?.into()),
             ("--state", "list") => listing.state = Some(state(&value()?)?),
             ("--before", "list") => listing.before = Some(id(&value()?)?),
@@ -99,12 +106,15 @@ fn parse_jobs(config: &mut Option<PathBuf>, mut arguments: impl Iterator<Item = 
         }
     }
     match verb.as_str() {
-        "list" => Ok(JobsCommand::List(listing)),
-        "retry" | "discard" if ids.is_empty() => Err(format!("jobs {verb} needs the ids of jobs; jobs list shows them")),
-        "retry" => Ok(JobsCommand::Retry(ids)),
-        "discard" => Ok(JobsCommand::Discard(ids)),
-        _ => Err(format!("jobs {verb:?} is none of list, retry, discard")),
+        "list" => Ok(Command::Jobs(JobsCommand::List(listing))),
+        _ if ids.is_empty() => Err(format!("jobs {verb} needs the ids of jobs; jobs list shows them")),
+        "retry" => Ok(Command::Jobs(JobsCommand::Retry(ids))),
+        _ => Ok(Command::Jobs(JobsCommand::Discard(ids))),
     }
+}
+
+fn is_help(argument: &str) -> bool {
+    ["--help", "-h", "help"].contains(&argument)
 }
 
 fn split(argument: String) -> (String, Option<String>) {
@@ -156,9 +166,13 @@ mod tests {
         let asked = arguments(&format!("jobs retry {id} --config=b.toml")).unwrap();
         assert_eq!(asked.command, Command::Jobs(JobsCommand::Retry(vec![id.parse().unwrap()])));
         assert_eq!(asked.config, Some("b.toml".into()));
+        for line in ["jobs --help", "jobs help", "jobs list -h", "jobs retry --help"] {
+            assert_eq!(arguments(line).unwrap().command, Command::Help, "{line}");
+        }
         for (line, named) in [
             ("jobs", "list"),
             ("jobs dance", "dance"),
+            ("jobs inspect x", "is none of list"),
             ("jobs retry", "ids"),
             ("jobs discard abc", "abc"),
             ("jobs list --state lost", "lost"),
