@@ -316,6 +316,7 @@ mod tests {
         "health check stripe/key --provider stripe",
         "health check --all --no-report --endpoint gitlab=https://gitlab.example",
         "health list",
+        "health providers",
         "health watch --interval 30m",
         "offboard Bob --dry-run --with-machines --report bob.md",
         "offboard Bob --report bob --report-format json --yes",

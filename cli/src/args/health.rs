@@ -12,6 +12,8 @@ pub enum Health {
     Check(Check),
     /// Show what members found out about the environment's keys
     List,
+    /// List the providers whose keys can be checked, and what --provider calls them; needs no server
+    Providers,
     /// Check keys again and again, as a machine, until told to stop
     Watch(Watch),
 }

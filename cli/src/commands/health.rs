@@ -32,6 +32,7 @@ pub async fn health(command: Health, context: &mut Context) -> Outcome {
     match command {
         Health::Check(arguments) => check(arguments, context).await,
         Health::List => list(context).await,
+        Health::Providers => providers(context),
         Health::Watch(arguments) => watch(&arguments, context).await,
     }
 }
@@ -139,6 +140,44 @@ async fn list(context: &mut Context) -> Outcome {
         &cells,
         "nobody reported of a key here: keyvawlt health check --all",
     )
+}
+
+/// The catalogue, which knows no server.
+fn providers(context: &mut Context) -> Outcome {
+    #[derive(Serialize)]
+    struct Known<'a> {
+        id: &'a str,
+        name: &'a str,
+        /// Whether there is a harmless call.
+        checked: bool,
+        /// Whether its host must be said by `--endpoint`.
+        needs_endpoint: bool,
+        /// Why it is not checked, or what must be said for it.
+        remark: Option<&'a str>,
+        variables: &'a [String],
+        rotation: &'a str,
+    }
+    let prober = Prober::new(Dial::Anywhere)?;
+    let known = prober.catalogue().providers().iter().map(|provider| Known {
+        id: &provider.id,
+        name: &provider.name,
+        checked: provider.probe.is_some(),
+        needs_endpoint: provider.hosts.is_empty(),
+        remark: provider.unsupported.as_deref(),
+        variables: &provider.env_names,
+        rotation: &provider.rotation,
+    });
+    let known: Vec<Known<'_>> = known.collect();
+    let cells = known.iter().map(|row| {
+        let checked = match (row.checked, row.needs_endpoint) {
+            (true, true) => "where --endpoint says",
+            (true, false) => "yes",
+            (false, _) => "no",
+        };
+        vec![row.id.to_owned(), row.name.to_owned(), checked.to_owned(), row.remark.unwrap_or_default().to_owned()]
+    });
+    let cells: Vec<Vec<String>> = cells.collect();
+    context.output.table(&known, &["provider", "name", "checked", ""], &cells, "")
 }
 
 /// What a key's reports come to.

@@ -19,6 +19,9 @@ impl From<Error> for Failure {
             Error::Forbidden => {
                 Self::new(Exit::PermissionDenied, message).hint("ask an admin for access; keyvawlt whoami shows who you are")
             }
+            Error::NotFound { what: "provider", name } => {
+                Self::new(Exit::NotFound, "no provider of this name is known here").on(name).hint("keyvawlt health providers lists them")
+            }
             Error::NotFound { what, name } => {
                 Self::new(Exit::NotFound, format!("there is no such {what}, or none that you may see")).on(name)
             }

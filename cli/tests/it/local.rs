@@ -72,3 +72,15 @@ fn bash_completes_commands_with_our_script() {
     let output = Command::new("bash").arg(&path).output().unwrap();
     assert_eq!(stdout(&output), "rollback\n", "{output:?}");
 }
+
+#[test]
+fn the_providers_whose_keys_are_checked_are_listed_without_a_server() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = keyvawlt(&dir, &["health", "providers", "--json"]);
+    let providers: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(providers.len() >= 25);
+    let of = |id: &str| providers.iter().find(|provider| provider["id"] == id).unwrap();
+    assert_eq!((&of("stripe")["checked"], &of("stripe")["needs_endpoint"]), (&true.into(), &false.into()));
+    assert!(of("aws")["remark"].is_string() && of("aws")["checked"] == false);
+    assert!(stdout(&keyvawlt(&dir, &["health", "providers"])).contains("stripe"));
+}

@@ -43,7 +43,12 @@ pub async fn snooze_reminder(permit: Permit<'_, SnoozeReminder>) -> Result<u64> 
     let key = (org.0.to_vec(), ns.0.to_vec(), secret.0.to_vec());
     let row = rotation::Entity::find_by_id(key).one(tx.db()).await?;
     // Of a secret without a reason to be replaced, nobody is reminded.
-    let row = row.ok_or_else(|| Error::invalid("secret_id", "nobody is to be reminded of this secret"))?;
+    let row = row.ok_or_else(|| {
+        Error::invalid(
+            "secret_id",
+            "nobody is reminded to replace it: only what --rotate-every or a lost access calls for is snoozed, not an expiry",
+        )
+    })?;
     let reasons = || [row.rotate_at, row.owed_at].into_iter().flatten().map(number);
     let due = reasons().min().unwrap_or_default();
     let until_ms = stages::snooze(due, until_ms, tx.now_ms()).ok_or_else(|| {

@@ -63,7 +63,8 @@ impl Prober {
 
     /// Whose key this is: as its owner says, where the value does not look like another provider's, else by its form.
     pub(super) fn provider_of(&self, told: Option<&str>, key: &str) -> Result<&Provider, Unsupported> {
-        let told = told.and_then(|name| self.catalogue.named(name));
+        let said = told;
+        let told = said.and_then(|name| self.catalogue.named(name));
         let looks = self.catalogue.recognise(key).map(|(provider, _)| provider);
         match (told, looks) {
             (Some(told), Some(looks)) if told.id != looks.id && !told.formats.iter().any(|format| format.fits(key)) => {
@@ -71,6 +72,9 @@ impl Prober {
             }
             (Some(told), _) => Ok(told),
             (None, Some(looks)) => Ok(looks),
+            (None, None) if said.is_some() => {
+                Err(Unsupported(format!("no provider {} is known here: see keyvawlt health providers", said.unwrap_or_default())))
+            }
             (None, None) => Err(Unsupported("nobody says whose key it is: keyvawlt secrets facts NAME --provider".to_owned())),
         }
     }

@@ -161,7 +161,8 @@ fn a_key_goes_to_nobody_but_its_provider() {
     assert_eq!(prober.provider_of(Some("a provider nobody knows"), &stripe).unwrap().id, "stripe");
     assert!(prober.provider_of(Some("openai"), &stripe).unwrap_err().0.contains("looks like one of Stripe"));
     assert_eq!(prober.provider_of(Some("mistral"), "no form at all").unwrap().id, "mistral");
-    assert!(prober.provider_of(None, "no form at all").is_err());
+    assert!(prober.provider_of(None, "no form at all").unwrap_err().0.contains("nobody says"));
+    assert!(prober.provider_of(Some("strype"), "no form at all").unwrap_err().0.contains("no provider strype is known"));
     for (provider, origin) in [("nobody", "https://x.example"), ("gitlab", "http://gitlab.example"), ("gitlab", "gitlab.example")] {
         assert!(prober.place(provider, origin).is_err(), "{provider} {origin}");
     }
