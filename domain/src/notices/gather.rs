@@ -4,17 +4,24 @@ use super::timing::Slot;
 use super::{DeliveryId, Notice, Recipient, State, topic};
 use crate::error::{Error, Result};
 use crate::jobs::{self, Job};
-use crate::store::{Tx, column};
+use crate::store::{Tx, column, number};
 use keyvawlt_ledger::OrgId;
 use keyvawlt_schema::{delivery, notice};
 use sea_orm::sea_query::{ExprTrait as _, OnConflict};
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use std::collections::HashSet;
 
 /// Rows of one statement: nine columns each, and engines allow 32,766 values.
 const ROWS_PER_STATEMENT: usize = 500;
 /// Somebody else may open, or take up, the same delivery between two looks.
 const LOOKS: usize = 4;
+
+/// Messages to one recipient within an hour that go as they come: four a minute, which is all that gathering lets through, for half of it. Whoever
+/// can cause more, by moving dates, by a service that goes up and down or by trials, fills nobody's inbox with it.
+const MESSAGES_AN_HOUR: u64 = 120;
+/// What comes beyond them rides together for so long, also what is urgent.
+const CALM_MS: u64 = 10 * 60 * 1000;
+const HOUR_MS: u64 = 60 * 60 * 1000;
 
 /// Writes what the recipient has not heard of yet.
 pub(super) async fn put(tx: &Tx, org: &OrgId, recipient: &Recipient, slot: &Slot, notices: &[&Notice]) -> Result<()> {
@@ -65,12 +72,23 @@ async fn open(tx: &Tx, org: &OrgId, recipient: &Recipient, slot: &Slot) -> Resul
             return DeliveryId::from_slice(&id);
         }
         let id = DeliveryId(tx.random().ordered_id(tx.now_ms()));
-        if begin(tx, org, recipient, slot, id).await? {
+        let slot = Slot { run_at_ms: calmed(tx, org, recipient, slot.run_at_ms).await?, ..*slot };
+        if begin(tx, org, recipient, &slot, id).await? {
             jobs::enqueue(tx, &Job::Deliver { org: *org, delivery: id }, slot.run_at_ms, None).await?;
             return Ok(id);
         }
     }
     Err(Error::Unavailable)
+}
+
+/// When a message goes to a recipient that may have had too many.
+async fn calmed(tx: &Tx, org: &OrgId, recipient: &Recipient, run_at_ms: u64) -> Result<u64> {
+    let theirs = delivery::Column::OrgId.eq(org.0.to_vec()).and(delivery::Column::RecipientId.eq(recipient.id().to_vec()));
+    let newest =
+        delivery::Entity::find().select_only().column(delivery::Column::CreatedAt).filter(theirs).order_by_desc(delivery::Column::Id);
+    let last: Option<i64> = newest.offset(MESSAGES_AN_HOUR - 1).limit(1).into_tuple().one(tx.db()).await?;
+    let too_many = last.is_some_and(|at| tx.now_ms().saturating_sub(number(at)) < HOUR_MS);
+    Ok(if too_many { std::cmp::max(run_at_ms, tx.now_ms() + CALM_MS) } else { run_at_ms })
 }
 
 async fn begin(tx: &Tx, org: &OrgId, recipient: &Recipient, slot: &Slot, id: DeliveryId) -> Result<bool> {

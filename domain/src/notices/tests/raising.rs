@@ -114,3 +114,27 @@ async fn what_fails_is_told_later_as_the_same_message() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn whoever_moves_a_date_again_and_again_fills_nobodys_inbox() {
+    on_each_engine(async |store| {
+        team(store, NOW + 300 * DAY_MS).await;
+        // It has just ended, at another moment each time: urgent, and news each time.
+        let messages = async |ended_ago_ms: u64| {
+            let tx = store.write().await.unwrap();
+            put_secret(&tx, 1, NOW - ended_ago_ms).await;
+            tx.commit().await.unwrap();
+            told_after_a_scan(store).await.len()
+        };
+        let mut heard = 0;
+        for nth in 0..240 {
+            heard += messages(nth).await;
+        }
+        assert_eq!(heard, 120 + 3, "in an hour: those of its first half, and three that waited for ten minutes each");
+        assert_eq!(messages(240).await, 0);
+        store.clock().advance_ms(60 * 60 * 1000);
+        assert_eq!(told_after_a_scan(store).await.len(), 1, "what waited");
+        assert_eq!(messages(1_000).await, 1, "and then all is as before");
+    })
+    .await;
+}
