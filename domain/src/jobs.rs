@@ -305,6 +305,13 @@ pub async fn give_back(tx: &Tx, claim: &Claim) -> Result<bool> {
     Ok(mine)
 }
 
+/// Ends an attempt that found no place to be made in: again after so many milliseconds, and no failure.
+pub async fn put_off(tx: &Tx, claim: &Claim, wait_ms: u64) -> Result<bool> {
+    let wait_ms = wait_ms / 2 + tx.random().below(wait_ms / 2 + 1);
+    let ending = Ending { run_at: Some(tx.now_ms() + wait_ms), failures: claim.failures, ..Ending::of(QUEUED) };
+    end(tx, (claim.id, claim.attempt), ending).await
+}
+
 /// Takes back what workers did not finish within their lease; says how many jobs are due again.
 pub async fn expire_leases(tx: &Tx) -> Result<u64> {
     let over = || Condition::all().add(Column::State.eq(RUNNING)).add(Column::LeaseUntil.lte(column(tx.now_ms())));

@@ -3,6 +3,7 @@
 use crate::WorkerParts;
 use crate::channels::mail::Mailer;
 use crate::outbound::Outbound;
+use crate::posts::Posts;
 use crate::probe::Lag;
 use keyvawlt_domain::Store;
 use keyvawlt_domain::jobs::JobId;
@@ -20,6 +21,8 @@ pub(crate) struct Context {
     pub(crate) store: Store,
     pub(crate) mailer: Mailer,
     pub(crate) outbound: Outbound,
+    /// Whose receivers take their time.
+    pub(crate) posts: Posts,
     /// Where digests are ended by a link.
     pub(crate) public_origin: Option<String>,
     /// Stands in the leases.
@@ -37,12 +40,13 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    pub(crate) fn new(parts: WorkerParts, stop: CancellationToken) -> Self {
+    pub(crate) fn new(parts: WorkerParts, concurrency: usize, stop: CancellationToken) -> Self {
         let WorkerParts { store, mailer, outbound, public_origin, name } = parts;
         Self {
             store,
             mailer,
             outbound,
+            posts: Posts::of(concurrency),
             public_origin,
             name,
             lag: Lag::default(),

@@ -38,6 +38,8 @@ pub(crate) enum Outcome {
     Retry(String),
     /// Worth another try, when the time is over that the other side asked for.
     RetryAfter(String, Duration),
+    /// Not begun, for there is no place for it now: no failure.
+    PutOff(Duration),
     /// No later attempt could succeed.
     GiveUp(String),
     /// Broken off, for this process stops: somebody else does it.
@@ -182,6 +184,7 @@ async fn write_down(context: &Context, claim: &Claim, outcome: &Outcome) -> Resu
             tracing::warn!(job = %claim.id, kind, attempt, why, ?wait, "a job was put off and is tried again");
             jobs::retry_after(&tx, claim, why, u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)).await?
         }
+        Outcome::PutOff(wait) => jobs::put_off(&tx, claim, u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)).await?,
         Outcome::GiveUp(why) => {
             tracing::error!(job = %claim.id, kind, attempt, why, "a job was given up");
             jobs::give_up(&tx, claim, why).await?

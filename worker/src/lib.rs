@@ -8,6 +8,7 @@ mod context;
 mod jobs;
 mod message;
 pub mod outbound;
+mod posts;
 pub mod probe;
 mod queue;
 mod relay;
@@ -72,7 +73,7 @@ pub struct Worker {
 impl Worker {
     /// Starts the worker's tasks; they end when `stop` is cancelled, a running job first coming to its end or being given back.
     pub fn start(parts: WorkerParts, execution: &Execution, tasks: &TaskTracker, stop: &CancellationToken) -> Self {
-        let context = Arc::new(Context::new(parts, stop.clone()));
+        let context = Arc::new(Context::new(parts, execution.concurrency, stop.clone()));
         let push = queue::start(execution, &context, tasks, stop);
         let relay = relay::Relay::new(Arc::clone(&context), push);
         tasks.spawn(relay.clone().run(stop.clone()));

@@ -12,7 +12,7 @@ use crate::store::{Tx, column, number};
 use keyvawlt_ledger::{IdentityId, OrgId};
 use keyvawlt_schema::{delivery, notice};
 use sea_orm::sea_query::{Expr, ExprTrait as _};
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -201,6 +201,13 @@ pub enum Ending {
     Closed(String),
     /// Nothing was left to say.
     Cancelled,
+}
+
+/// Whether it goes to a channel: to a receiver that somebody else runs.
+pub async fn goes_to_channel(tx: &Tx, org: &OrgId, id: &DeliveryId) -> Result<bool> {
+    let tx = tx.without_permit("the worker sends what was raised; the delivery's id comes out of its job");
+    let found = delivery::Entity::find_by_id((org.0.to_vec(), id.0.to_vec())).select_only().column(delivery::Column::ToChannel);
+    Ok(found.into_tuple::<bool>().one(tx.db()).await?.unwrap_or(false))
 }
 
 /// Begins an attempt: nothing joins the delivery from now on. Says whether there is something to do.

@@ -4,16 +4,23 @@ use super::{Outcome, offer};
 use crate::channels::{Reception, slack, webhook};
 use crate::context::Context;
 use crate::message::Message;
+use crate::posts::{PUT_OFF, Posting};
 use crate::words;
 use keyvawlt_domain::Result;
 use keyvawlt_domain::jobs::OrgId;
 use keyvawlt_domain::notices::{self, Attempt, Delivery, DeliveryId, Destination, Ending};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// How long a message is tried again: a long weekend without a mail server.
 const TRIED_FOR_MS: u64 = 72 * 60 * 60 * 1000;
 
 pub(super) async fn run(context: &Context, org: &OrgId, id: &DeliveryId) -> Outcome {
+    let posting = match posting(context, org, id).await {
+        Ok(Place::Taken(posting)) => posting,
+        Ok(Place::None) => return Outcome::PutOff(PUT_OFF),
+        Err(error) => return error.into(),
+    };
     match load(context, org, id).await {
         Ok(Attempt::Ended) => Outcome::Done,
         Ok(Attempt::Nothing(delivery)) => record(context, &delivery, Ending::Cancelled, None).await,
@@ -23,11 +30,31 @@ pub(super) async fn run(context: &Context, org: &OrgId, id: &DeliveryId) -> Outc
                 Err(error) => return error.into(),
             };
             let reception = send(context, &delivery, link.as_deref()).await;
+            drop(posting);
             let (ending, wait) = ending(reception, &delivery, context.store.clock().now_ms());
             record(context, &delivery, ending, wait).await
         }
         Err(error) => error.into(),
     }
+}
+
+/// Where a message is sent from.
+enum Place {
+    /// Its own, where it is a post that may take one.
+    Taken(Option<Posting>),
+    /// All are taken.
+    None,
+}
+
+/// Before the attempt begins: what waits for a place is still joined by others.
+async fn posting(context: &Context, org: &OrgId, id: &DeliveryId) -> Result<Place> {
+    let tx = context.store.read().await?;
+    let is_post = notices::goes_to_channel(&tx, org, id).await?;
+    tx.commit().await?;
+    if !is_post {
+        return Ok(Place::Taken(None));
+    }
+    Ok(context.posts.begin(*org, Instant::now()).map_or(Place::None, |posting| Place::Taken(Some(posting))))
 }
 
 async fn load(context: &Context, org: &OrgId, id: &DeliveryId) -> Result<Attempt> {
