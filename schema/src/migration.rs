@@ -17,7 +17,7 @@ mod m0012_monthly_digest;
 mod m0013_open_deliveries;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
-use sea_orm_migration::{MigrationTrait, MigratorTrait, SchemaManager};
+use sea_orm_migration::{MigrationName, MigrationTrait, MigratorTrait, SchemaManager};
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -31,6 +31,32 @@ struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        Self::all().into_iter().map(|migration| Box::new(Whole(migration)) as _).collect()
+    }
+}
+
+/// A migration in one transaction: SQLite would otherwise keep half of one that failed.
+struct Whole(Box<dyn MigrationTrait>);
+
+impl MigrationName for Whole {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Whole {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        self.0.up(manager).await
+    }
+}
+
+impl Migrator {
+    fn all() -> Vec<Box<dyn MigrationTrait>> {
         vec![
             Box::new(m0001_vault::Migration),
             Box::new(m0002_account_keys::Migration),
@@ -125,4 +151,39 @@ async fn migrate_alone(db: &DatabaseConnection) -> Result<(), MigrateError> {
         applied(db).await?;
     }
     Ok(Migrator::up(db, None).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sea_orm::Database;
+    use sea_orm_migration::prelude::*;
+    use sea_orm_migration::schema::blob;
+
+    #[derive(DeriveMigrationName)]
+    struct BreaksOff;
+
+    #[async_trait::async_trait]
+    impl MigrationTrait for BreaksOff {
+        async fn up(&self, m: &SchemaManager) -> Result<(), DbErr> {
+            m.create_table(Table::create().table("half").col(blob("id")).to_owned()).await?;
+            Err(DbErr::Custom("the disk is full".to_owned()))
+        }
+    }
+
+    struct Broken;
+
+    #[async_trait::async_trait]
+    impl MigratorTrait for Broken {
+        fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+            vec![Box::new(Whole(Box::new(BreaksOff)))]
+        }
+    }
+
+    #[tokio::test]
+    async fn a_migration_that_breaks_off_leaves_nothing() {
+        let db = Database::connect("sqlite::memory:").await.unwrap();
+        assert!(Broken::up(&db, None).await.unwrap_err().to_string().contains("the disk is full"));
+        assert!(!SchemaManager::new(&db).has_table("half").await.unwrap());
+    }
 }

@@ -10,11 +10,6 @@ pub(super) struct Migration;
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
-    // SQLite would otherwise keep half of a migration that failed.
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-
     async fn up(&self, m: &SchemaManager) -> Result<(), DbErr> {
         clustered(m, "account_key", &["account_id", "key_id"], [blob("account_id"), blob("key_id")]).await?;
         let present = "INSERT INTO account_key (account_id, key_id) SELECT id, key_id FROM account";

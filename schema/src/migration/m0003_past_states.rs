@@ -12,11 +12,6 @@ pub(super) struct Migration;
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
-    // SQLite would otherwise keep half of a migration that failed.
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-
     async fn up(&self, m: &SchemaManager) -> Result<(), DbErr> {
         m.alter_table(Table::alter().table("org").add_column(boolean("has_past").default(false)).to_owned()).await?;
         m.alter_table(Table::alter().table("entry").add_column(big_integer("since").default(0)).to_owned()).await?;

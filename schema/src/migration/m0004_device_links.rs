@@ -10,11 +10,6 @@ pub(super) struct Migration;
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
-    // SQLite would otherwise keep half of a migration that failed.
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-
     async fn up(&self, m: &SchemaManager) -> Result<(), DbErr> {
         let columns = [blob("link_id"), blob("kem_pk"), blob_null("sealed"), big_integer("expires_at")];
         table(m, "device_link", &["link_id"], columns).await?;

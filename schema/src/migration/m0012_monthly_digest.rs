@@ -9,11 +9,6 @@ pub(super) struct Migration;
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
-    // SQLite would otherwise keep half of a migration that failed.
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-
     async fn up(&self, m: &SchemaManager) -> Result<(), DbErr> {
         let there = |name: &'static str, table: &'static str, last: &'static str, only: SimpleExpr| {
             let mut index = Index::create().name(name).table(table).and_where(only).to_owned();

@@ -8,11 +8,6 @@ pub(super) struct Migration;
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
-    // SQLite would otherwise keep half of a migration that failed.
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-
     async fn up(&self, m: &SchemaManager) -> Result<(), DbErr> {
         let mut open = Index::create().name("delivery_lost").table("delivery").and_where(Expr::col("ended_at").is_null()).to_owned();
         m.create_index(open.col("run_at").to_owned()).await
