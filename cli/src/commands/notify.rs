@@ -14,6 +14,7 @@ use crate::roster::Roster;
 use crate::vault;
 
 const MINUTES_PER_HOUR: u32 = 60;
+const HOURS_PER_DAY: u32 = 24;
 
 /// `keyvawlt notify`
 pub async fn notify(command: Notify, context: &mut Context) -> Outcome {
@@ -113,14 +114,19 @@ async fn thresholds(days: &[u32], vault: &Vault, context: &mut Context) -> Outco
 }
 
 fn quiet_hours(text: &str) -> Outcome<QuietHours> {
-    let wrong = || Failure::usage("write quiet hours as in 22:00-07:00, or none").on("--quiet-hours");
+    let wrong = || Failure::usage("write quiet hours as in 22:00-07:00, from 00:00 to 23:59, or none").on("--quiet-hours");
     let minute = |text: &str| {
         let (hour, minute) = text.split_once(':')?;
         let minutes = minute.parse().ok().filter(|minute| *minute < MINUTES_PER_HOUR)?;
-        hour.parse::<u32>().ok()?.checked_mul(MINUTES_PER_HOUR)?.checked_add(minutes)
+        let hours: u32 = hour.parse().ok().filter(|hour| *hour < HOURS_PER_DAY)?;
+        hours.checked_mul(MINUTES_PER_HOUR)?.checked_add(minutes)
     };
     let (from, to) = text.split_once('-').ok_or_else(wrong)?;
-    Ok(QuietHours { from: minute(from).ok_or_else(wrong)?, to: minute(to).ok_or_else(wrong)? })
+    let hours = QuietHours { from: minute(from).ok_or_else(wrong)?, to: minute(to).ok_or_else(wrong)? };
+    if hours.from == hours.to {
+        return Err(Failure::usage("quiet hours end at another time than they begin").on("--quiet-hours"));
+    }
+    Ok(hours)
 }
 
 fn clock(minute: u32) -> String {

@@ -118,7 +118,14 @@ async fn a_person_says_what_to_hear_of_and_when() {
     assert_eq!(wanted, ada.run("notify preferences").json().await);
     let expected = json!({ "muted": ["expiry"], "environments": ["payments/production"], "digest_hour": 8, "quiet": "22:00-07:30", "time_zone": "Europe/Berlin" });
     assert_eq!(wanted, expected);
-    for wrong in ["--digest 24", "--digest noon", "--quiet-hours 22-7", "--time-zone Nowhere/Atlantis"] {
+    for wrong in [
+        "--digest 24",
+        "--digest noon",
+        "--quiet-hours 22-7",
+        "--quiet-hours 25:00-07:00",
+        "--quiet-hours 8:00-08:00",
+        "--time-zone Nowhere/Atlantis",
+    ] {
         ada.run("notify preferences").words(wrong).fails(2).await;
     }
     ada.run("notify preferences --on nowhere").fails(12).await;
