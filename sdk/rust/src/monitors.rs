@@ -85,9 +85,9 @@ impl Vault {
         self.session.call(async |client, token| rpc::delete_monitor(client, Some(token), request.clone()).await).await.map(drop)
     }
 
-    /// The newest incidents of the organization and of these environments, or of one monitor.
+    /// The incidents of the organization and of these environments, or of one monitor, newest first: all that are open, or the newest of all.
     pub async fn incidents(&self, places: &[NsId], monitor: Option<&Monitor>, open: bool) -> Result<Vec<Incident>> {
-        let request = v1::ListIncidentsRequest {
+        let mut request = v1::ListIncidentsRequest {
             org_id: self.org(),
             ns_ids: places.iter().map(|ns| to(Some(ns))).collect(),
             monitor_id: monitor.map_or_else(Bytes::new, |monitor| monitor.monitor_id.clone()),
@@ -95,8 +95,17 @@ impl Vault {
             page_size: PAGE,
             page_token: String::new(),
         };
-        let page = self.session.call(async |client, token| rpc::list_incidents(client, Some(token), request.clone()).await).await?;
-        Ok(page.incidents)
+        let mut incidents = Vec::new();
+        // Whoever takes one on must find it among all that are open, of which each monitor has one at most.
+        for _ in 0..if open { MAX_PAGES } else { 1 } {
+            let page = self.session.call(async |client, token| rpc::list_incidents(client, Some(token), request.clone()).await).await?;
+            incidents.extend(page.incidents);
+            if page.next_page_token.is_empty() {
+                break;
+            }
+            request.page_token = page.next_page_token;
+        }
+        Ok(incidents)
     }
 
     /// An incident's timeline.
