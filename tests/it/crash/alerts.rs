@@ -23,6 +23,8 @@ use tokio_util::sync::CancellationToken;
 
 /// On each ground; twenty in all.
 const KILLS: u32 = 5;
+/// A person gets 120 messages an hour from one organization as they come: a longer run has more of these.
+const KILLS_OF_AN_ORGANIZATION: u32 = 50;
 /// How long what was started lives before the next kill, at most: about as long as a message gathers here, so that kills meet every step.
 const LIFE_MS: u64 = 1_500;
 /// A mail shows twenty secrets and counts the rest: no more than that may come together, and a lease lasts for twenty seconds.
@@ -68,13 +70,14 @@ struct Ground {
 async fn play(ground: Ground) {
     let mut rng = StdRng::seed_from_u64(seed());
     let mut scene = Scene::start(ground).await;
-    let (vault, environment) = scene.settle().await;
+    let kills = kills_asked_for(KILLS);
+    let places = scene.settle(1 + kills / KILLS_OF_AN_ORGANIZATION).await;
     let enough = CancellationToken::new();
-    let writer = write_on(vault, environment, &enough);
-    let kills = async {
+    let writer = write_on(places, &enough);
+    let striking = async {
         let mut killed: BTreeMap<Strike, u32> = BTreeMap::new();
         let mut bag: Vec<Strike> = Vec::new();
-        for nth in 0..kills_asked_for(KILLS) {
+        for nth in 0..kills {
             let weather = weather(nth, &mut rng);
             scene.mail.turns(weather);
             tokio::time::sleep(Duration::from_millis(rng.random_range(50..LIFE_MS))).await;
@@ -98,11 +101,13 @@ async fn play(ground: Ground) {
         enough.cancel();
         killed
     };
-    let (written, killed) = tokio::join!(writer, kills);
+    let (written, killed) = tokio::join!(writer, striking);
     scene.hear_of_all(&written.acknowledged).await;
     let told = scene.told();
     let counts = told.check(&written, &scene.ended());
-    scene.check_record(&written.vault).await;
+    for (vault, _) in &written.places {
+        scene.check_record(vault).await;
+    }
     eprintln!("killed {killed:?}; the mail server: {}; {counts}", scene.weather_met());
     scene.end().await;
 }
@@ -120,15 +125,16 @@ fn weather(nth: u32, rng: &mut StdRng) -> Weather {
 
 /// What the writer was told.
 struct Written {
-    vault: Vault,
+    places: Vec<(Vault, NsId)>,
     acknowledged: BTreeSet<String>,
     /// Sent, and nothing heard.
     lost: BTreeSet<String>,
 }
 
-async fn write_on(mut vault: Vault, environment: NsId, enough: &CancellationToken) -> Written {
+/// In one place after the other.
+async fn write_on(mut places: Vec<(Vault, NsId)>, enough: &CancellationToken) -> Written {
     let (mut acknowledged, mut lost) = (BTreeSet::new(), BTreeSet::new());
-    for n in 0_u32.. {
+    for n in 0_usize.. {
         if enough.is_cancelled() {
             break;
         }
@@ -136,12 +142,14 @@ async fn write_on(mut vault: Vault, environment: NsId, enough: &CancellationToke
         let expires_ms = Scene::now_ms() + u64::try_from(ENDS_IN.as_millis()).expect("a short time");
         let facts = FactsInput { expires_ms: Some(expires_ms), label: Some(format!("key-{label}")), ..FactsInput::default() };
         let write = SecretWrite { facts: Some(facts), ..SecretWrite::new(format!("keys/{n}"), "value") };
-        match vault.write(&environment, &[write]).await {
+        let nth = n % places.len();
+        let (vault, environment) = &mut places[nth];
+        match vault.write(environment, &[write]).await {
             Ok(_) => drop(acknowledged.insert(label)),
             Err(Error::Unreachable { .. }) => drop(lost.insert(label)),
             Err(error) => panic!("write {n}: {error}"),
         }
         tokio::time::sleep(PAUSE_BETWEEN_WRITES).await;
     }
-    Written { vault, acknowledged, lost }
+    Written { places, acknowledged, lost }
 }
