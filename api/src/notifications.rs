@@ -197,6 +197,7 @@ fn understood(wanted: v1::Preferences) -> Result<Preferences> {
         digest_hour: wanted.digest_hour.map(|hour| u8::try_from(hour).unwrap_or(u8::MAX)),
         quiet: wanted.quiet_hours.map(|hours| (minute(hours.from), minute(hours.to))),
         zone: wanted.time_zone,
+        digest_ended_ms: Some(wanted.digest_ended_ms).filter(|ended| *ended > 0),
     })
 }
 
@@ -207,6 +208,7 @@ fn spoken(preferences: Preferences) -> v1::Preferences {
         digest_hour: preferences.digest_hour.map(u32::from),
         quiet_hours: preferences.quiet.map(|(from, to)| v1::QuietHours { from: from.into(), to: to.into() }),
         time_zone: preferences.zone,
+        digest_ended_ms: preferences.digest_ended_ms.unwrap_or(0),
     }
 }
 

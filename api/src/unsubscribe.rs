@@ -20,10 +20,10 @@ const PATH: &str = "/unsubscribe/";
 /// The page shows itself and posts to itself.
 const POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-const ASK: &str = "<p>Do you want no more digests of this organization? What is urgent is still told at once.</p>\n\
+const ASK: &str = "<p>Do you want no more digests like this one of this organization? What is urgent is still told at once.</p>\n\
     <form method=\"post\"><input type=\"hidden\" name=\"List-Unsubscribe\" value=\"One-Click\"><button>No more digests</button></form>";
-const ENDED: &str = "<p>You get no more digests from this link's organization. What is urgent is still told at once.</p>\n\
-    <p>To get digests again, set your preferences with <code>keyvawlt notify</code>.</p>";
+const ENDED: &str = "<p>You get no more digests like this one from its organization. What is urgent is still told at once.</p>\n\
+    <p>To get them again, see <code>keyvawlt notify preferences</code>.</p>";
 const TOO_OFTEN: &str = "<p>That was too often. Try again in a while.</p>";
 const UNAVAILABLE: &str = "<p>That did not work. Try again in a while.</p>";
 const NOT_HERE: &str = "<p>This page can be looked at, and its button can be pressed.</p>";

@@ -26,7 +26,7 @@ pub struct Model {
     pub attempts: i32,
     /// Not before, epoch milliseconds.
     pub run_at: i64,
-    /// Why the last attempt failed, or why nothing was sent.
+    /// Why the last attempt failed, why nothing was sent, or what lacks of what was.
     pub last_error: Option<String>,
     /// Epoch milliseconds.
     pub created_at: i64,

@@ -15,6 +15,11 @@ use std::time::Duration;
 pub(crate) enum Reception {
     /// It was taken; the rest is the receiver's.
     Taken,
+    /// It was taken, in a plainer form than it should have had.
+    TakenPlainly {
+        /// The reason.
+        why: &'static str,
+    },
     /// Not now. `wait` is what the receiver asked for.
     Later {
         /// The reason.

@@ -70,7 +70,7 @@ impl From<Error> for Outcome {
 impl From<Reception> for Outcome {
     fn from(reception: Reception) -> Self {
         match reception {
-            Reception::Taken => Self::Done,
+            Reception::Taken | Reception::TakenPlainly { .. } => Self::Done,
             Reception::Later { why, wait: Some(wait) } => Self::RetryAfter(why, wait),
             Reception::Later { why, wait: None } => Self::Retry(why),
             Reception::Refused { why } | Reception::Closed { why } => Self::GiveUp(why),

@@ -64,6 +64,7 @@ pub(crate) struct Piece {
     why: Option<String>,
     data: Map<String, Value>,
     raised_ms: Option<u64>,
+    unworded: bool,
 }
 
 impl Piece {
@@ -81,6 +82,7 @@ impl Piece {
             why: None,
             data: Map::new(),
             raised_ms: None,
+            unworded: false,
         }
     }
 
@@ -136,6 +138,12 @@ impl Piece {
         self
     }
 
+    /// Its words failed: this is a plain sentence in their place.
+    pub(crate) fn unworded(mut self) -> Self {
+        self.unworded = true;
+        self
+    }
+
     fn with_fact(mut self, name: &'static str, value: &str, exact: bool) -> Self {
         self.facts.push(Fact { name, value: plain(value, MAX_FACT_CHARS), exact });
         self
@@ -181,25 +189,28 @@ pub(crate) struct Message {
     shown: Vec<Piece>,
     common: Vec<Fact>,
     rest: usize,
+    unworded: usize,
     unsubscribe: Option<String>,
 }
 
 impl Message {
     /// A message of one piece.
     pub(crate) fn one(piece: Piece) -> Self {
-        Self { title: piece.title.clone(), shown: vec![piece], common: Vec::new(), rest: 0, unsubscribe: None }
+        let unworded = usize::from(piece.unworded);
+        Self { title: piece.title.clone(), shown: vec![piece], common: Vec::new(), rest: 0, unworded, unsubscribe: None }
     }
 
     /// A message of many pieces, `None` without any. `rest` counts what the caller did not load.
     pub(crate) fn many(mut pieces: Vec<Piece>, rest: usize) -> Option<Self> {
         pieces.sort_by_key(|piece| piece.tone);
         let others = pieces.len().checked_sub(1)? + rest;
+        let unworded = pieces.iter().filter(|piece| piece.unworded).count();
         let rest = rest + pieces.len().saturating_sub(MAX_SHOWN);
         pieces.truncate(MAX_SHOWN);
         let first = pieces.first()?.title();
         let title = if others == 0 { first.to_owned() } else { format!("{first}, and {others} more") };
         let common = take_common(&mut pieces);
-        Some(Self { title, shown: pieces, common, rest, unsubscribe: None })
+        Some(Self { title, shown: pieces, common, rest, unworded, unsubscribe: None })
     }
 
     /// The same under a title of its own: a digest is not named after its first piece.
@@ -234,6 +245,11 @@ impl Message {
     /// How many more there are.
     pub(crate) fn rest(&self) -> usize {
         self.rest
+    }
+
+    /// How many pieces say a plain sentence, for their words failed.
+    pub(crate) fn unworded(&self) -> usize {
+        self.unworded
     }
 
     /// Where to unsubscribe.

@@ -15,7 +15,8 @@ use crate::message::{Piece, Tone};
 use keyvawlt_domain::notices::{Item, Told};
 use std::panic::catch_unwind;
 
-/// What is said of a notice. Should its words fail, something plainer is said and the log names the notice: nobody is left without word.
+/// What is said of a notice. Should its words fail, something plainer is said, the log names the notice, and the delivery's record says so: nobody is
+/// left without word.
 pub(crate) fn piece(told: &Told, now_ms: u64) -> Piece {
     piece_by(of, told, now_ms)
 }
@@ -27,6 +28,7 @@ fn piece_by(words: fn(&Item, u64) -> Piece, told: &Told, now_ms: u64) -> Piece {
         Piece::new(kind, Tone::Urgent, &format!("A notice of the kind {kind}, which could not be put into words"))
             .advise("See what is due, and tell whoever runs the server that its log has an error.")
             .command("keyvawlt status")
+            .unworded()
     });
     piece.raised(told.raised_at_ms)
 }
@@ -59,6 +61,8 @@ mod tests {
         let plain = piece_by(|_, _| panic!("on purpose"), &told, NOW);
         assert_eq!((plain.kind(), plain.raised_ms()), ("expiry", Some(NOW - 1)));
         assert!(plain.title().contains("expiry"));
+        assert_eq!(Message::one(plain.clone()).unworded(), 1);
+        assert_eq!(Message::many(vec![plain.clone(), piece(&told, NOW)], 3).unwrap().unworded(), 1);
         assert_eq!(Message::one(plain).advice()[0].commands, ["keyvawlt status"]);
         let said = piece(&told, NOW);
         assert_eq!((said.title(), said.raised_ms()), ("Stripe live expires in 7 days", Some(NOW - 1)));

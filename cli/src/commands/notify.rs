@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::Context;
 use crate::args::notify::{Notify, Preferences};
+use crate::duration::display_ms;
 use crate::failure::{Failure, Outcome};
 use crate::roster::Roster;
 use crate::vault;
@@ -51,6 +52,7 @@ struct Wanted {
     muted: Vec<String>,
     environments: Vec<String>,
     digest_hour: Option<u32>,
+    digest_ended_ms: Option<u64>,
     quiet: Option<String>,
     time_zone: String,
 }
@@ -63,6 +65,9 @@ async fn preferences(change: &Preferences, vault: &Vault, context: &mut Context)
             "none" => None,
             hour => Some(hour.parse().map_err(|_| Failure::usage("an hour is 0 to 23, or none").on("--digest"))?),
         };
+    }
+    if change.digest.is_some() {
+        wanted.digest_ended_ms = 0;
     }
     if let Some(quiet) = &change.quiet_hours {
         wanted.quiet_hours = if quiet == "none" { None } else { Some(quiet_hours(quiet)?) };
@@ -92,6 +97,7 @@ fn show_preferences(wanted: &NoticePreferences, vault: &Vault, context: &mut Con
         muted: wanted.muted.clone(),
         environments: places(&wanted.namespaces, &roster),
         digest_hour: wanted.digest_hour,
+        digest_ended_ms: Some(wanted.digest_ended_ms).filter(|ended| *ended > 0),
         quiet: wanted.quiet_hours.as_ref().map(|hours| format!("{}-{}", clock(hours.from), clock(hours.to))),
         time_zone: wanted.time_zone.clone(),
     };
@@ -100,11 +106,22 @@ fn show_preferences(wanted: &NoticePreferences, vault: &Vault, context: &mut Con
         "muted         {}\nenvironments  {}\ndigest        {}\nquiet hours   {}\ntime zone     {}\n",
         or(&shown.muted, "nothing"),
         or(&shown.environments, "all"),
-        shown.digest_hour.map_or_else(|| "none: mails come at once".to_owned(), |hour| format!("daily at {hour}:00")),
+        digest(&shown),
         shown.quiet.as_deref().unwrap_or("none"),
         shown.time_zone,
     );
     context.output.result(&shown, || text)
+}
+
+fn digest(wanted: &Wanted) -> String {
+    match (wanted.digest_hour, wanted.digest_ended_ms) {
+        (None, _) => "none: mails come at once".to_owned(),
+        (Some(hour), None) => format!("daily at {hour}:00"),
+        (Some(hour), Some(ended_ms)) => format!(
+            "ended by the link in one, {}: only what is urgent comes\n              to begin again: keyvawlt notify preferences --digest {hour}",
+            display_ms(ended_ms)
+        ),
+    }
 }
 
 async fn thresholds(days: &[u32], vault: &Vault, context: &mut Context) -> Outcome {

@@ -191,6 +191,8 @@ pub enum Attempt {
 pub enum Ending {
     /// The destination took it.
     Sent,
+    /// It took it, though not in the words or the form it should have had: why stands in the record.
+    SentPlainly(String),
     /// It failed, and is tried again.
     Retry(String),
     /// It failed for good.
@@ -263,6 +265,7 @@ pub async fn end(tx: &Tx, delivery: &Delivery, ending: &Ending) -> Result<()> {
     let Delivery { org, id, .. } = delivery;
     let (state, why) = match ending {
         Ending::Sent => (State::Sent, None),
+        Ending::SentPlainly(why) => (State::Sent, Some(why.as_str())),
         Ending::Retry(why) => (State::Retried, Some(why.as_str())),
         Ending::GiveUp(why) => (State::GivenUp, Some(why.as_str())),
         Ending::Refused(why) | Ending::Closed(why) => (State::Refused, Some(why.as_str())),
@@ -280,12 +283,12 @@ pub async fn end(tx: &Tx, delivery: &Delivery, ending: &Ending) -> Result<()> {
     for (reason, keys) in by_reason(&delivery.dropped) {
         mark(tx, delivery, &keys, DROPPED, Some(reason)).await?;
     }
-    if matches!(ending, Ending::Sent) {
+    if matches!(ending, Ending::Sent | Ending::SentPlainly(_)) {
         let keys: Vec<&String> = delivery.told.iter().map(|told| &told.key).collect();
         mark(tx, delivery, &keys, TOLD, None).await?;
     }
     match (&delivery.recipient, ending) {
-        (Recipient::Channel(channel), Ending::Sent) => routes::worked(tx, org, channel).await,
+        (Recipient::Channel(channel), Ending::Sent | Ending::SentPlainly(_)) => routes::worked(tx, org, channel).await,
         (Recipient::Channel(channel), Ending::Retry(_) | Ending::GiveUp(_) | Ending::Refused(_)) => {
             routes::failed(tx, org, channel, false).await
         }

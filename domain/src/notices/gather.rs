@@ -7,12 +7,15 @@ use crate::jobs::{self, Job};
 use crate::store::{Tx, column, number};
 use keyvawlt_ledger::OrgId;
 use keyvawlt_schema::{delivery, notice};
-use sea_orm::sea_query::{ExprTrait as _, OnConflict};
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait as _, QueryFilter, QueryOrder, QuerySelect};
 use std::collections::HashSet;
 
 /// Rows of one statement: nine columns each, and engines allow 32,766 values.
 const ROWS_PER_STATEMENT: usize = 500;
+/// Notices of one message, which its job loads and looks up one after the other: some two megabytes with the longest labels, and seconds of the
+/// time a job has. A mail names 20 and counts the rest; an import of a thousand is one mail, of ten thousand five.
+pub(super) const MAX_RIDING: usize = 2_000;
 /// Somebody else may open, or take up, the same delivery between two looks.
 const LOOKS: usize = 4;
 
@@ -30,8 +33,11 @@ pub(super) async fn put(tx: &Tx, org: &OrgId, recipient: &Recipient, slot: &Slot
     if fresh.is_empty() {
         return Ok(());
     }
-    let delivery = open(tx, org, recipient, slot).await?;
-    for chunk in fresh.chunks(ROWS_PER_STATEMENT) {
+    let mut left = fresh.as_slice();
+    while !left.is_empty() {
+        let (delivery, room) = open(tx, org, recipient, slot).await?;
+        let (chunk, later) = left.split_at(left.len().min(room).min(ROWS_PER_STATEMENT));
+        left = later;
         let rows = chunk.iter().map(|one| row(tx, recipient, &delivery, one)).collect::<Result<Vec<_>>>()?;
         // Raised meanwhile by another transaction: it rides there.
         let known = OnConflict::columns([notice::Column::OrgId, notice::Column::RecipientId, notice::Column::Key]).do_nothing().to_owned();
@@ -56,8 +62,9 @@ async fn heard(tx: &Tx, org: &OrgId, recipient: &Recipient, notices: &[&Notice])
     Ok(heard)
 }
 
-/// The recipient's open delivery of this slot, held until the transaction ends; a new one, with its job, where there is none.
-async fn open(tx: &Tx, org: &OrgId, recipient: &Recipient, slot: &Slot) -> Result<DeliveryId> {
+/// The recipient's open delivery of this slot, held until the transaction ends, and how many may join it; a new one, with its job, where there is
+/// none or it is full.
+async fn open(tx: &Tx, org: &OrgId, recipient: &Recipient, slot: &Slot) -> Result<(DeliveryId, usize)> {
     for _ in 0..LOOKS {
         let open: Option<Vec<u8>> = delivery::Entity::find()
             .select_only()
@@ -69,13 +76,18 @@ async fn open(tx: &Tx, org: &OrgId, recipient: &Recipient, slot: &Slot) -> Resul
             .one(tx.db())
             .await?;
         if let Some(id) = open {
-            return DeliveryId::from_slice(&id);
+            let id = DeliveryId::from_slice(&id)?;
+            let room = room(tx, org, &id).await?;
+            if room > 0 {
+                return Ok((id, room));
+            }
+            close(tx, org, &id).await?;
         }
         let id = DeliveryId(tx.random().ordered_id(tx.now_ms()));
         let slot = Slot { run_at_ms: calmed(tx, org, recipient, slot.run_at_ms).await?, ..*slot };
         if begin(tx, org, recipient, &slot, id).await? {
             jobs::enqueue(tx, &Job::Deliver { org: *org, delivery: id }, slot.run_at_ms, None).await?;
-            return Ok(id);
+            return Ok((id, MAX_RIDING));
         }
     }
     Err(Error::Unavailable)
@@ -89,6 +101,19 @@ async fn calmed(tx: &Tx, org: &OrgId, recipient: &Recipient, run_at_ms: u64) -> 
     let last: Option<i64> = newest.offset(MESSAGES_AN_HOUR - 1).limit(1).into_tuple().one(tx.db()).await?;
     let too_many = last.is_some_and(|at| tx.now_ms().saturating_sub(number(at)) < HOUR_MS);
     Ok(if too_many { std::cmp::max(run_at_ms, tx.now_ms() + CALM_MS) } else { run_at_ms })
+}
+
+async fn room(tx: &Tx, org: &OrgId, id: &DeliveryId) -> Result<usize> {
+    let riding = notice::Column::OrgId.eq(org.0.to_vec()).and(notice::Column::DeliveryId.eq(id.0.to_vec()));
+    let riding = notice::Entity::find().filter(riding).count(tx.db()).await?;
+    Ok(MAX_RIDING.saturating_sub(usize::try_from(riding).unwrap_or(usize::MAX)))
+}
+
+/// It is full: it goes when its time comes, and another one gathers.
+async fn close(tx: &Tx, org: &OrgId, id: &DeliveryId) -> Result<()> {
+    let full = delivery::Entity::update_many().col_expr(delivery::Column::Gathers, Expr::value(None::<String>));
+    full.filter(delivery::Column::OrgId.eq(org.0.to_vec()).and(delivery::Column::Id.eq(id.0.to_vec()))).exec(tx.db()).await?;
+    Ok(())
 }
 
 async fn begin(tx: &Tx, org: &OrgId, recipient: &Recipient, slot: &Slot, id: DeliveryId) -> Result<bool> {

@@ -64,7 +64,7 @@ pub struct Entry {
     pub state: State,
     /// How often it was tried.
     pub attempts: u32,
-    /// Why the last try failed, or nothing was sent.
+    /// Why the last try failed, nothing was sent, or what was sent lacks something.
     pub error: Option<String>,
     /// Not before, epoch milliseconds.
     pub run_at_ms: u64,

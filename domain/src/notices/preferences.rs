@@ -5,7 +5,7 @@ use super::wishes::{checked_namespaces, namespaces_from_column, namespaces_to_co
 use crate::authorize::{Action, Permit};
 use crate::error::{Error, Result};
 use crate::policy::Deed;
-use crate::store::{Tx, column};
+use crate::store::{Tx, column, number};
 use crate::zone::Zone;
 use keyvawlt_ledger::{IdentityId, NsId, OrgId};
 use keyvawlt_schema::notice_preference::{ActiveModel, Column, Entity, Model};
@@ -29,11 +29,20 @@ pub struct Preferences {
     pub quiet: Option<(u16, u16)>,
     /// IANA time zone of both.
     pub zone: String,
+    /// When a digest's link ended the digests, epoch milliseconds. Preferences that are set with it leave them ended; without it they begin again.
+    pub digest_ended_ms: Option<u64>,
 }
 
 impl Default for Preferences {
     fn default() -> Self {
-        Self { muted: Kinds::default(), namespaces: Vec::new(), digest_hour: None, quiet: None, zone: "UTC".to_owned() }
+        Self {
+            muted: Kinds::default(),
+            namespaces: Vec::new(),
+            digest_hour: None,
+            quiet: None,
+            zone: "UTC".to_owned(),
+            digest_ended_ms: None,
+        }
     }
 }
 
@@ -126,7 +135,7 @@ async fn write(tx: &Tx, org: &OrgId, id: &IdentityId, preferences: &Preferences)
         quiet_to: Set(preferences.quiet.map(|(_, to)| minute(to))),
         zone: Set(preferences.zone.clone()),
         updated_at: Set(column(tx.now_ms())),
-        digest_ended_at: Set(None),
+        digest_ended_at: Set(preferences.digest_ended_ms.filter(|_| preferences.digest_hour.is_some()).map(column)),
     };
     let newest = OnConflict::columns([Column::OrgId, Column::IdentityId])
         .update_columns([
@@ -152,5 +161,6 @@ fn from_row(row: Model) -> Result<Preferences> {
         digest_hour: row.digest_hour.and_then(|hour| u8::try_from(hour).ok()),
         quiet: row.quiet_from.zip(row.quiet_to).map(|(from, to)| (minute(from), minute(to))),
         zone: row.zone,
+        digest_ended_ms: row.digest_ended_at.map(number),
     })
 }

@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn each_status_means_one_of_four_things() {
         let name = |status: u16| match judge(status, None, b"", NOW) {
-            Reception::Taken => "taken",
+            Reception::Taken | Reception::TakenPlainly { .. } => "taken",
             Reception::Later { .. } => "later",
             Reception::Refused { .. } => "refused",
             Reception::Closed { .. } => "closed",

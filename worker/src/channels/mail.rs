@@ -1,14 +1,14 @@
 //! Mail: into a folder, to a mail server, or into memory for tests. The only place that knows lettre.
 
 mod headers;
-mod letter;
+pub(crate) mod letter;
 mod smtp;
 mod transport;
 
 use super::Reception;
 use crate::message::Message;
 use headers::{AutoSubmitted, ListUnsubscribe, ListUnsubscribePost};
-use letter::Letter;
+use letter::{Letter, Templates};
 use lettre::message::header::MessageId;
 use lettre::message::{Mailbox, MultiPart, SinglePart};
 use std::path::{Path, PathBuf};
@@ -96,12 +96,13 @@ impl From<Result<(), MailerError>> for Reception {
 pub struct Mailer {
     transport: MailTransport,
     from: Mailbox,
+    templates: Templates,
 }
 
 impl Mailer {
     /// A mailer that writes in the name of `from`.
     pub fn new(transport: MailTransport, from: &str) -> Result<Self, MailerError> {
-        Ok(Self { transport, from: from.parse()? })
+        Ok(Self { transport, from: from.parse()?, templates: Templates::default() })
     }
 
     /// The mails kept in memory; `None` for other transports.
@@ -114,15 +115,25 @@ impl Mailer {
 
     /// Sends one mail. `id` is the part of the message id before the `@`: the same id is the same mail.
     pub(crate) async fn send(&self, to: &str, id: &str, message: &Message, now_ms: u64) -> Reception {
-        self.try_send(to, id, message, now_ms).await.into()
+        let letter = Letter::of(message, self.templates);
+        let lacks = letter.lacks;
+        match (self.try_send(to, id, letter, message.unsubscribe_url(), now_ms).await.into(), lacks) {
+            (Reception::Taken, Some(why)) => Reception::TakenPlainly { why },
+            (reception, _) => reception,
+        }
     }
 
-    async fn try_send(&self, to: &str, id: &str, message: &Message, now_ms: u64) -> Result<(), MailerError> {
+    /// The same with other templates: what fails on purpose shows what becomes of a mail.
+    #[cfg(test)]
+    pub(crate) fn with_templates(self, templates: Templates) -> Self {
+        Self { templates, ..self }
+    }
+
+    async fn try_send(&self, to: &str, id: &str, letter: Letter, unsubscribe: Option<&str>, now_ms: u64) -> Result<(), MailerError> {
         let id = format!("{id}@{}", self.from.email.domain());
-        let (letter, unsubscribe) = (Letter::of(message), message.unsubscribe_url());
         match &self.transport {
             MailTransport::Memory(outbox) => {
-                let Letter { subject, text, html } = letter;
+                let Letter { subject, text, html, .. } = letter;
                 let (to, unsubscribe) = (to.to_owned(), unsubscribe.map(ToOwned::to_owned));
                 let mail = SentMail { id, to, subject, text, html: html.unwrap_or_default(), unsubscribe };
                 outbox.lock().unwrap_or_else(PoisonError::into_inner).push(mail);

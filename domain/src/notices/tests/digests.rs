@@ -3,6 +3,7 @@
 use super::super::*;
 use super::world::*;
 use crate::Store;
+use crate::authorize::authorize;
 use crate::scratch::{NOW, on_each_engine};
 use keyvawlt_schema::digest_link;
 use sea_orm::EntityTrait;
@@ -111,4 +112,31 @@ async fn an_old_link_ends_nothing_for_who_is_told_at_once() {
         assert_eq!(digest_link::Entity::find().all(tx.db()).await.unwrap(), []);
     })
     .await;
+}
+
+#[tokio::test]
+async fn preferences_say_that_a_link_ended_the_digests_and_what_else_is_set_leaves_them_ended() {
+    on_each_engine(async |store| {
+        team(store, NOW + 20 * DAY_MS).await;
+        set(store, daily()).await;
+        let (_, token) = digest(store).await;
+        assert_eq!(own(store).await.digest_ended_ms, None);
+        follow(store, &token).await;
+        let ended = own(store).await;
+        assert_eq!(ended, Preferences { digest_ended_ms: Some(store.clock().now_ms()), ..daily() });
+        let muted = Preferences { muted: [Kind::Monitor].into_iter().collect(), ..ended.clone() };
+        set(store, muted.clone()).await;
+        assert_eq!(own(store).await, muted, "who mutes a kind has not asked for digests");
+        set(store, Preferences { digest_ended_ms: None, ..muted }).await;
+        assert_eq!(own(store).await.digest_ended_ms, None, "chosen anew");
+        set(store, Preferences { digest_hour: None, ..ended }).await;
+        assert_eq!(own(store).await.digest_ended_ms, None, "there is none to be ended");
+    })
+    .await;
+}
+
+async fn own(store: &Store) -> Preferences {
+    let tx = store.read().await.unwrap();
+    let permit = authorize(&tx, As(READER).caller(), OwnPreferences { org: ORG, set: None }).await.unwrap();
+    own_preferences(&permit).await.unwrap()
 }

@@ -56,6 +56,29 @@ async fn what_is_forgotten_goes_page_by_page_until_nothing_old_is_left() {
 }
 
 #[tokio::test]
+async fn what_was_sent_plainer_than_it_should_be_says_so_to_its_reader_and_to_admins() {
+    on_each_engine(async |store| {
+        team(store, NOW + DAY_MS).await;
+        let [id] = messages_after_a_scan(store).await[..] else { panic!("one message") };
+        let tx = store.write().await.unwrap();
+        assert!(begin(&tx, &ORG, &id).await.unwrap());
+        let Attempt::Send(delivery) = load(&tx, &ORG, &id).await.unwrap() else { panic!("something to send") };
+        end(&tx, &delivery, &Ending::SentPlainly("its template failed".to_owned())).await.unwrap();
+        promote(&tx).await;
+        for everybody in [false, true] {
+            let record = As(READER).record(&tx, everybody).await.unwrap();
+            let entry = &record[0];
+            assert_eq!((entry.state, entry.error.as_deref(), entry.dropped), (State::Sent, Some("its template failed"), 0));
+        }
+        let rows = notice::Entity::find().all(tx.db()).await.unwrap();
+        assert!(rows.iter().all(|row| row.state == TOLD), "told, and not again");
+        assert!(!begin(&tx, &ORG, &id).await.unwrap());
+    })
+    .await;
+}
+
+
+#[tokio::test]
 async fn a_message_that_was_given_up_is_sent_when_the_operator_has_its_job_run_again() {
     on_each_engine(async |store| {
         team(store, NOW + DAY_MS).await;

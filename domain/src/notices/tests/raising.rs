@@ -138,3 +138,35 @@ async fn whoever_moves_a_date_again_and_again_fills_nobodys_inbox() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_full_message_goes_and_another_gathers() {
+    on_each_engine(async |store| {
+        team(store, NOW + DAY_MS).await;
+        let notice = |nth: usize| Notice {
+            org: ORG,
+            topic: Topic::Expiry { ns: CHILD, secret: SECRET, version: 1, threshold_days: 1 },
+            audience: Audience::People(vec![READER]),
+            key: format!("happening {nth}"),
+            urgent: false,
+        };
+        let most = gather::MAX_RIDING;
+        // One to begin with, then a page that fills it and more, then what joins the last one.
+        for part in [0..1, 1..2 * most + 10, 2 * most + 10..2 * most + 20] {
+            let tx = store.write().await.unwrap();
+            let notices: Vec<Notice> = part.map(notice).collect();
+            raise_with(&tx, &mut People::of(ORG), &notices).await.unwrap();
+            raise_with(&tx, &mut People::of(ORG), &notices).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+        let tx = store.write().await.unwrap();
+        let record = As(READER).record(&tx, false).await.unwrap();
+        assert_eq!(record.iter().map(|entry| entry.notices).collect::<Vec<_>>(), [20, most as u64, most as u64], "the newest first");
+        assert!(record.iter().all(|entry| entry.run_at_ms == NOW + GATHER_MS && entry.state == State::Queued));
+        tx.commit().await.unwrap();
+        store.clock().advance_ms(GATHER_MS);
+        let tx = store.write().await.unwrap();
+        assert_eq!(jobs::due(&tx, 10).await.unwrap().len(), 3, "a job for each");
+    })
+    .await;
+}

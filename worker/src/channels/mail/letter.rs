@@ -1,6 +1,7 @@
 //! A message as a mail: a subject, a text, and the same as HTML, in one design for all of them.
 //!
-//! A template that fails takes nothing away but its form: a plain text of the same pieces is made without any template, and the log says so.
+//! A template that fails takes nothing away but its form: a plain text of the same pieces is made without any template. The log says so, and the
+//! letter, so that the delivery's record can.
 
 use crate::message::{Message, Tone};
 use askama::Template;
@@ -12,25 +13,43 @@ pub(crate) struct Letter {
     pub(crate) text: String,
     /// `None` if its template failed.
     pub(crate) html: Option<String>,
+    /// What is plainer than it should be, and why.
+    pub(crate) lacks: Option<&'static str>,
+}
+
+/// How a message becomes the parts of a mail.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Templates {
+    pub(crate) text: Render,
+    pub(crate) html: Render,
+}
+
+impl Default for Templates {
+    fn default() -> Self {
+        Self { text: text_of, html: html_of }
+    }
 }
 
 impl Letter {
     /// Never fails.
-    pub(crate) fn of(message: &Message) -> Self {
-        Self::with(message, text_of, html_of)
-    }
-
-    fn with(message: &Message, text: Render, html: Render) -> Self {
+    pub(crate) fn of(message: &Message, templates: Templates) -> Self {
         let failed = |form: &'static str| {
             let title = message.title();
             move |error: askama::Error| tracing::error!(%error, form, title, "a mail's template failed; the mail goes out without it")
         };
-        let text = text(message).map_err(failed("text")).unwrap_or_else(|()| plain_text_of(message));
-        Self { subject: message.title().to_owned(), text, html: html(message).map_err(failed("html")).ok() }
+        let text = (templates.text)(message).map_err(failed("text"));
+        let html = (templates.html)(message).map_err(failed("html")).ok();
+        let lacks = match (&text, &html) {
+            (Ok(_), Some(_)) => None,
+            (Ok(_), None) => Some("its HTML template failed, so it went out as text"),
+            (Err(()), _) => Some("its text template failed, so its text went out plain"),
+        };
+        let text = text.unwrap_or_else(|()| plain_text_of(message));
+        Self { subject: message.title().to_owned(), text, html, lacks }
     }
 }
 
-type Render = fn(&Message) -> askama::Result<String>;
+pub(crate) type Render = fn(&Message) -> askama::Result<String>;
 
 fn text_of(message: &Message) -> askama::Result<String> {
     Text { title: message.title(), many: is_many(message), message }.render()

@@ -4,7 +4,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "the variables that name the tests' browser and where its pictures go")]
 
-use super::Letter;
+use super::{Letter, Templates};
 use crate::words::samples;
 use serde::Deserialize;
 use std::path::Path;
@@ -74,7 +74,7 @@ fn finds_everything(bad: &Judged) {
 }
 
 fn html(message: &crate::message::Message) -> String {
-    Letter::of(message).html.expect("a mail has HTML")
+    Letter::of(message, Templates::default()).html.expect("a mail has HTML")
 }
 
 fn judge(chromium: &str, mails: &[(&str, String)], scheme: Scheme) -> Vec<Judged> {

@@ -98,6 +98,7 @@ async fn send(mailer: &Mailer, name: &str) -> Reception {
 fn why(reception: Reception) -> (&'static str, String) {
     match reception {
         Reception::Taken => ("taken", String::new()),
+        Reception::TakenPlainly { why } => ("plainly", why.to_owned()),
         Reception::Later { why, .. } => ("later", why),
         Reception::Refused { why } => ("refused", why),
         Reception::Closed { why } => ("closed", why),
