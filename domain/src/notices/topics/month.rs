@@ -9,7 +9,7 @@ use crate::zone::Month;
 use keyvawlt_ledger::{NsId, OrgId, SecretId, facts};
 use keyvawlt_schema::{incident, monitor, rotation, secret};
 use sea_orm::sea_query::{ExprTrait as _, SimpleExpr};
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Of each sort, so many are counted: rows of two identifiers and a moment, a megabyte of them. Nobody acts differently on more.
@@ -89,12 +89,10 @@ pub(in super::super) async fn ahead(tx: &Tx, org: &OrgId, namespaces: &[NsId], m
     let (now, until) = (column(tx.now_ms()), column(until_ms));
     let there = There { tx, org, namespaces };
     let (ends, rotates) = (secret::Column::ExpiresAt, rotation::Column::RotateAt);
-    let asleep = rotation::Column::SnoozedUntil;
-    let awake = Condition::any().add(asleep.is_null()).add(asleep.lte(now));
     let coming_ends = there.secrets(ends.gt(now).and(ends.lte(until))).await?;
     let coming_rotations = there.rotations(rotates, Condition::all().add(rotates.gt(now)).add(rotates.lte(until))).await?;
     let overdue_ends = there.secrets(ends.lte(now)).await?;
-    let overdue_rotations = there.rotations(rotates, Condition::all().add(rotates.lte(now)).add(awake)).await?;
+    let overdue_rotations = there.rotations(rotates, not_snoozed(now).add(rotates.lte(now))).await?;
     let owed = rotation::Column::OwedAt;
     let ahead = MonthAhead {
         org: *org,
@@ -125,24 +123,17 @@ impl There<'_> {
     }
 
     async fn secrets(&self, ends: SimpleExpr) -> Result<Vec<Spot>> {
-        use secret::Column::{ExpiresAt, Flags, NsId as Ns, OrgId as Org, SecretId as Id};
         let mut found = Vec::new();
         for page in self.pages() {
-            let rows = secret::Entity::find().select_only().columns([ExpiresAt, Ns, Id]);
-            let live = Org.eq(self.org.0.to_vec()).and(Ns.is_in(page)).and(Flags.eq(LIVE));
-            let rows = rows.filter(live.and(ends.clone())).order_by_asc(ExpiresAt).limit(COUNTED as u64);
-            found.extend(rows.into_tuple::<Spot>().all(self.tx.db()).await?);
+            found.extend(secrets(self.org, page, ends.clone()).into_tuple::<Spot>().all(self.tx.db()).await?);
         }
         Ok(found)
     }
 
     async fn rotations(&self, moment: rotation::Column, due: Condition) -> Result<Vec<Spot>> {
-        use rotation::Column::{NsId as Ns, OrgId as Org, SecretId as Id};
         let mut found = Vec::new();
         for page in self.pages() {
-            let rows = rotation::Entity::find().select_only().columns([moment, Ns, Id]);
-            let rows = rows.filter(Org.eq(self.org.0.to_vec()).and(Ns.is_in(page))).filter(due.clone());
-            found.extend(rows.order_by_asc(moment).limit(COUNTED as u64).into_tuple::<Spot>().all(self.tx.db()).await?);
+            found.extend(rotations(self.org, page, moment, due.clone()).into_tuple::<Spot>().all(self.tx.db()).await?);
         }
         found.truncate(COUNTED);
         Ok(found)
@@ -168,13 +159,9 @@ impl There<'_> {
 
     /// Where monitors fail now: in these namespaces, and the organization's own.
     async fn failing(&self) -> Result<Sort<String>> {
-        use incident::Column::{IncidentId, MonitorId, NsId as Ns, OpenedAt, OrgId as Org, ResolvedAt};
         let mut monitors: Vec<Vec<u8>> = Vec::new();
         for page in self.pages().chain([vec![Vec::new()]]) {
-            let open = Org.eq(self.org.0.to_vec()).and(Ns.is_in(page)).and(ResolvedAt.is_null());
-            let rows = incident::Entity::find().select_only().column(MonitorId).filter(open);
-            let rows = rows.order_by_asc(OpenedAt).order_by_asc(IncidentId).limit(COUNTED as u64);
-            monitors.extend(rows.into_tuple::<Vec<u8>>().all(self.tx.db()).await?);
+            monitors.extend(failing(self.org, page).into_tuple::<Vec<u8>>().all(self.tx.db()).await?);
         }
         let mut named = Vec::new();
         for id in monitors.iter().take(OTHERS_NAMED) {
@@ -185,12 +172,10 @@ impl There<'_> {
     }
 
     async fn endless(&self) -> Result<Sort<(NsId, usize)>> {
-        use secret::Column::{ExpiresAt, Flags, NsId as Ns, OrgId as Org};
         let mut found: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
         let mut count = 0;
         for page in self.pages() {
-            let live = Org.eq(self.org.0.to_vec()).and(Ns.is_in(page)).and(ExpiresAt.is_null()).and(Flags.eq(LIVE));
-            let rows = secret::Entity::find().select_only().column(Ns).filter(live).limit((COUNTED - count) as u64);
+            let rows = endless(self.org, page).limit((COUNTED - count) as u64);
             for ns in rows.into_tuple::<Vec<u8>>().all(self.tx.db()).await? {
                 *found.entry(ns).or_default() += 1;
                 count += 1;
@@ -203,5 +188,86 @@ impl There<'_> {
         by_size.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         let named = by_size.into_iter().take(OTHERS_NAMED).map(|(ns, count)| Ok((NsId::from_slice(&ns)?, count)));
         Ok(Sort { count, named: named.collect::<Result<_>>()? })
+    }
+}
+
+/// Nobody put it off beyond now.
+fn not_snoozed(now: i64) -> Condition {
+    let until = rotation::Column::SnoozedUntil;
+    Condition::all().add(Condition::any().add(until.is_null()).add(until.lte(now)))
+}
+
+fn secrets(org: &OrgId, page: Vec<Vec<u8>>, ends: SimpleExpr) -> Select<secret::Entity> {
+    use secret::Column::{ExpiresAt, Flags, NsId as Ns, OrgId as Org, SecretId as Id};
+    let live = Org.eq(org.0.to_vec()).and(Ns.is_in(page)).and(Flags.eq(LIVE));
+    let rows = secret::Entity::find().select_only().columns([ExpiresAt, Ns, Id]).filter(live.and(ends));
+    rows.order_by_asc(ExpiresAt).limit(COUNTED as u64)
+}
+
+fn rotations(org: &OrgId, page: Vec<Vec<u8>>, moment: rotation::Column, due: Condition) -> Select<rotation::Entity> {
+    use rotation::Column::{NsId as Ns, OrgId as Org, SecretId as Id};
+    let rows = rotation::Entity::find().select_only().columns([moment, Ns, Id]);
+    rows.filter(Org.eq(org.0.to_vec()).and(Ns.is_in(page))).filter(due).order_by_asc(moment).limit(COUNTED as u64)
+}
+
+fn failing(org: &OrgId, page: Vec<Vec<u8>>) -> Select<incident::Entity> {
+    use incident::Column::{IncidentId, MonitorId, NsId as Ns, OpenedAt, OrgId as Org, ResolvedAt};
+    let open = Org.eq(org.0.to_vec()).and(Ns.is_in(page)).and(ResolvedAt.is_null());
+    let rows = incident::Entity::find().select_only().column(MonitorId).filter(open);
+    rows.order_by_asc(OpenedAt).order_by_asc(IncidentId).limit(COUNTED as u64)
+}
+
+fn endless(org: &OrgId, page: Vec<Vec<u8>>) -> Select<secret::Entity> {
+    use secret::Column::{ExpiresAt, Flags, NsId as Ns, OrgId as Org};
+    let live = Org.eq(org.0.to_vec()).and(Ns.is_in(page)).and(ExpiresAt.is_null()).and(Flags.eq(LIVE));
+    secret::Entity::find().select_only().column(Ns).filter(live)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scratch::chain::ORG;
+    use crate::scratch::on_each_engine;
+    use sea_orm::{ConnectionTrait as _, DbBackend, QueryTrait as _, Statement};
+
+    /// Nothing is read but what is counted: by the plans of the engine that has no other choice than its indexes.
+    #[tokio::test]
+    async fn each_number_comes_out_of_an_index_of_what_it_counts() {
+        on_each_engine(async |store| {
+            let tx = store.read().await.unwrap();
+            if tx.db().get_database_backend() != DbBackend::Sqlite {
+                return;
+            }
+            let page = || vec![vec![1; 16], vec![2; 16], vec![3; 16]];
+            let (ends, rotates, owed) = (secret::Column::ExpiresAt, rotation::Column::RotateAt, rotation::Column::OwedAt);
+            let queries = [
+                (
+                    secrets(&ORG, page(), ends.gt(1).and(ends.lte(2))).build(DbBackend::Sqlite),
+                    "secret_expires (org_id=? AND ns_id=? AND expires_at",
+                ),
+                (secrets(&ORG, page(), ends.lte(2)).build(DbBackend::Sqlite), "secret_expires (org_id=? AND ns_id=? AND expires_at"),
+                (
+                    rotations(&ORG, page(), rotates, Condition::all().add(rotates.gt(1)).add(rotates.lte(2))).build(DbBackend::Sqlite),
+                    "rotation_rotate (org_id=? AND ns_id=? AND rotate_at",
+                ),
+                (
+                    rotations(&ORG, page(), rotates, not_snoozed(2).add(rotates.lte(2))).build(DbBackend::Sqlite),
+                    "rotation_rotate (org_id=? AND ns_id=? AND rotate_at",
+                ),
+                (
+                    rotations(&ORG, page(), owed, Condition::all().add(owed.is_not_null())).build(DbBackend::Sqlite),
+                    "rotation_owed (org_id=? AND ns_id=?",
+                ),
+                (failing(&ORG, page()).build(DbBackend::Sqlite), "incident_open (org_id=? AND ns_id=?"),
+                (endless(&ORG, page()).limit(5).build(DbBackend::Sqlite), "secret_endless (org_id=? AND ns_id=? AND flags=?"),
+            ];
+            for (query, index) in queries {
+                let explain = Statement { sql: format!("EXPLAIN QUERY PLAN {}", query.sql), ..query };
+                let rows = tx.db().query_all_raw(explain).await.unwrap();
+                let plan: Vec<String> = rows.iter().map(|row| row.try_get("", "detail").unwrap()).collect();
+                assert!(plan[0].contains(index), "{index}: {plan:?}");
+            }
+        })
+        .await;
     }
 }
