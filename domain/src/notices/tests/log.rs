@@ -77,7 +77,6 @@ async fn what_was_sent_plainer_than_it_should_be_says_so_to_its_reader_and_to_ad
     .await;
 }
 
-
 #[tokio::test]
 async fn a_message_that_was_given_up_is_sent_when_the_operator_has_its_job_run_again() {
     on_each_engine(async |store| {
