@@ -13,10 +13,11 @@ use keyvawlt_ledger::canon::{Blob, Canon};
 use keyvawlt_ledger::chain::{Entry, Key, Link, Policy, Replica, View as _, apply, org_id_of};
 use keyvawlt_ledger::evidence::{EVIDENCE_FORMAT, Evidence, Exhibit};
 use keyvawlt_ledger::facts;
+use keyvawlt_ledger::health::{HealthReport, Outcome};
 use keyvawlt_ledger::manifest::{Leaf, ManifestLink};
 use keyvawlt_ledger::merkle::Frontier;
 use keyvawlt_ledger::wrap::Wrap;
-use keyvawlt_ledger::{Domain, Fault, Hash, NsId, Signed, account, assertion, cbor, names};
+use keyvawlt_ledger::{Domain, Fault, Hash, NsId, SecretId, Signed, account, assertion, cbor, names};
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -75,6 +76,43 @@ fn judge_write(bytes: &[u8]) -> String {
         return decodes::<ManifestLink>(bytes);
     }
     world.judges(&production, &signed).map_or_else(|fault| words(&fault), |_| "taken".to_owned())
+}
+
+/// A finding about a key, of any content, signed by somebody of the story: the first byte says who.
+fn judge_report(bytes: &[u8]) -> String {
+    let [who, payload @ ..] = bytes else { return "short".to_owned() };
+    let (world, people) = (story(), people());
+    let (head, production) = (world.replica.head(), NsId(crate::people::id("production")));
+    let judge = |signed: &Signed| HealthReport::judge(signed, &head, &world.org_id(), &production, world.now);
+    let forged = Signed { payload: Blob(payload.to_vec()), sig: [3; 64] };
+    assert!(judge(&forged).is_err(), "taken without a signature");
+    let signed = Signed::make(&people[usize::from(*who) % people.len()].sign, Domain::HealthReport, payload.to_vec());
+    match judge(&signed) {
+        Ok(report) => {
+            assert_eq!(report.to_bytes(), payload, "a second form was taken");
+            format!("taken, {}", report.outcome.as_str())
+        }
+        Err(fault) => words(&fault),
+    }
+}
+
+/// Findings of everybody who signs in the story, with every outcome in turn.
+fn reports() -> impl Iterator<Item = Vec<u8>> {
+    people().iter().zip(0_u8..).zip(Outcome::ALL.into_iter().cycle()).map(|((person, who), outcome)| {
+        let report = HealthReport {
+            v: 1,
+            org_id: story().org_id(),
+            ns_id: NsId(crate::people::id("production")),
+            secret_id: SecretId([7; 16]),
+            version: 2,
+            outcome,
+            at_ms: story().now,
+            prober_id: person.id,
+            prober_key_id: person.key_id,
+            expires_ms: Some(story().now).filter(|_| who % 2 == 0),
+        };
+        [vec![who], report.to_bytes()].concat()
+    })
 }
 
 fn read_text(bytes: &[u8]) -> String {
@@ -204,6 +242,7 @@ fn targets() -> Vec<Target> {
         }),
         target("text", vec![b"stripe/key".to_vec(), b"a.b.c".to_vec()], read_text),
         target("evidence", vec![evidence()], read_evidence),
+        target("health-report", reports().collect(), judge_report),
         target("apply", placed.collect(), judge_link),
         target("write", writes.chain([next]).collect(), judge_write),
         target("apply-unsigned", links().collect(), |bytes| {
@@ -213,6 +252,12 @@ fn targets() -> Vec<Target> {
                 .map_or_else(|fault| words(&fault), |_| panic!("taken without a signature"))
         }),
     ]
+}
+
+#[test]
+fn findings_to_begin_with_reach_every_judgement() {
+    let said: Vec<String> = reports().map(|report| judge_report(&report)).collect();
+    assert!(said.iter().any(|said| said.starts_with("taken")) && said.iter().any(|said| !said.starts_with("taken")), "{said:?}");
 }
 
 #[test]
