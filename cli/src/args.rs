@@ -373,6 +373,7 @@ mod tests {
         "monitor add api --provider openai --interval 5m --for-all",
         "monitor add api --url https://a.example --method HEAD --expect 200-299,401 --header x-ok --timeout 5s --slow 800",
         "monitor add api --url https://a.example --body ok -e production",
+        "monitor set api --url https://b.example --interval 5m --without headers,slow",
         "monitor list --json",
         "monitor show api",
         "monitor pause api",

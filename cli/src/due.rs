@@ -31,7 +31,7 @@ pub struct DueItem {
     pub provider: Option<String>,
     /// Who is responsible.
     pub owner: Option<String>,
-    /// `expired`, `expires`, `rotation`, `work_owed` or `no_expiry`.
+    /// `expired`, `expires`, `rotation`, `monitor_down`, `key_refused`, `work_owed` or `no_expiry`.
     pub why: &'static str,
     /// When it is, or was, to be done.
     pub at: Option<String>,
@@ -61,6 +61,8 @@ impl DueItem {
                 DueWhy::Expired => "expired",
                 DueWhy::Expires => "expires",
                 DueWhy::Rotation => "rotation",
+                DueWhy::MonitorDown => "monitor_down",
+                DueWhy::KeyRefused => "key_refused",
                 DueWhy::WorkOwed => "work_owed",
                 DueWhy::NoExpiry => "no_expiry",
             },
@@ -85,11 +87,17 @@ impl DueItem {
             "expires" => format!("expires {when}"),
             "rotation" if over => format!("was to be rotated {when}"),
             "rotation" => format!("is to be rotated {when}"),
+            "monitor_down" | "key_refused" => format!("is replaced, {}", trouble(self.why == "key_refused", &when)),
             "work_owed" if over => format!("is to be replaced since {when}: somebody who could read it lost access"),
             "work_owed" => format!("is to be replaced {when}: somebody who could read it lost access"),
             _ => "has no expiry".to_owned(),
         }
     }
+}
+
+/// What is wrong with a new version, and since when.
+pub fn trouble(is_refused: bool, when: &str) -> String {
+    if is_refused { format!("but its provider refuses the new key since {when}") } else { format!("but its monitor is down since {when}") }
 }
 
 fn days(at_ms: u64, now_ms: u64) -> i64 {
@@ -137,6 +145,8 @@ mod tests {
             (DueWhy::Expires, Some(NOW + 5 * DAY_MS), "expires in 5 d", Some(5)),
             (DueWhy::Rotation, Some(NOW + 5 * DAY_MS), "is to be rotated in 5 d", Some(5)),
             (DueWhy::Rotation, Some(NOW - 5 * DAY_MS), "was to be rotated 5 d ago", Some(-5)),
+            (DueWhy::MonitorDown, Some(NOW - 2 * DAY_MS), "is replaced, but its monitor is down since 2 d ago", Some(-2)),
+            (DueWhy::KeyRefused, Some(NOW - 2 * DAY_MS), "is replaced, but its provider refuses the new key since 2 d ago", Some(-2)),
             (DueWhy::WorkOwed, Some(NOW - 2 * DAY_MS), "is to be replaced since 2 d ago: somebody who could read it lost access", Some(-2)),
             (DueWhy::NoExpiry, None, "has no expiry", None),
         ];

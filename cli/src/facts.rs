@@ -3,14 +3,19 @@
 use clap::ValueEnum as _;
 use keyvawlt_client::ledger::IdentityId;
 use keyvawlt_client::ledger::facts::Facts;
-use keyvawlt_client::{FactsInput, Vault};
+use keyvawlt_client::monitors::{Monitor, in_hex};
+use keyvawlt_client::{Environment, FactsInput, Vault};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
 use crate::args::secrets;
 use crate::duration::{Moment, display_length, display_ms, distance};
+use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::roster::{Among, Roster};
+
+/// Of an id, this much names one.
+const LEAST_ID: usize = 8;
 
 /// What the person says in clear, before anybody is asked who the owner is. Nothing said keeps what was said before, but no date.
 pub fn said(said: &secrets::Facts, now_ms: u64) -> Outcome<Option<FactsInput>> {
@@ -47,15 +52,36 @@ pub fn end_by_default(vault: &Vault, said: Option<u64>) -> Outcome<Option<String
     Ok(rules.and_then(|rules| rules.default_expiry_ms).map(display_length))
 }
 
-/// Puts the owner's id where the name stands: the server writes to identities, and knows no names.
-pub fn name_owner(told: Option<FactsInput>, vault: &Vault) -> Outcome<Option<FactsInput>> {
+/// Puts ids where the names of the owner and of the monitor stand: the server reminds by ids, and knows no names of people.
+pub async fn by_ids(told: Option<FactsInput>, vault: &Vault, environment: &Environment) -> Outcome<Option<FactsInput>> {
     let Some(mut told) = told else { return Ok(None) };
     if let Some(owner) = &told.owner {
         let person = Roster::of(vault)?.find(owner, Among::People);
         told.owner =
             Some(person.map_err(|failure| failure.hint("the owner of a secret is a member: keyvawlt member list"))?.id.to_string());
     }
+    if let Some(named) = &told.monitor {
+        told.monitor = Some(monitor_id(named, vault, environment).await?);
+    }
     Ok(Some(told))
+}
+
+/// The id of a monitor of the environment, or of the organization, by its name or the beginning of its id.
+async fn monitor_id(named: &str, vault: &Vault, environment: &Environment) -> Outcome<String> {
+    // Where only some folders are read, the environment's own are not seen.
+    let places = if environment.only.is_empty() { vec![environment.ns_id] } else { vec![] };
+    let monitors = vault.monitors(&places).await?;
+    let is_named = |it: &&Monitor| it.target.as_ref().is_some_and(|target| target.name == named);
+    let begins = |it: &&Monitor| named.len() >= LEAST_ID && in_hex(&it.monitor_id).starts_with(named);
+    let meant: Vec<&Monitor> = monitors.iter().filter(is_named).collect();
+    let meant = if meant.is_empty() { monitors.iter().filter(begins).collect() } else { meant };
+    match meant[..] {
+        [monitor] => Ok(in_hex(&monitor.monitor_id)),
+        [] => Err(Failure::new(Exit::NotFound, "there is no such monitor here, nor of the organization")
+            .on("--monitor")
+            .hint("see keyvawlt monitor list")),
+        _ => Err(Failure::usage("several monitors are called so").on("--monitor").hint("say the id: keyvawlt monitor list")),
+    }
 }
 
 /// Facts with the owner's name, for programs and people.

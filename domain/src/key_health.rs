@@ -17,5 +17,6 @@ pub use list::{KeyHealth, KeyHealthPage, KeyPlace, ListKeyHealth, list_key_healt
 pub use news::{KeyFact, KeyNews, ProviderTrouble};
 pub(crate) use news::{key_news, provider_news};
 pub use report::{ReportKeyHealth, report_key_health};
+pub(crate) use row::watched;
 pub use state::State;
 pub use sweep::sweep;

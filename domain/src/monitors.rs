@@ -35,7 +35,8 @@ pub use manage::{
 };
 pub use place::{Change, Read};
 pub use prune::prune;
-pub use read::{ListMonitors, Monitor, Standing, get_monitor, list_monitors, standing};
+pub(crate) use read::watched;
+pub use read::{ListMonitors, Monitor, Standing, get_monitor, list_monitors};
 pub use record::{Outcome, ProbeResult, record};
 pub use rules::{
     BodyRule, DEFAULT_INTERVAL_MS, DEFAULT_TIMEOUT_MS, HeaderRule, MAX_INTERVAL_MS, MIN_INTERVAL_MS, Method, Rules, Statuses, Target,

@@ -37,7 +37,11 @@ pub use routes::{
 };
 pub use timing::{GATHER_MS, MAX_GATHER_MS};
 pub use topic::{Kind, Kinds, Topic};
-pub use topics::{AboutChannel, COUNTED, Change, DueSecret, EndingCertificate, Expiring, Item, MonthAhead, Outage, Replacing, Sort, Wants};
+#[cfg(test)]
+pub(crate) use topics::reload_trial;
+pub use topics::{
+    AboutChannel, COUNTED, Change, DueSecret, EndingCertificate, Expiring, Item, MonthAhead, OnTrial, Outage, Replacing, Sort, Wants,
+};
 pub use unsubscribe::{unsubscribe, unsubscribe_token};
 pub(crate) use wishes::thresholds;
 pub use wishes::{MAX_THRESHOLD_DAYS, MAX_THRESHOLDS, Thresholds, org_thresholds};

@@ -1,13 +1,15 @@
 //! Rotation: who is reminded that a secret should be replaced, by what owners tell in clear and by who lost access; what people agreed on about it
 //! is sealed, so a work list that was settled is not known here, and reminding ends by itself.
 //!
-//! A row for each secret that has a reason says when it is spoken of next: a sweep costs what is due. A new version ends every reason.
+//! A row for each secret that has a reason says when it is spoken of next: a sweep costs what is due. A new version ends every reason, and is on
+//! [`trial`] itself where the owner named a monitor.
 
 mod losses;
 mod snooze;
 pub mod stages;
 #[cfg(test)]
 mod tests;
+pub(crate) mod trial;
 
 use crate::error::Result;
 use crate::notices::{self, Audience, Notice, Topic};
@@ -22,6 +24,7 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter
 use stages::Stage;
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use keyvawlt_ledger::trial::Trouble;
 pub use losses::mark_owed;
 pub(crate) use losses::{Lost, after_losses, losses, reached};
 pub use snooze::{SnoozeReminder, snooze_reminder};
@@ -42,6 +45,8 @@ pub(crate) struct Written {
     pub(crate) live: bool,
     /// How often its owner wants it replaced, milliseconds.
     pub(crate) every_ms: Option<u64>,
+    /// Its owner named a monitor of what it opens.
+    pub(crate) watched: bool,
     /// When its version was written, where this batch did.
     pub(crate) written_ms: Option<u64>,
 }
@@ -53,17 +58,18 @@ pub(crate) async fn after_write(tx: &Tx, org: &OrgId, ns: &NsId, written: &[Writ
         let (mut rows, mut gone) = (Vec::new(), Vec::new());
         for one in written {
             let before = known.get(&one.secret).filter(|row| number(row.version) == one.version && one.live);
-            let rotate_at = match one.every_ms.filter(|_| one.live) {
-                Some(every_ms) => written_at(tx, org, ns, one).await?.map(|at_ms| at_ms.saturating_add(every_ms)),
-                None => None,
-            };
+            let asked = one.live && (one.every_ms.is_some() || one.watched);
+            let written_ms = if asked { written_at(tx, org, ns, one).await? } else { None };
+            let rotate_at = one.every_ms.zip(written_ms).map(|(every_ms, at_ms)| at_ms.saturating_add(every_ms));
+            let trial_at = trial::at(one, written_ms, before, tx.now_ms());
             let owed_at = before.and_then(|row| row.owed_at).map(number);
             let snoozed = before.and_then(|row| row.snoozed_until).map(number);
-            if rotate_at.is_none() && owed_at.is_none() {
+            if rotate_at.is_none() && owed_at.is_none() && trial_at.is_none() {
                 gone.extend(known.contains_key(&one.secret).then(|| one.secret.0.to_vec()));
                 continue;
             }
-            let moments = [rotate_at, owed_at].into_iter().flatten().map(|due| stages::first(stages::begins(due, snoozed), tx.now_ms()));
+            let dues = [rotate_at, owed_at, trial_at.map(trial::first_look)].into_iter().flatten();
+            let moments = dues.map(|due| stages::first(stages::begins(due, snoozed), tx.now_ms()));
             rows.push(rotation::ActiveModel {
                 org_id: Set(org.0.to_vec()),
                 ns_id: Set(ns.0.to_vec()),
@@ -72,6 +78,7 @@ pub(crate) async fn after_write(tx: &Tx, org: &OrgId, ns: &NsId, written: &[Writ
                 rotate_at: Set(rotate_at.map(column)),
                 owed_at: Set(owed_at.map(column)),
                 snoozed_until: Set(snoozed.map(column)),
+                trial_at: Set(trial_at.map(column)),
                 remind_at: Set(moments.min().map(column)),
             });
         }
@@ -98,40 +105,54 @@ pub async fn sweep(tx: &Tx) -> Result<bool> {
     for row in due {
         let org = OrgId::from_slice(&row.org_id)?;
         let chain = chains.entry(org).or_insert_with(|| Rows::of(org));
-        speak(tx, chain, org, &row).await?;
+        let trial = speak(tx, chain, org, &row).await?;
         let snoozed = row.snoozed_until.map(number);
         let reasons = [row.rotate_at, row.owed_at].into_iter().flatten().map(number);
-        let next = reasons.filter_map(|due| stages::next(stages::begins(due, snoozed), tx.now_ms())).min();
+        let next = reasons.filter_map(|due| stages::next(stages::begins(due, snoozed), tx.now_ms()));
+        let next = next.chain(trial.and_then(|(_, next)| next)).min();
+        let mine = rotation::Column::OrgId.eq(row.org_id).and(rotation::Column::NsId.eq(row.ns_id));
+        let mine = mine.and(rotation::Column::SecretId.eq(row.secret_id));
+        if row.rotate_at.is_none() && row.owed_at.is_none() && trial.is_none() {
+            rotation::Entity::delete_many().filter(mine).exec(tx.db()).await?;
+            continue;
+        }
         rotation::Entity::update_many()
             .col_expr(rotation::Column::RemindAt, Expr::value(next.map(column)))
-            .filter(rotation::Column::OrgId.eq(row.org_id).and(rotation::Column::NsId.eq(row.ns_id)))
-            .filter(rotation::Column::SecretId.eq(row.secret_id))
+            .col_expr(rotation::Column::TrialAt, Expr::value(trial.map(|(at, _)| column(at))))
+            .filter(mine)
             .exec(tx.db())
             .await?;
     }
     Ok(full)
 }
 
-async fn speak(tx: &Tx, chain: &mut Rows, org: OrgId, row: &rotation::Model) -> Result<()> {
+/// Tells whoever is to hear now; returns the trial that goes on, and when it is looked at next.
+async fn speak(tx: &Tx, chain: &mut Rows, org: OrgId, row: &rotation::Model) -> Result<Option<(u64, Option<u64>)>> {
     let (ns, id, version) = (NsId::from_slice(&row.ns_id)?, SecretId::from_slice(&row.secret_id)?, number(row.version));
     let key = (row.org_id.clone(), row.ns_id.clone(), row.secret_id.clone());
     let secret = secret::Entity::find_by_id(key).one(tx.db()).await?;
-    let Some(secret) = secret.filter(|secret| secret.version == row.version && secret.flags & SILENT_FLAGS == 0) else { return Ok(()) };
-    let owner = facts::read(&secret.facts)?.and_then(|facts| facts.owner).and_then(|owner| owner.parse().ok());
+    let Some(secret) = secret.filter(|secret| secret.version == row.version && secret.flags & SILENT_FLAGS == 0) else { return Ok(None) };
+    let facts = facts::read(&secret.facts)?;
+    let owner = facts.as_ref().and_then(|facts| facts.owner.as_deref()).and_then(|owner| owner.parse().ok());
     let snoozed = row.snoozed_until.map(number);
+    let standing = trial::look(tx, chain, row, facts.as_ref()).await?;
+    let failing = standing.and_then(|standing| standing.failing()).map(|(_, from)| from);
     let topics = [
-        (row.rotate_at, "rotation", (|ns, secret, version, stage| Topic::Rotation { ns, secret, version, stage }) as MakeTopic),
-        (row.owed_at, "work", |ns, secret, version, stage| Topic::WorkOwed { ns, secret, version, stage }),
+        (row.rotate_at.map(number), "rotation", (|ns, secret, version, stage| Topic::Rotation { ns, secret, version, stage }) as MakeTopic),
+        (row.owed_at.map(number), "work", |ns, secret, version, stage| Topic::WorkOwed { ns, secret, version, stage }),
+        (failing, "trial", |ns, secret, version, stage| Topic::Trial { ns, secret, version, stage }),
     ];
     for (due, word, topic) in topics {
-        let Some(begins_ms) = due.map(|due| stages::begins(number(due), snoozed)) else { continue };
+        let Some(begins_ms) = due.map(|due| stages::begins(due, snoozed)) else { continue };
         let Some(stage) = stages::reached(begins_ms, tx.now_ms()) else { continue };
+        // What fails, recovers and fails again within one trial is one story.
+        let story = if word == "trial" { snoozed.unwrap_or(0) } else { begins_ms };
         for audience in audiences(tx, chain, &ns, owner, stage).await? {
-            let key = format!("{word}/{ns}/{id}/{version}/{begins_ms}/{}", stage.name());
+            let key = format!("{word}/{ns}/{id}/{version}/{story}/{}", stage.name());
             notices::raise(tx, &Notice { org, topic: topic(ns, id, version, stage), audience, key, urgent: false }).await?;
         }
     }
-    Ok(())
+    Ok(standing.and_then(|standing| standing.goes_on(snoozed, tx.now_ms())))
 }
 
 type MakeTopic = fn(NsId, SecretId, u64, Stage) -> Topic;
@@ -179,7 +200,7 @@ async fn put(tx: &Tx, rows: Vec<rotation::ActiveModel>) -> Result<()> {
         return Ok(());
     }
     let newest = OnConflict::columns([C::OrgId, C::NsId, C::SecretId])
-        .update_columns([C::Version, C::RotateAt, C::OwedAt, C::SnoozedUntil, C::RemindAt])
+        .update_columns([C::Version, C::RotateAt, C::OwedAt, C::SnoozedUntil, C::TrialAt, C::RemindAt])
         .to_owned();
     rotation::Entity::insert_many(rows).on_conflict(newest).exec_without_returning(tx.db()).await?;
     Ok(())

@@ -23,6 +23,7 @@ pub mod manifest;
 pub mod merkle;
 pub mod names;
 pub mod sign;
+pub mod trial;
 pub mod wrap;
 
 pub use canon::{Blob, Canon, context};

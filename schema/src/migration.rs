@@ -15,6 +15,7 @@ mod m0010_jobs;
 mod m0011_digest_links;
 mod m0012_monthly_digest;
 mod m0013_open_deliveries;
+mod m0014_trials;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
 use sea_orm_migration::{MigrationName, MigrationTrait, MigratorTrait, SchemaManager};
@@ -71,6 +72,7 @@ impl Migrator {
             Box::new(m0011_digest_links::Migration),
             Box::new(m0012_monthly_digest::Migration),
             Box::new(m0013_open_deliveries::Migration),
+            Box::new(m0014_trials::Migration),
         ]
     }
 }

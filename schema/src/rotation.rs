@@ -1,8 +1,9 @@
-//! What there is to replace of a secret: because its time has come, or because somebody who could read it lost access.
+//! What there is to replace of a secret: because its time has come, or because somebody who could read it lost access; and what was replaced and is
+//! not yet known to work.
 
 use sea_orm::entity::prelude::*;
 
-/// What there is to replace of a secret. A secret without either reason has no row.
+/// What there is to replace of a secret. A secret without any reason has no row.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "rotation")]
 pub struct Model {
@@ -23,6 +24,8 @@ pub struct Model {
     pub owed_at: Option<i64>,
     /// Nobody is reminded before, epoch milliseconds.
     pub snoozed_until: Option<i64>,
+    /// When the version was written, epoch milliseconds, while its trial goes on: what watches it may turn out bad.
+    pub trial_at: Option<i64>,
     /// When it is spoken of next, epoch milliseconds.
     pub remind_at: Option<i64>,
 }

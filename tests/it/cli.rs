@@ -9,9 +9,9 @@ mod lists;
 mod lock;
 mod machines;
 mod membership;
+mod monitors;
 mod notices;
 mod offboarding;
-
 mod people;
 mod restored;
 mod rollback;

@@ -139,8 +139,8 @@ async fn an_incident_outlasts_a_restart_of_the_server(world: World) {
 }
 
 /// A service on this machine, and what it answers.
-struct Service {
-    url: String,
+pub struct Service {
+    pub url: String,
     status: Arc<AtomicU16>,
     _serving: JoinSet<()>,
 }
@@ -163,7 +163,7 @@ impl Service {
         Self { url, status, _serving: serving }
     }
 
-    fn answer(&self, status: u16) {
+    pub fn answer(&self, status: u16) {
         self.status.store(status, Ordering::Relaxed);
     }
 
@@ -173,7 +173,7 @@ impl Service {
 }
 
 /// A server that may go to the service, and nowhere else on this machine.
-async fn with_service(world: World) -> (World, Service) {
+pub async fn with_service(world: World) -> (World, Service) {
     let service = Service::start().await;
     let place = service.place();
     let world = world.restart_with(|config| config.worker.outbound.allow = vec![place]).await;
@@ -187,7 +187,7 @@ async fn shop(person: &mut Person) -> (Vault, NsId) {
     (vault, production)
 }
 
-fn target(name: &str, url: &str) -> MonitorTarget {
+pub fn target(name: &str, url: &str) -> MonitorTarget {
     let statuses = vec![StatusRange { from: 200, to: 299 }];
     MonitorTarget { name: name.to_owned(), url: url.to_owned(), statuses, ..MonitorTarget::default() }
 }
@@ -197,7 +197,7 @@ async fn watch(vault: &Vault, production: &NsId, service: &Service) {
 }
 
 /// Time passes until everything is due, is looked at, and whoever is to hear has heard.
-async fn looked_at(world: &World) {
+pub async fn looked_at(world: &World) {
     world.pass(ROUND);
     world.drain().await;
 }

@@ -1,8 +1,12 @@
-//! A secret that is to be replaced is spoken of: to its owner, a week later to whoever may act, and to nobody once there is a new version.
+//! A secret that is to be replaced is spoken of: to its owner, a week later to whoever may act, and to nobody once there is a new version
+//! that works.
 
+use crate::monitors::{looked_at, target, with_service};
 use crate::world::{Person, World, on_each_store};
+use keyvawlt_client::ledger::trial::Trouble;
 use keyvawlt_client::ledger::{IdentityId, NsId};
 use keyvawlt_client::{Due, DueWhy, Error, FactsInput, SecretWrite, Vault};
+use keyvawlt_worker::SentMail;
 use std::time::Duration;
 
 on_each_store!(
@@ -11,6 +15,7 @@ on_each_store!(
     facts_that_are_told_later_count_from_when_the_value_was_written,
     whoever_leaves_has_owners_reminded_of_what_he_could_read,
     a_server_that_stays_silent_is_noticed,
+    a_rotation_is_done_when_the_new_version_works,
 );
 
 const DAY: Duration = Duration::from_hours(24);
@@ -169,7 +174,71 @@ async fn a_server_that_stays_silent_is_noticed(world: World) {
     world.stop().await;
 }
 
+async fn a_rotation_is_done_when_the_new_version_works(world: World) {
+    let (world, service) = with_service(world).await;
+    let mut ada = world.resident("ada").await;
+    let (mut vault, production) = shop(&world, &mut ada).await;
+    let monitor = vault.create_monitor(Some(&production), target("Payments API", &service.url)).await.unwrap();
+    let write = stripe("sk_1", ada.account.identity().id());
+    let facts = FactsInput { monitor: Some(monitor), ..write.facts.clone().unwrap() };
+    vault.write(&production, &[SecretWrite { facts: Some(facts), ..write }]).await.unwrap();
+    days(&world, 30).await;
+    assert_eq!((told(&world), whys(&vault.due(0).await.unwrap())), (vec!["ada".to_owned()], vec![DueWhy::Rotation]));
+
+    // The new value is a wrong one.
+    service.answer(500);
+    vault.write(&production, &[SecretWrite::new(STRIPE, "sk_wrong")]).await.unwrap();
+    for _ in 0..4 {
+        looked_at(&world).await;
+    }
+    assert_eq!(whys(&vault.due(0).await.unwrap()), [DueWhy::MonitorDown], "clients say it at once");
+    let [rotation] = &vault.rotations(&production).await.unwrap()[..] else { panic!("one rotation") };
+    assert!(matches!((rotation.version, rotation.trouble), (Some(2), Some(Trouble::MonitorDown(_)))), "{rotation:?}");
+    assert_eq!(failed(&world).len(), 0, "a deployment may take a while");
+    watched(&world, 1, Duration::from_hours(1)).await;
+    let mails = failed(&world);
+    let [mail] = &mails[..] else { panic!("one mail, not {}", mails.len()) };
+    assert_eq!((mail.to.as_str(), told(&world).len()), ("ada@example.com", 1), "it is another reminder");
+    assert!(mail.subject.contains("Stripe live was replaced, but its monitor"), "{}", mail.subject);
+    for unsaid in [STRIPE, "stripe_key", "sk_wrong", "production", "webshop"] {
+        assert!(!mail.text.contains(unsaid) && !mail.html.contains(unsaid), "{unsaid}: {}", mail.text);
+    }
+    watched(&world, 6, DAY).await;
+    assert_eq!(failed(&world).len(), 1, "once, for a week");
+    watched(&world, 2, DAY).await;
+    assert_eq!(failed(&world).len(), 2, "then again");
+
+    service.answer(204);
+    for _ in 0..3 {
+        looked_at(&world).await;
+    }
+    assert_eq!(whys(&vault.due(0).await.unwrap()), []);
+    assert_eq!(vault.rotations(&production).await.unwrap(), [], "its grace is over, and it works");
+    watched(&world, 20, DAY).await;
+    assert_eq!((failed(&world).len(), told(&world).len()), (2, 1), "done");
+    vault.write(&production, &[SecretWrite::new(STRIPE, "sk_3")]).await.unwrap();
+    watched(&world, 29, DAY).await;
+    assert_eq!((failed(&world).len(), told(&world).len()), (2, 1), "of one that works, nobody hears");
+    world.stop().await;
+}
+
 const NOBODY: [&str; 0] = [];
+
+/// Lets time pass in which somebody looks at what is watched before each tick.
+async fn watched(world: &World, times: u32, each: Duration) {
+    for _ in 0..times {
+        world.pass(each);
+        looked_at(world).await;
+        looked_at(world).await;
+        world.tick().await;
+        hear(world).await;
+    }
+}
+
+/// Mails about a new version that does not work.
+fn failed(world: &World) -> Vec<SentMail> {
+    world.mails().into_iter().filter(|mail| mail.text.contains("was replaced, but")).collect()
+}
 
 fn whys(due: &[Due]) -> Vec<DueWhy> {
     due.iter().map(|due| due.why).collect()

@@ -10,6 +10,7 @@ pub(crate) mod month;
 pub(crate) mod rotation;
 #[cfg(test)]
 pub(crate) mod samples;
+pub(crate) mod trial;
 
 use crate::message::{Piece, Tone};
 use keyvawlt_domain::notices::{Item, Told};
@@ -45,6 +46,7 @@ fn of(item: &Item, now_ms: u64) -> Piece {
         Item::Test(about) => channel::test(about),
         Item::Rotation(replacing) => rotation::piece(replacing, now_ms),
         Item::WorkOwed(replacing) => rotation::work_owed(replacing),
+        Item::Trial(failing) => trial::piece(failing),
     }
 }
 

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use clap::{Args, Subcommand, ValueHint};
+use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use keyvawlt_client::monitors::{HeaderRule, StatusRange, Weekly};
 
 use crate::duration::{Length, Moment};
@@ -19,6 +19,8 @@ pub const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 pub enum Monitor {
     /// Have the server look at a URL; it is told name, URL and rules in clear
     Add(Box<Add>),
+    /// Change what is looked at, and how; what is not said stays, and it is looked at anew
+    Set(Box<Set>),
     /// List monitors, and how they stand
     List,
     /// Show one, how it stood, and its incidents
@@ -100,6 +102,57 @@ pub struct Add {
     /// The milliseconds above which the service counts as slow
     #[arg(long, value_name = "MS")]
     pub slow: Option<u64>,
+}
+
+/// `keyvawlt monitor set`
+#[derive(Debug, Args)]
+pub struct Set {
+    /// Name, or the beginning of the id
+    pub monitor: String,
+    /// What to call it from now on
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// What to look at: https or http, without user and password
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
+    pub url: Option<WebUrl>,
+    /// How to ask
+    #[arg(long, value_name = "METHOD", value_parser = ["GET", "HEAD", "OPTIONS"])]
+    pub method: Option<String>,
+    /// The statuses that are as expected, such as 200-299,401
+    #[arg(long, value_name = "STATUSES")]
+    pub expect: Option<Expected>,
+    /// A header that must be there, in place of all that had to be; may be repeated
+    #[arg(long = "header", value_name = "RULE")]
+    pub headers: Vec<Header>,
+    /// A text that the beginning of the answer's body must contain
+    #[arg(long, value_name = "TEXT")]
+    pub body: Option<String>,
+    /// A text that it must not contain
+    #[arg(long, value_name = "TEXT", conflicts_with = "body")]
+    pub body_without: Option<String>,
+    /// How often to look: 30s to 24h
+    #[arg(long, value_name = "LENGTH")]
+    pub interval: Option<Length>,
+    /// How long a look may take: 1s to 30s
+    #[arg(long, value_name = "LENGTH")]
+    pub timeout: Option<Length>,
+    /// The milliseconds above which the service counts as slow
+    #[arg(long, value_name = "MS")]
+    pub slow: Option<u64>,
+    /// Take rules back; may be repeated
+    #[arg(long, value_enum, value_name = "RULE", value_delimiter = ',')]
+    pub without: Vec<Rule>,
+}
+
+/// A rule that can be taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Rule {
+    /// All headers.
+    Headers,
+    /// The text of the body.
+    Body,
+    /// The limit of slowness.
+    Slow,
 }
 
 /// `keyvawlt monitor maintenance`

@@ -211,7 +211,7 @@ pub struct Facts {
     /// Who is responsible for it, and is reminded first: name of a member, or the beginning of the id
     #[arg(long, value_name = "PERSON")]
     pub owner: Option<String>,
-    /// The monitor that watches what it opens
+    /// The monitor that watches what it opens, by name or id: a rotation is done when that is up
     #[arg(long, value_name = "MONITOR")]
     pub monitor: Option<String>,
     /// Take back what was told; may be repeated

@@ -1,6 +1,7 @@
 //! Monitors: what the server looks at without any secret, and what it says of it. It is the server's word; nothing here is signed.
 
 mod maintenance;
+mod set;
 mod shown;
 
 use keyvawlt_catalogue::Catalogue;
@@ -24,6 +25,7 @@ const SHOWN_INCIDENTS: usize = 10;
 pub async fn monitor(command: Monitor, context: &mut Context) -> Outcome {
     match command {
         Monitor::Add(arguments) => add(*arguments, context).await,
+        Monitor::Set(said) => set::set(&said, context).await,
         Monitor::List => list(context).await,
         Monitor::Show { monitor } => show(&monitor, context).await,
         Monitor::Pause { monitor } => pause(&monitor, context).await,

@@ -2,6 +2,7 @@
 //!
 //! Invariant: a rotation under way is a draft (`keyvawlt secrets draft`) and nothing besides; no step shows a value.
 
+use keyvawlt_client::ledger::trial::Trouble;
 use keyvawlt_client::{Begun, Clock, Committed, Error, NewRotation, Previous, RotationInfo, RotationStage, SecretWrite};
 use serde::Serialize;
 
@@ -9,6 +10,7 @@ use super::Context;
 use super::secrets::{People, change};
 use crate::args::lifecycle::{Begin, Rotate};
 use crate::args::secrets::ValueSource;
+use crate::due;
 use crate::duration::{display_ms, distance};
 use crate::exit::Exit;
 use crate::facts;
@@ -52,7 +54,7 @@ async fn begin(arguments: Begin, context: &mut Context) -> Outcome {
     let any_value = matches!(source, ValueSource::Random(_));
     let value = change::value(source, &arguments.name, context)?;
     let (mut vault, environment) = vault::place(context).await?;
-    let facts = facts::name_owner(facts, &vault)?;
+    let facts = facts::by_ids(facts, &vault, &environment).await?;
     let name = arguments.name.as_str();
     let write = SecretWrite { note: arguments.note, facts, ..SecretWrite::new(name, "") };
     let new = NewRotation { write: SecretWrite { value, ..write }, key: arguments.key, any_value, replace: arguments.replace };
@@ -139,7 +141,7 @@ async fn list(context: &mut Context) -> Outcome {
         name: String,
         /// The present version.
         version: Option<u64>,
-        /// `pending` or `grace`.
+        /// `pending`, `grace`, or `failing`: the present version does not work.
         state: &'static str,
         since: Option<String>,
         by: Option<String>,
@@ -149,19 +151,26 @@ async fn list(context: &mut Context) -> Outcome {
         until: Option<String>,
         /// Pending: somebody who could read the staged value may have lost access since.
         outdated: bool,
+        /// Failing: `monitor_down` or `key_refused`.
+        trouble: Option<&'static str>,
+        /// Failing: since when.
+        trouble_since: Option<String>,
         #[serde(skip)]
         cells: Vec<String>,
     }
     let (mut vault, environment) = vault::place(context).await?;
     let rotations = vault.rotations(&environment.ns_id).await?;
     let (people, now_ms) = (People::of(&vault)?, vault.now_ms());
-    let row = |RotationInfo { name, version, since_ms, author, stage }: RotationInfo| {
+    let row = |RotationInfo { name, version, since_ms, author, stage, trouble }: RotationInfo| {
         let by = author.map(|author| people.name(&author));
         let (state, previous, until_ms, outdated) = match stage {
             RotationStage::Pending { outdated } => ("pending", None, None, outdated),
             RotationStage::Grace { version, until_ms } => ("grace", Some(version), Some(until_ms), false),
+            RotationStage::Replaced => ("replaced", None, None, false),
         };
+        let state = if trouble.is_some() { "failing" } else { state };
         let told = match (previous, until_ms) {
+            _ if let Some(trouble) = trouble => due::trouble(is_refused(trouble), &distance(trouble.since_ms(), now_ms)),
             (Some(previous), Some(until_ms)) => format!("version {previous} ends {}", distance(until_ms, now_ms)),
             _ if outdated => "a new value is needed: somebody lost access".to_owned(),
             _ => "to be committed or aborted".to_owned(),
@@ -178,9 +187,15 @@ async fn list(context: &mut Context) -> Outcome {
             previous,
             until: until_ms.map(display_ms),
             outdated,
+            trouble: trouble.map(|trouble| if is_refused(trouble) { "key_refused" } else { "monitor_down" }),
+            trouble_since: trouble.map(|trouble| display_ms(trouble.since_ms())),
         }
     };
     let rows: Vec<Row> = rotations.into_iter().map(row).collect();
     let cells: Vec<Vec<String>> = rows.iter().map(|row| row.cells.clone()).collect();
     context.output.table(&rows, &["name", "version", "state", "since", "by", ""], &cells, "no rotation is under way")
+}
+
+fn is_refused(trouble: Trouble) -> bool {
+    matches!(trouble, Trouble::KeyRefused(_))
 }

@@ -4,6 +4,7 @@ use super::state::State;
 use crate::error::{Error, Result};
 use crate::store::{Tx, column, number};
 use keyvawlt_ledger::canon::Canon as _;
+use keyvawlt_ledger::trial::Watched;
 use keyvawlt_ledger::{NsId, OrgId, SecretId, Signed, facts};
 use keyvawlt_schema::{key_health, manifest_link, secret, version};
 use sea_orm::{EntityTrait, QuerySelect};
@@ -71,6 +72,12 @@ impl Place {
         let over = |at: i64| number(at).saturating_add(standing.grace_ms).saturating_add(AFTER_GRACE_MS) <= tx.now_ms();
         Ok(replaced_at.is_some_and(over))
     }
+}
+
+/// What the findings about a version say while it is on trial.
+pub(crate) async fn watched(tx: &Tx, org: OrgId, (ns, secret): (NsId, SecretId), version: u64) -> Result<Watched> {
+    let row = Place { org, ns, secret, version }.row(tx).await?;
+    row.map_or(Ok(Watched::Nobody), |row| Ok(state_of(&row)?.watched(row.failed_at.map(number))))
 }
 
 impl Standing {

@@ -4,6 +4,7 @@
 //! decides nothing (no answer, throttled, blocked) changes nothing, and silence is staleness, never death.
 
 use keyvawlt_ledger::health::Outcome;
+use keyvawlt_ledger::trial::Watched;
 
 /// The second refusal counts from here on: a provider that restarts, or a clock that stumbles, is over by then.
 pub const CONFIRM_MS: u64 = 60_000;
@@ -37,6 +38,18 @@ impl State {
     /// By its number.
     pub fn of(number: i16) -> Option<Self> {
         Self::ALL.into_iter().find(|state| *state as i16 == number)
+    }
+}
+
+impl State {
+    /// What it says of a version that is on trial, whose key was first refused then: what nobody checked lately says nothing.
+    pub fn watched(self, failed_at: Option<u64>) -> Watched {
+        match self {
+            Self::Valid | Self::Expiring | Self::RetiredStillAlive => Watched::Well,
+            Self::Suspect => Watched::Unclear,
+            Self::Invalid => Watched::Bad(failed_at.unwrap_or(0)),
+            Self::Unverified | Self::Stale => Watched::Nobody,
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! An incident is open exactly while a monitor is down or flapping. Time is an argument, and nothing is stored or sent here. Absent: stale,
 //! which no event leads to, for it means that nobody is left who could write it; whoever reads a row finds it by [`State::shown`].
 
+use keyvawlt_ledger::trial::Watched;
 use serde::{Deserialize, Serialize};
 
 /// Failures in a row that make a monitor down: one is a lost packet, two a restart.
@@ -70,6 +71,18 @@ impl State {
     #[must_use]
     pub fn shown(self, stale_at_ms: Option<u64>, now_ms: u64) -> Self {
         if stale_at_ms.is_some_and(|at| now_ms > at) { Self::Stale } else { self }
+    }
+}
+
+impl State {
+    /// What it says of a version that is on trial, since when it stands so. Nobody watches what somebody paused.
+    pub fn watched(self, since_ms: u64) -> Watched {
+        match self {
+            Self::Up | Self::Degraded => Watched::Well,
+            Self::Down | Self::Flapping => Watched::Bad(since_ms),
+            Self::Unknown | Self::Pending | Self::Maintenance | Self::Stale => Watched::Unclear,
+            Self::Paused => Watched::Nobody,
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use super::uptime::{self, Uptime};
 use crate::authorize::Permit;
 use crate::error::{Error, Result};
 use crate::store::{Tx, number};
+use keyvawlt_ledger::trial::Watched;
 use keyvawlt_ledger::{NsId, OrgId};
 use keyvawlt_schema::monitor::{Column, Entity, Model};
 use sea_orm::sea_query::ExprTrait as _;
@@ -89,12 +90,17 @@ pub async fn get_monitor(permit: &Permit<'_, Read<MonitorId>>) -> Result<Monitor
     told(tx, read.org, row.into_iter().collect()).await?.pop().ok_or(Error::Forbidden)
 }
 
-/// How the monitor stands that a secret's facts name, by its identifier in text; `None` when there is none.
-pub async fn standing(tx: &Tx, org: OrgId, monitor: &str) -> Result<Option<Standing>> {
-    let tx = tx.without_permit("the worker asks how the monitor stands that a secret's owner named");
+/// What the monitor says that a secret's facts name, by its identifier in text, and how often it looks; `None` when there is none, or it belongs
+/// to none of these namespaces and not to the organization.
+pub(crate) async fn watched(tx: &Tx, org: OrgId, lineage: &[NsId], monitor: &str) -> Result<Option<(Watched, u64)>> {
     let Ok(id) = monitor.parse::<MonitorId>() else { return Ok(None) };
     let row = Entity::find_by_id((org.0.to_vec(), id.0.to_vec())).one(tx.db()).await?;
-    row.map(|row| standing_of(&row, tx.now_ms())).transpose()
+    let Some(row) = row else { return Ok(None) };
+    if place::of_row(&row.ns_id)?.is_some_and(|ns| !lineage.contains(&ns)) {
+        return Ok(None);
+    }
+    let standing = standing_of(&row, tx.now_ms())?;
+    Ok(Some((standing.state.watched(standing.since_ms), number(row.interval))))
 }
 
 async fn told(tx: &Tx, org: OrgId, rows: Vec<Model>) -> Result<Vec<Monitor>> {

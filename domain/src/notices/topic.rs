@@ -55,6 +55,19 @@ pub enum Topic {
         /// Who is told.
         stage: Stage,
     },
+    /// A secret was replaced, and its new version does not work: what watches it is bad.
+    Trial {
+        /// In which namespace.
+        #[serde(with = "text")]
+        ns: NsId,
+        /// Which secret.
+        #[serde(with = "text")]
+        secret: SecretId,
+        /// The new version.
+        version: u64,
+        /// Who is told.
+        stage: Stage,
+    },
     /// A monitored service fails, or is up again.
     Monitor {
         /// Where the monitor belongs; else to the organization.
@@ -134,7 +147,8 @@ impl Topic {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Expiry { .. } => Kind::Expiry,
-            Self::Rotation { .. } => Kind::Rotation,
+            // A rotation is done when its new version works.
+            Self::Rotation { .. } | Self::Trial { .. } => Kind::Rotation,
             Self::WorkOwed { .. } => Kind::WorkOwed,
             Self::Monitor { .. } => Kind::Monitor,
             Self::Certificate { .. } => Kind::Certificate,
@@ -153,6 +167,7 @@ impl Topic {
             Self::Expiry { ns, .. }
             | Self::Rotation { ns, .. }
             | Self::WorkOwed { ns, .. }
+            | Self::Trial { ns, .. }
             | Self::KeyHealth { ns, .. }
             | Self::OldKeyAlive { ns, .. }
             | Self::ProviderIncident { ns, .. } => Some(*ns),
@@ -170,6 +185,7 @@ impl Topic {
             Self::Expiry { .. }
             | Self::Rotation { .. }
             | Self::WorkOwed { .. }
+            | Self::Trial { .. }
             | Self::Monitor { .. }
             | Self::Certificate { .. }
             | Self::KeyHealth { .. }

@@ -5,6 +5,7 @@ mod expiry;
 mod monitor;
 pub(super) mod month;
 mod rotation;
+mod trial;
 
 use super::people::People;
 use super::{Recipient, Topic, monthly};
@@ -17,6 +18,9 @@ pub use expiry::Expiring;
 pub use monitor::{Change, EndingCertificate, Outage};
 pub use month::{COUNTED, DueSecret, MonthAhead, Sort, Wants};
 pub use rotation::Replacing;
+pub use trial::OnTrial;
+#[cfg(test)]
+pub(crate) use trial::reload as reload_trial;
 
 /// What words need of a topic: ids, moments, and what owners chose to tell in clear. Never a name or a value of a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +43,8 @@ pub enum Item {
     WorkOwed(Replacing),
     /// What a month brings.
     MonthlyDigest(Box<MonthAhead>),
+    /// A secret was replaced, and what watches it is bad.
+    Trial(OnTrial),
     /// A channel fails and was paused.
     ChannelPaused(AboutChannel),
     /// A trial of a channel.
@@ -56,6 +62,7 @@ impl Item {
             Self::ProviderIncident(trouble) => trouble.since_ms,
             Self::Rotation(replacing) | Self::WorkOwed(replacing) => replacing.due_ms,
             Self::MonthlyDigest(ahead) => ahead.until_ms,
+            Self::Trial(failing) => failing.trouble.since_ms(),
             Self::ChannelPaused(about) | Self::Test(about) => about.since_ms,
         }
     }
@@ -80,6 +87,7 @@ pub(super) async fn reload(tx: &Tx, people: &mut People, recipient: &Recipient, 
         Topic::WorkOwed { ns, secret, version, stage } => {
             Ok(rotation::reload(tx, org, (ns, secret), *version, *stage, |row| row.owed_at).await?.map(Item::WorkOwed))
         }
+        Topic::Trial { ns, secret, version, stage } => Ok(trial::reload(tx, org, (ns, secret), *version, *stage).await?.map(Item::Trial)),
         Topic::Monitor { incident, change, .. } => Ok(monitor::outage(tx, org, *incident, *change).await?.map(Item::Monitor)),
         Topic::Certificate { monitor, ends_ms, .. } => Ok(monitor::certificate(tx, org, *monitor, *ends_ms).await?.map(Item::Certificate)),
         Topic::MonthlyDigest { month } => Ok(monthly::ahead(tx, people, recipient, *month).await?.map(Box::new).map(Item::MonthlyDigest)),

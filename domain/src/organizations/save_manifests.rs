@@ -43,11 +43,13 @@ fn to_rotate(manifest: &Manifest) -> Result<Vec<Written>> {
     let new: BTreeMap<_, _> = new.collect();
     let written = manifest.secrets.values().filter(|secret| secret.written).map(|secret| {
         let (id, version) = (secret.leaf.secret_id, secret.leaf.version);
+        let facts = facts::read(&secret.facts)?;
         Ok(Written {
             secret: id,
             version,
             live: !secret.leaf.is_deleted() && !secret.leaf.is_draft(),
-            every_ms: facts::read(&secret.facts)?.and_then(|facts| facts.rotate_every_ms),
+            every_ms: facts.as_ref().and_then(|facts| facts.rotate_every_ms),
+            watched: facts.is_some_and(|facts| facts.monitor.is_some()),
             written_ms: new.get(&(id, version)).and_then(|mseq| times.get(mseq)).copied(),
         })
     });

@@ -112,6 +112,7 @@ pub async fn mark_owed(tx: &Tx, (org, ns): (OrgId, NsId), epoch: u64, at_ms: u64
             rotate_at: Set(before.and_then(|row| row.rotate_at)),
             owed_at: Set(Some(column(owed))),
             snoozed_until: Set(before.and_then(|row| row.snoozed_until)),
+            trial_at: Set(before.and_then(|row| row.trial_at)),
             remind_at: Set(Some(column(remind))),
         });
     }

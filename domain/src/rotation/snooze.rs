@@ -1,6 +1,6 @@
 //! Snoozing: nobody is reminded of a secret for a while. For those who may replace it; it silences others too, so it is bounded and on record.
 
-use super::stages;
+use super::{stages, trial};
 use crate::audit::{self, Event};
 use crate::authorize::{Action, Permit};
 use crate::error::{Error, Result};
@@ -46,10 +46,10 @@ pub async fn snooze_reminder(permit: Permit<'_, SnoozeReminder>) -> Result<u64> 
     let row = row.ok_or_else(|| {
         Error::invalid(
             "secret_id",
-            "nobody is reminded to replace it: only what --rotate-every or a lost access calls for is snoozed, not an expiry",
+            "nobody is reminded to replace it: only what --rotate-every, a lost access or a version that does not work calls for is snoozed, not an expiry",
         )
     })?;
-    let reasons = || [row.rotate_at, row.owed_at].into_iter().flatten().map(number);
+    let reasons = || [row.rotate_at, row.owed_at].into_iter().flatten().map(number).chain(trial::begins(&row));
     let due = reasons().min().unwrap_or_default();
     let until_ms = stages::snooze(due, until_ms, tx.now_ms()).ok_or_else(|| {
         Error::invalid("until_ms", "it must lie ahead, at most 30 days, and at most 90 days after the secret was to be replaced")

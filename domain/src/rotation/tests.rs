@@ -1,3 +1,5 @@
+mod trials;
+
 use super::*;
 use crate::Store;
 use crate::scratch::{NOW, on_each_engine};
@@ -13,11 +15,15 @@ fn id(nth: u8) -> SecretId {
 }
 
 fn written(nth: u8, version: u64, every_ms: Option<u64>) -> Written {
-    Written { secret: id(nth), version, live: true, every_ms, written_ms: Some(NOW) }
+    Written { secret: id(nth), version, live: true, every_ms, watched: false, written_ms: Some(NOW) }
 }
 
 /// A secret's row, as saving a manifest leaves it.
 async fn put_secret(tx: &Tx, nth: u8, version: u64, epoch: u64, flags: i64) {
+    put_watched(tx, nth, (version, epoch), flags, None).await;
+}
+
+async fn put_watched(tx: &Tx, nth: u8, (version, epoch): (u64, u64), flags: i64, monitor: Option<String>) {
     secret::Entity::delete_by_id((ORG.0.to_vec(), NS.0.to_vec(), id(nth).0.to_vec())).exec(tx.db()).await.unwrap();
     let facts = Facts {
         salt: [0; 16],
@@ -27,7 +33,7 @@ async fn put_secret(tx: &Tx, nth: u8, version: u64, epoch: u64, flags: i64) {
         label: None,
         provider: None,
         owner: None,
-        monitor: None,
+        monitor,
     };
     let row = secret::ActiveModel {
         org_id: Set(ORG.0.to_vec()),

@@ -27,6 +27,7 @@ pub(crate) mod random_value;
 mod record;
 pub(crate) mod rotations;
 pub(crate) mod rules;
+pub(crate) mod trial;
 pub(crate) mod versions;
 
 impl Vault {

@@ -245,11 +245,15 @@ async fn facts_that_make_no_sense_are_refused_by_name_and_each_is_taken_back_alo
     let world = World::in_real_time(Engine::Sqlite).await;
     let ada = owner_of_payments(&world).await;
     let run = |words: &str| ada.run(words).var("KEYVAWLT_ENV", "production");
+    ada.run("monitor add api --url https://api.example.com/health -e production").ok().await;
+    let missing = run("secrets set db --stdin --monitor api").input("v").fails(12).await;
+    assert!(missing.contains("no such monitor") && missing.contains("--monitor"), "{missing}");
+    let monitor = run("monitor add api --url https://api.example.com/health").json().await["id"].as_str().unwrap().to_owned();
     let all = "secrets set db --stdin --expires 90d --rotate-every 90d --grace 7d --provider postgres --owner ada --monitor api";
     run(all).arg("--label").arg("Main database").input("v").ok().await;
     let shown = run("secrets get db").json().await;
     let told = ["rotate_every", "grace", "label", "provider", "owner", "monitor"].map(|fact| shown[fact].as_str().unwrap().to_owned());
-    assert_eq!(told, ["90d", "7d", "Main database", "postgres", "ada", "api"]);
+    assert_eq!(told, ["90d", "7d", "Main database", "postgres", "ada", monitor.as_str()]);
     let cases = [
         ("--rotate-every 5m", "rotate-every: at least an hour"),
         ("--grace 400d", "grace: at most a year"),

@@ -2,6 +2,7 @@
 
 use super::dates::{date, distance, timestamp};
 use crate::message::{Piece, Tone, label};
+use keyvawlt_domain::jobs::SecretId;
 use keyvawlt_domain::notices::Replacing;
 use keyvawlt_domain::rotation::stages::Stage;
 
@@ -58,16 +59,24 @@ fn end(piece: Piece, replacing: &Replacing) -> Piece {
 }
 
 fn what(replacing: &Replacing) -> String {
-    label(replacing.label.as_deref()).unwrap_or_else(|| {
-        let id = replacing.secret.to_string();
-        format!("Secret {}", id.get(..SHORT_ID).unwrap_or(&id))
-    })
+    named(label(replacing.label.as_deref()).as_deref(), &replacing.secret)
+}
+
+/// A secret by its label, else by the beginning of its id.
+pub(super) fn named(label: Option<&str>, secret: &SecretId) -> String {
+    label.map_or_else(
+        || {
+            let id = secret.to_string();
+            format!("Secret {}", id.get(..SHORT_ID).unwrap_or(&id))
+        },
+        ToOwned::to_owned,
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use keyvawlt_domain::jobs::{NsId, OrgId, SecretId};
+    use keyvawlt_domain::jobs::{NsId, OrgId};
 
     /// 23 November 2026, 09:00 UTC.
     const NOW: u64 = 1_795_424_400_000;

@@ -91,7 +91,7 @@ pub async fn set(arguments: &Set, context: &mut Context) -> Outcome {
     let facts = facts::said(&arguments.facts, Clock::default().now_ms())?;
     let value = value(source, &name, context)?;
     let (mut vault, environment) = vault::place(context).await?;
-    let facts = facts::name_owner(facts, &vault)?;
+    let facts = facts::by_ids(facts, &vault, &environment).await?;
     let write = SecretWrite {
         name: name.to_string(),
         value,
@@ -192,7 +192,7 @@ pub async fn tell(arguments: &TellFacts, context: &mut Context) -> Outcome {
     let said = facts::said(&arguments.facts, Clock::default().now_ms())?;
     let (mut vault, environment) = vault::place(context).await?;
     let name = arguments.name.as_str();
-    let told = facts::name_owner(said, &vault)?.unwrap_or_else(FactsInput::nothing);
+    let told = facts::by_ids(said, &vault, &environment).await?.unwrap_or_else(FactsInput::nothing);
     vault.set_facts(&environment.ns_id, name, &told).await?;
     let facts = shown(&vault, &environment, name)?;
     let told = Told { name, server_reads: facts.sentence(vault.now_ms()), facts };

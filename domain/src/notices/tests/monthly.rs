@@ -102,6 +102,7 @@ async fn a_full_month(store: &Store) {
             rotate_at: Set(rotate.map(column)),
             owed_at: Set(owed.map(column)),
             snoozed_until: Set(snoozed.map(column)),
+            trial_at: Set(None),
             remind_at: Set(None),
         };
         let rows = [

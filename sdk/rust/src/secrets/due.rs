@@ -1,17 +1,20 @@
 //! What is due: secrets that end, have ended, are older than their owners wanted them to get, were readable by somebody who left, or lack an end
 //! they must have.
 //!
-//! Computed from verified facts and histories alone: a server that reminds of nothing is noticed by whoever asks here.
+//! Computed from verified facts and histories, and from signed findings: a server that reminds of nothing is noticed by whoever asks here. Only what
+//! monitors say of new versions is the server's word.
 
 use crate::error::Result;
 use crate::organization::environments::Environment;
 use crate::secrets::index::Found;
 use crate::secrets::rules::Severity;
+use crate::secrets::trial::Troubles;
 use crate::sync::space::unverified;
 use crate::vault::Vault;
 use crate::wire::rpc;
 use bytes::Bytes;
 use keyvawlt_ledger::facts::{self, Facts};
+use keyvawlt_ledger::trial::Trouble;
 use keyvawlt_ledger::{NsId, SecretId};
 use keyvawlt_proto::v1;
 
@@ -47,6 +50,10 @@ pub enum DueWhy {
     Expires,
     /// It is, or soon gets, older than its owner wanted.
     Rotation,
+    /// It was replaced, and the monitor of what it opens is down since.
+    MonitorDown,
+    /// It was replaced, and its provider refuses the new key since.
+    KeyRefused,
     /// Somebody could read it who may no longer.
     WorkOwed,
     /// It lies in production and has no end, against the organization's rules.
@@ -66,8 +73,9 @@ impl Vault {
         let mut due = Vec::new();
         for environment in &environments {
             let ends_wanted = ends_wanted && self.is_production(&environment.ns_id);
+            let troubles = self.troubles(&environment.ns_id).await?;
             for found in self.index(&environment.ns_id)?.usable().filter(|found| !found.leaf.is_deleted()) {
-                due.extend(self.due_of(environment, found, ends_wanted)?);
+                due.extend(self.due_of(environment, found, ends_wanted, &troubles)?);
             }
         }
         for item in self.worklist().await? {
@@ -107,7 +115,7 @@ impl Vault {
         Ok(answer.until_ms)
     }
 
-    fn due_of(&self, environment: &Environment, found: &Found<'_>, ends_wanted: bool) -> Result<Vec<Due>> {
+    fn due_of(&self, environment: &Environment, found: &Found<'_>, ends_wanted: bool, troubles: &Troubles) -> Result<Vec<Due>> {
         let facts = facts::read(&found.objects.facts).map_err(unverified)?;
         let told = |fact: fn(&Facts) -> Option<u64>| facts.as_ref().and_then(fact);
         let now_ms = self.now_ms();
@@ -116,6 +124,10 @@ impl Vault {
         let every = told(|facts| facts.rotate_every_ms);
         let old = every.zip(self.written_ms(found)).map(|(every, written)| (DueWhy::Rotation, Some(written.saturating_add(every))));
         let endless = (ends_wanted && ends.is_none()).then_some((DueWhy::NoExpiry, None));
+        let trouble = troubles.get(&(found.space.tip.ns_id, found.leaf.secret_id)).map(|trouble| match trouble {
+            Trouble::MonitorDown(since) => (DueWhy::MonitorDown, Some(*since)),
+            Trouble::KeyRefused(since) => (DueWhy::KeyRefused, Some(*since)),
+        });
         let due = |(why, at_ms)| Due {
             project: environment.project.clone(),
             environment: environment.name.clone(),
@@ -127,11 +139,11 @@ impl Vault {
             at_ms,
             facts: facts.clone(),
         };
-        Ok(ending.into_iter().chain(old).chain(endless).map(due).collect())
+        Ok(ending.into_iter().chain(old).chain(trouble).chain(endless).map(due).collect())
     }
 
     /// When the present value was written: moving a secret into a guarded folder makes it no younger.
-    fn written_ms(&self, found: &Found<'_>) -> Option<u64> {
+    pub(crate) fn written_ms(&self, found: &Found<'_>) -> Option<u64> {
         let newest = found.space.versions(&found.leaf.secret_id).last()?;
         let from = self.past_of(found).filter(|_| newest.leaf.version == 1);
         let copied = from.and_then(|from| {

@@ -8,6 +8,7 @@ use crate::secrets::versions::{Previous, previous};
 use crate::secrets::{SecretWrite, VersionInfo};
 use crate::sync::space::unverified;
 use crate::vault::Vault;
+use keyvawlt_ledger::trial::Trouble;
 use keyvawlt_ledger::{IdentityId, NsId, facts};
 
 /// Before the caller's key of a rotation, as a tag of the draft: sealed with the value, and gone with the commit.
@@ -65,6 +66,8 @@ pub struct RotationInfo {
     pub author: Option<IdentityId>,
     /// How it stands.
     pub stage: RotationStage,
+    /// What is wrong with the present version, where its owner named a monitor: so long the rotation is not done.
+    pub trouble: Option<Trouble>,
 }
 
 /// How a rotation stands.
@@ -82,6 +85,8 @@ pub enum RotationStage {
         /// When its grace ends, epoch milliseconds.
         until_ms: u64,
     },
+    /// No version before may be used any more.
+    Replaced,
 }
 
 /// How the last draft of a name ended.
@@ -184,7 +189,7 @@ impl Vault {
         }
     }
 
-    /// Rotations under way, and secrets whose previous version is still in grace, by name.
+    /// Rotations under way, and secrets whose previous version is still in grace or whose present one does not work, by name.
     pub async fn rotations(&mut self, environment: &NsId) -> Result<Vec<RotationInfo>> {
         self.take_history(environment).await?;
         let live = |name: &str| {
@@ -194,20 +199,34 @@ impl Vault {
         for draft in self.drafts(environment)? {
             let stage = RotationStage::Pending { outdated: draft.outdated };
             let version = live(&draft.name);
-            rotations.push(RotationInfo { name: draft.name, version, since_ms: draft.updated_ms, author: draft.author, stage });
+            rotations.push(RotationInfo {
+                name: draft.name,
+                version,
+                since_ms: draft.updated_ms,
+                author: draft.author,
+                stage,
+                trouble: None,
+            });
         }
         let now_ms = self.now_ms();
+        let troubles = self.troubles(environment).await?;
         for found in self.index(environment)?.usable().filter(|found| !found.leaf.is_deleted()) {
             let versions = if found.may_have_moved { self.history(environment, &found.name).await? } else { versions_of(found) };
             let facts = facts::read(&found.objects.facts).map_err(unverified)?;
-            if let Previous::Within { version, until_ms } = previous(&versions, facts::grace_ms(facts.as_ref()), now_ms) {
+            let trouble = troubles.get(&(found.space.tip.ns_id, found.leaf.secret_id)).copied();
+            let stage = match previous(&versions, facts::grace_ms(facts.as_ref()), now_ms) {
+                Previous::Within { version, until_ms } => Some(RotationStage::Grace { version, until_ms }),
+                Previous::Over { .. } | Previous::None => trouble.map(|_| RotationStage::Replaced),
+            };
+            if let Some(stage) = stage {
                 let current = versions.first();
                 rotations.push(RotationInfo {
                     name: found.name.clone(),
                     version: current.map(|current| current.version),
                     since_ms: current.map(|current| current.at_ms),
                     author: current.map(|current| current.author),
-                    stage: RotationStage::Grace { version, until_ms },
+                    stage,
+                    trouble,
                 });
             }
         }
