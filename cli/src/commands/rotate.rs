@@ -87,18 +87,11 @@ fn other_value(error: Error) -> Failure {
     }
 }
 
-/// A rotation that ended the other way is not continued.
-fn ended(error: Error) -> Failure {
-    match error {
-        Error::Conflict { why } => Failure::new(Exit::Conflict, why).hint("keyvawlt secrets history NAME shows its versions"),
-        error => change::staged_without_expiry(error),
-    }
-}
-
 async fn commit(name: &SecretName, context: &mut Context) -> Outcome {
     let (mut vault, environment) = vault::place(context).await?;
+    let committed = vault.commit_rotation(&environment.ns_id, name.as_str()).await;
+    let Committed { version, already } = committed.map_err(|error| change::not_committed(error, name))?;
     let name = name.as_str();
-    let Committed { version, already } = vault.commit_rotation(&environment.ns_id, name).await.map_err(ended)?;
     let until_ms = match vault.previous(&environment.ns_id, name).await? {
         Previous::Within { until_ms, .. } => Some(until_ms),
         Previous::Over { .. } | Previous::None => None,
@@ -121,10 +114,18 @@ async fn commit(name: &SecretName, context: &mut Context) -> Outcome {
     change::say_facts(None, name, (&vault, &environment), context)
 }
 
+/// A rotation that ended the other way is not given up.
+fn too_late(error: Error) -> Failure {
+    match error {
+        Error::Conflict { why } => Failure::new(Exit::Conflict, why).hint("keyvawlt secrets history NAME shows its versions"),
+        error => error.into(),
+    }
+}
+
 async fn abort(name: &SecretName, context: &mut Context) -> Outcome {
     let (mut vault, environment) = vault::place(context).await?;
     let name = name.as_str();
-    let already = !vault.abort_rotation(&environment.ns_id, name).await.map_err(ended)?;
+    let already = !vault.abort_rotation(&environment.ns_id, name).await.map_err(too_late)?;
     let step = Step { name, state: "aborted", already, version: None, previous_until: None };
     context.output.result(&step, || {
         if already {

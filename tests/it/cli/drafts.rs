@@ -7,6 +7,7 @@ use crate::world::{World, in_real_time_on_each_store};
 in_real_time_on_each_store!(
     a_staged_value_is_seen_by_nobody_until_it_is_committed,
     a_job_without_memory_stages_commits_and_writes_what_it_has_only_listed,
+    a_forgotten_draft_does_not_bring_an_old_value_back,
 );
 
 async fn a_staged_value_is_seen_by_nobody_until_it_is_committed(world: World) {
@@ -47,6 +48,8 @@ async fn a_staged_value_is_seen_by_nobody_until_it_is_committed(world: World) {
     ada.run("secrets delete stripe/key --yes -e production").ok().await;
     ada.run("secrets draft commit stripe/key -e production").fails(13).await;
     ada.run("secrets undelete stripe/key -e production").ok().await;
+    ada.run("secrets draft commit stripe/key -e production").fails(13).await;
+    set("stripe/key --draft", "k4").ok().await;
     assert_eq!(ada.run("secrets draft commit stripe/key -e production").json().await["version"], 5);
     world.stop().await;
 }
@@ -71,5 +74,32 @@ async fn a_job_without_memory_stages_commits_and_writes_what_it_has_only_listed(
     assert_eq!(ada.run("secrets draft commit stripe/key -e production").json().await["version"], 3);
     assert_eq!(ada.run("secrets get --plain stripe/key -e production").ok().await, "k3");
     assert_eq!(ada.run("secrets get --plain stripe/other -e production").ok().await, "o1");
+    world.stop().await;
+}
+
+async fn a_forgotten_draft_does_not_bring_an_old_value_back(world: World) {
+    let ada = owner_of_payments(&world).await;
+    let set = |words: &str, value: &str| ada.run(&format!("secrets set --stdin -e production {words}")).input(value);
+    set("stripe/key", "k1").ok().await;
+    set("stripe/key --draft", "k2").ok().await;
+    // Nobody remembers the draft, and the key is replaced; facts are told of it after.
+    set("stripe/key", "k3").ok().await;
+    ada.run("secrets facts stripe/key --label Stripe -e production").ok().await;
+    let token = ada.run("machine create deploy --perm write -e production").ok().await;
+    let fresh = |nth: u32, words: &str| Shell::new(&world, &format!("job-{nth}")).run(words).var("KEYVAWLT_TOKEN", token.trim());
+    for refused in [
+        ada.run("rotate commit stripe/key -e production").fails(13).await,
+        ada.run("secrets draft commit stripe/key -e production").fails(13).await,
+        fresh(1, "rotate commit stripe/key -e production").fails(13).await,
+    ] {
+        assert!(refused.contains("stripe/key got another value, version 2, after the draft was staged"), "{refused}");
+        assert!(refused.contains("keyvawlt secrets history stripe/key") && refused.contains("stripe/key --replace"), "{refused}");
+    }
+    assert_eq!(ada.run("secrets get --plain stripe/key -e production").ok().await, "k3");
+    // Staged anew by somebody who sees the present value, it is meant; facts alone stand in nobody's way.
+    ada.run("rotate begin stripe/key --stdin --replace -e production").input("k2").ok().await;
+    ada.run("secrets facts stripe/key --label Payments -e production").ok().await;
+    assert_eq!(fresh(2, "rotate commit stripe/key -e production").json().await["version"], 3);
+    assert_eq!(ada.run("secrets get --plain stripe/key -e production").ok().await, "k2");
     world.stop().await;
 }

@@ -156,7 +156,7 @@ async fn a_production_secret_without_an_expiry_is_refused_where_the_organization
     ada.run("policy set --expiry-in-production refuse --yes").ok().await;
     for step in ["rotate commit old", "secrets draft commit old"] {
         let refused = ada.run(step).words("-e production").fails(2).await;
-        assert!(refused.contains("rotate begin NAME --replace --expires"), "{refused}");
+        assert!(refused.contains("rotate begin old --replace --expires"), "{refused}");
     }
     let told = "rotate begin old --random hex:32 --replace --expires 60d -e production";
     ada.run(told).ok().await;

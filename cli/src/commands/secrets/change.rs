@@ -50,7 +50,7 @@ pub async fn draft(command: &Draft, context: &mut Context) -> Outcome {
         Draft::List => list_drafts(context).await,
         Draft::Commit { name } => {
             let (mut vault, environment) = vault::place(context).await?;
-            let version = vault.commit_draft(&environment.ns_id, name.as_str()).await.map_err(staged_without_expiry)?;
+            let version = vault.commit_draft(&environment.ns_id, name.as_str()).await.map_err(|error| not_committed(error, name))?;
             let written = Written::of(&vault, &environment, name.as_str(), version)?;
             context.output.result(&written, || format!("{name} is at version {version}"))?;
             say_facts(None, name.as_str(), (&vault, &environment), context)
@@ -133,11 +133,24 @@ pub fn shown(vault: &Vault, environment: &Environment, name: &str) -> Outcome<Sh
     Ok(Shown::of(facts, &vault.display_names()?))
 }
 
-/// A value that was staged before the organization wanted an expiry does not become a version without one.
-pub fn staged_without_expiry(error: Error) -> Failure {
-    let lacks = matches!(error, Error::Invalid { field: "expires", .. });
+/// What to do about a staged value that does not become a version: it lacks an expiry that the organization wants by now, or the secret went on
+/// without it.
+pub fn not_committed(error: Error, name: &SecretName) -> Failure {
+    let hint = match &error {
+        Error::Invalid { field: "expires", .. } => {
+            Some(format!("stage it again with an end: keyvawlt rotate begin {name} --replace --expires 90d"))
+        }
+        Error::Conflict { .. } => Some(format!(
+            "keyvawlt secrets history {name} shows who wrote what and when; keyvawlt rotate abort {name} gives up what is staged, \
+             keyvawlt rotate begin {name} --replace stages it anew"
+        )),
+        _ => None,
+    };
     let failure = Failure::from(error);
-    if lacks { failure.hint("stage it again with an end: keyvawlt rotate begin NAME --replace --expires 90d") } else { failure }
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
 }
 
 /// Says what the server reads of a new version, and what the organization's rules had to do with it.

@@ -61,10 +61,13 @@ impl Vault {
         Ok(staged)
     }
 
-    /// Makes a staged value the secret's next version. Returns its number.
+    /// Makes a staged value the secret's next version. Returns its number. Where the secret got another value after this one was staged, it is an
+    /// [`Error::Conflict`]: staging it anew says that it is meant.
     pub async fn commit_draft(&mut self, environment: &NsId, name: &str) -> Result<u64> {
         self.fetch_draft(environment, name).await?;
         self.fetch(environment, [name]).await?;
+        // Which of the two values is newer is told by the history alone.
+        self.take_history(environment).await?;
         self.change(|change| commit(change, environment, name)).await
     }
 
@@ -154,6 +157,12 @@ fn commit(change: &mut Change, environment: &NsId, name: &str) -> Result<u64> {
     if present.map(|found| found.leaf.secret_id) != payload.draft_of {
         return Err(Error::Conflict { why: format!("{name} is not the secret that the draft was staged for") });
     }
+    draft.with_history()?;
+    if let Some(present) = present.filter(|present| is_newer(present, &draft)) {
+        let version = vault.number_of(present);
+        let why = format!("{name} got another value, version {version}, after the draft was staged: give the draft up, or stage it anew");
+        return Err(Error::Conflict { why });
+    }
     let told = facts::read(&draft.objects.facts).map_err(unverified)?;
     let write = SecretWrite {
         note: Some(payload.note),
@@ -165,4 +174,14 @@ fn commit(change: &mut Change, environment: &NsId, name: &str) -> Result<u64> {
     let gone: (Vec<Leaf>, Vec<NewObject>) = deletions(change, &home, vec![draft.leaf.clone()])?;
     let versions = write_with(change, environment, &write, &Pasts::new(), ByHome::from([(home, gone)]))?;
     versions.first().copied().ok_or_else(|| Error::not_found("draft", name))
+}
+
+/// Whether a secret's present value was written after a draft: whoever staged it did not see that value, and does not mean to undo it. Facts that
+/// were told anew move a leaf to a later link and keep the time of its version; of links of one time, the later one counts.
+fn is_newer(present: &Found<'_>, draft: &Found<'_>) -> bool {
+    let written = |found: &Found<'_>| {
+        let row = found.space.versions(&found.leaf.secret_id).last();
+        (row.map(|row| row.ts_ms), found.leaf.mseq)
+    };
+    written(present) > written(draft)
 }
