@@ -136,7 +136,7 @@ async fn speak(tx: &Tx, chain: &mut Rows, org: OrgId, row: &rotation::Model) -> 
     let owner = facts.as_ref().and_then(|facts| facts.owner.as_deref()).and_then(|owner| owner.parse().ok());
     let snoozed = row.snoozed_until.map(number);
     let standing = trial::look(tx, chain, row, facts.as_ref()).await?;
-    let failing = standing.and_then(|standing| standing.failing()).map(|(_, from)| from);
+    let failing = standing.and_then(trial::Standing::failing).map(|(_, from)| from);
     let topics = [
         (row.rotate_at.map(number), "rotation", (|ns, secret, version, stage| Topic::Rotation { ns, secret, version, stage }) as MakeTopic),
         (row.owed_at.map(number), "work", |ns, secret, version, stage| Topic::WorkOwed { ns, secret, version, stage }),

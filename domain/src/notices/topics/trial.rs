@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::organizations::rows::Rows;
 use crate::rotation::stages::{self, Stage};
-use crate::rotation::trial;
+use crate::rotation::trial::{self, Standing};
 use crate::store::{Tx, number};
 use keyvawlt_ledger::trial::Trouble;
 use keyvawlt_ledger::{NsId, OrgId, SecretId, facts};
@@ -39,7 +39,7 @@ pub(crate) async fn reload(tx: &Tx, org: &OrgId, (ns, id): (&NsId, &SecretId), v
     let Some(secret) = secret.filter(|secret| number(secret.version) == version) else { return Ok(None) };
     let told = facts::read(&secret.facts)?;
     let standing = trial::look(tx, &mut Rows::of(*org), &row, told.as_ref()).await?;
-    let Some((trouble, from)) = standing.and_then(|standing| standing.failing()) else { return Ok(None) };
+    let Some((trouble, from)) = standing.and_then(Standing::failing) else { return Ok(None) };
     if stages::reached(stages::begins(from, row.snoozed_until.map(number)), tx.now_ms()).is_none() {
         return Ok(None);
     }
