@@ -19,7 +19,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 pub use database::{Database, Engine};
-pub use mail_server::{MailServer, Taken, Trap, Weather};
+pub use mail_server::{MailServer, Register, Taken, Trap, Weather};
 pub use receiver::{Received, Receiver};
 pub use redis::{RedisServer, place as redis_place};
 

@@ -10,7 +10,7 @@ mod scene;
 mod told;
 
 use super::{kills_asked_for, seed};
-use crate::world::{Engine, RedisServer, Weather};
+use crate::world::{Engine, RedisServer, Register, Weather};
 use keyvawlt_client::ledger::NsId;
 use keyvawlt_client::{Error, FactsInput, SecretWrite, Vault};
 use rand::rngs::StdRng;
@@ -20,6 +20,7 @@ use scene::{Scene, Strike};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+use told::Told;
 
 /// On each ground; twenty in all.
 const KILLS: u32 = 5;
@@ -27,8 +28,11 @@ const KILLS: u32 = 5;
 const KILLS_OF_AN_ORGANIZATION: u32 = 50;
 /// How long what was started lives before the next kill, at most: about as long as a message gathers here, so that kills meet every step.
 const LIFE_MS: u64 = 1_500;
-/// A mail shows twenty secrets and counts the rest: no more than that may come together, and a lease lasts for twenty seconds.
+/// Of one write after the other.
 const PAUSE_BETWEEN_WRITES: Duration = Duration::from_millis(1_400);
+/// A mail shows twenty secrets and counts the rest. When somebody has not heard of so many, because his message met one bad day after the other,
+/// the writer waits.
+const UNHEARD: usize = 15;
 /// Ends between two thresholds of alerts: one is due at once, and no other for long.
 const ENDS_IN: Duration = Duration::from_hours(60);
 
@@ -73,7 +77,7 @@ async fn play(ground: Ground) {
     let kills = kills_asked_for(KILLS);
     let places = scene.settle(1 + kills / KILLS_OF_AN_ORGANIZATION).await;
     let enough = CancellationToken::new();
-    let writer = write_on(places, &enough);
+    let writer = write_on(places, scene.mail.register(), &enough);
     let striking = async {
         let mut killed: BTreeMap<Strike, u32> = BTreeMap::new();
         let mut bag: Vec<Strike> = Vec::new();
@@ -132,9 +136,12 @@ struct Written {
 }
 
 /// In one place after the other.
-async fn write_on(mut places: Vec<(Vault, NsId)>, enough: &CancellationToken) -> Written {
+async fn write_on(mut places: Vec<(Vault, NsId)>, register: Register, enough: &CancellationToken) -> Written {
     let (mut acknowledged, mut lost) = (BTreeSet::new(), BTreeSet::new());
     for n in 0_usize.. {
+        while !enough.is_cancelled() && Told::of(register.taken()).unheard_at_most(&acknowledged) >= UNHEARD {
+            tokio::time::sleep(PAUSE_BETWEEN_WRITES).await;
+        }
         if enough.is_cancelled() {
             break;
         }

@@ -71,6 +71,15 @@ pub struct MailServer {
     serving: Option<JoinSet<()>>,
 }
 
+/// What a mail server takes, for whoever wants to look.
+pub struct Register(Arc<Mutex<Desk>>);
+
+impl Register {
+    pub fn taken(&self) -> Vec<Taken> {
+        self.0.lock().expect("no panic at the desk").taken.clone()
+    }
+}
+
 struct Desk {
     weather: Weather,
     refused: BTreeSet<String>,
@@ -144,7 +153,12 @@ impl MailServer {
 
     /// All mails so far, in order.
     pub fn taken(&self) -> Vec<Taken> {
-        self.desk().taken.clone()
+        self.register().taken()
+    }
+
+    /// To look at what was taken, for somebody who has not the server.
+    pub fn register(&self) -> Register {
+        Register(Arc::clone(&self.desk))
     }
 
     pub fn met(&self) -> Met {

@@ -43,6 +43,11 @@ impl Told {
         labels.iter().filter(|label| !self.ids.contains_key(&((*label).clone(), to.to_owned()))).collect()
     }
 
+    /// Of how many the one has not heard who has heard least.
+    pub(super) fn unheard_at_most(&self, labels: &BTreeSet<String>) -> usize {
+        HEARERS.into_iter().map(|to| self.unheard(to, labels).len()).max().unwrap_or(0)
+    }
+
     pub(super) fn check(&self, written: &Written, ended: &BTreeMap<String, Instant>) -> Counts {
         for ((label, to), ids) in &self.ids {
             assert!(written.acknowledged.contains(label) || written.lost.contains(label), "{label}: nobody wrote it");
