@@ -7,7 +7,7 @@ use crate::organizations::rows::Rows;
 use crate::policy::Who;
 use crate::store::Tx;
 use keyvawlt_ledger::bundle::kind;
-use keyvawlt_ledger::chain::{Key, Questions as _, View as _, permission, role};
+use keyvawlt_ledger::chain::{Key, Questions as _, View as _, class, permission, role};
 use keyvawlt_ledger::{IdentityId, NsId, OrgId};
 use keyvawlt_schema::{account, account_key, member};
 use sea_orm::sea_query::{Expr, ExprTrait as _, Query};
@@ -59,7 +59,8 @@ impl People {
         self.rows.settle(tx, |rows| rows.lineage(ns)).await
     }
 
-    /// Every namespace that somebody reads, or everything when it is nobody: of these and what lies in them, or of all when there are none.
+    /// Every namespace that somebody reads, or everything when it is nobody: of these and what lies in them, or of all when there are none. Not
+    /// the directory: it holds names, which nobody replaces.
     pub(super) async fn readable(&mut self, tx: &Tx, who: Option<&IdentityId>, chosen: &[NsId]) -> Result<Vec<NsId>> {
         self.rows
             .settle(tx, |rows| {
@@ -71,7 +72,8 @@ impl People {
                 };
                 let wanted = |ns: &NsId| chosen.is_empty() || rows.lineage(ns).iter().any(|level| chosen.contains(level));
                 let may = |ns: &NsId| who.is_none_or(|id| reads(rows, ns, id, tx.now_ms()));
-                found.into_iter().filter(|ns| may(ns) && wanted(ns)).collect()
+                let holds_secrets = |ns: &NsId| rows.ns(ns).is_some_and(|entry| entry.class != class::DIRECTORY);
+                found.into_iter().filter(|ns| may(ns) && wanted(ns) && holds_secrets(ns)).collect()
             })
             .await
     }

@@ -1,7 +1,7 @@
 //! One organization's state, written as rows without its log: for tests of what reads it.
 
 use crate::Tx;
-use keyvawlt_ledger::chain::{AccessEntry, Entry, Key, Member, Ns, Seal, WrapsEntry};
+use keyvawlt_ledger::chain::{AccessEntry, Entry, Key, Member, Ns, Seal, WrapsEntry, class};
 use keyvawlt_ledger::{Blob, Hash, IdentityId, KeyId, NsId, OrgId};
 use keyvawlt_schema::{entry, org};
 use sea_orm::sea_query::OnConflict;
@@ -49,17 +49,22 @@ pub(crate) fn member(role: u8, kind: u8) -> Entry {
 
 /// Writes a namespace without names.
 pub(crate) async fn put_namespace(tx: &Tx, ns: NsId, parent: Option<NsId>) {
-    put(tx, Key::ns(&ns), namespace(parent)).await;
+    put(tx, Key::ns(&ns), namespace(class::DEVELOPMENT, parent)).await;
     if let Some(parent) = parent {
         put(tx, Key::child(&parent, &ns), Entry::Mark).await;
     }
 }
 
-fn namespace(parent: Option<NsId>) -> Entry {
+/// Writes the directory.
+pub(crate) async fn put_directory(tx: &Tx, ns: NsId) {
+    put(tx, Key::ns(&ns), namespace(class::DIRECTORY, None)).await;
+}
+
+fn namespace(class: u8, parent: Option<NsId>) -> Entry {
     let wraps = WrapsEntry { root: Hash::ZERO, count: 0, author: IdentityId([0; 16]), author_key_id: KeyId([0; 32]) };
     Entry::Ns(Box::new(Ns {
         parent,
-        class: 1,
+        class,
         archived: false,
         names: Seal { epoch: 1, sealed: Blob(vec![]) },
         create_hash: Hash::ZERO,

@@ -18,6 +18,8 @@ use sea_orm::{ActiveValue::Set, EntityTrait};
 const HOUR_MS: u64 = 60 * 60 * 1000;
 /// A namespace that the reader does not read.
 const ELSEWHERE: NsId = NsId([33; 16]);
+/// What every person reads, and holds nobody's secrets.
+const DIRECTORY: NsId = NsId([34; 16]);
 
 fn december() -> Month {
     "2026-12".parse().expect("a month")
@@ -82,9 +84,10 @@ async fn set(store: &Store, preferences: Preferences) {
 }
 
 /// Something of everything: a key that ends, one that has ended, one to be replaced, two that are overdue of which one is snoozed, one that
-/// somebody who left could read, two without an end, a draft and a deleted one, a service that fails; and the same again elsewhere.
+/// somebody who left could read, two without an end, a draft and a deleted one, a service that fails; and the same again elsewhere. And names.
 async fn a_full_month(store: &Store) {
     team(store, first() + 9 * DAY_MS).await;
+    put_names(store).await;
     let tx = store.write().await.unwrap();
     chain::put_namespace(&tx, ELSEWHERE, None).await;
     for ns in [CHILD, ELSEWHERE] {
@@ -114,6 +117,16 @@ async fn a_full_month(store: &Store) {
         rotation::Entity::insert_many(rows).exec_without_returning(tx.db()).await.unwrap();
         fail(&tx, ns).await;
     }
+    tx.commit().await.unwrap();
+}
+
+/// What is written in the directory of every organization.
+async fn put_names(store: &Store) {
+    let tx = store.write().await.unwrap();
+    chain::put_directory(&tx, DIRECTORY).await;
+    give(&tx, DIRECTORY, READER, permission::READ, 0).await;
+    let row = secret::ActiveModel { ns_id: Set(DIRECTORY.0.to_vec()), expires_at: Set(None), ..secret_row(id(30), 1, NOW) };
+    secret::Entity::insert(row).exec_without_returning(tx.db()).await.unwrap();
     tx.commit().await.unwrap();
 }
 
@@ -188,6 +201,11 @@ async fn a_month_is_told_once_on_its_first_morning_of_what_its_reader_may_know()
 async fn of_a_month_that_brings_nothing_nobody_hears() {
     on_each_engine(async |store| {
         team(store, first() + 32 * DAY_MS).await;
+        put_names(store).await;
+        let tx = store.write().await.unwrap();
+        promote(&tx).await;
+        As(READER).changes(&tx, webhook(&[Kind::MonthlyDigest], &[])).await.unwrap();
+        tx.commit().await.unwrap();
         at(store, first());
         assert_eq!(tick(store).await, 1);
         assert_eq!(notice::Entity::find().all(store.read().await.unwrap().db()).await.unwrap(), []);
