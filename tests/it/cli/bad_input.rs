@@ -2,7 +2,7 @@
 //!
 //! Invariant: what does not verify ends the command; it never falls back, and never looks like an empty vault.
 
-use super::shell::{Line, Shell};
+use super::shell::{Line, Shell, text};
 use crate::world::{Engine, PASSWORD, World};
 use keyvawlt_client::ledger::NsId;
 use keyvawlt_client::ledger::chain::permission;
@@ -40,6 +40,14 @@ impl Heard {
     pub async fn fails(&mut self, what: &str, line: Line, code: i32) {
         let said = line.fails(code).await;
         self.note(what, code, &said);
+    }
+
+    /// Runs a line that must fail and print no result; with which code is for the review.
+    pub async fn fails_any(&mut self, what: &str, line: Line) {
+        let output = line.output().await;
+        let code = output.status.code().expect("an exit");
+        assert!(code != 0 && output.stdout.is_empty(), "{what}: {}", text(&output.stdout));
+        self.note(what, code, &text(&output.stderr));
     }
 
     /// Takes in what was said.
