@@ -18,6 +18,7 @@ on_each_store!(
     a_provider_that_refuses_all_keys_is_not_held_against_each,
     a_key_is_one_runners_for_one_interval_and_stale_when_nobody_comes,
     a_replaced_key_that_still_works_after_its_grace_is_noticed,
+    a_key_of_which_a_day_of_checks_finds_nothing_out_is_stale,
     an_end_that_the_provider_tells_is_known,
     a_report_of_somebody_who_left_says_nothing,
 );
@@ -151,6 +152,29 @@ async fn a_replaced_key_that_still_works_after_its_grace_is_noticed(world: World
         scene.outcomes(&both).await;
     }
     assert_eq!(scene.told_by_version().await, [(2, KeyHealthState::Valid), (1, KeyHealthState::Invalid)]);
+    scene.end();
+    world.stop().await;
+}
+
+async fn a_key_of_which_a_day_of_checks_finds_nothing_out_is_stale(world: World) {
+    let mut scene = Scene::set(&world).await;
+    scene.write(KEY, "sk_live_UnreachableKeyOfTheShop").await;
+    let round = Which { lease_ms: Some(HOUR_MS), ..Which::default() };
+    assert_eq!(scene.outcomes(&round).await, [Outcome::Valid]);
+    scene.stripe.refuse_everybody(503);
+    for hour in 1..=30 {
+        world.pass(HOUR);
+        assert_eq!(scene.outcomes(&round).await, [Outcome::ProviderError]);
+        world.tick().await;
+        let expected = if hour < 24 { KeyHealthState::Valid } else { KeyHealthState::Stale };
+        assert_eq!(scene.standing().await[0].1, expected, "after {hour} hours");
+    }
+    gathered(&world).await;
+    assert_eq!(subjects(&world), ["the shop's key could not be checked for a while"], "once");
+    scene.stripe.refuse_nobody();
+    world.pass(HOUR);
+    assert_eq!(scene.outcomes(&round).await, [Outcome::Valid]);
+    assert_eq!(scene.standing().await, [(Verdict::Works, KeyHealthState::Valid)]);
     scene.end();
     world.stop().await;
 }

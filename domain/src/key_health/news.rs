@@ -1,8 +1,9 @@
 //! Who hears of it: whoever reads the key, once for each happening; and what is still true of it when the message goes.
 
 use super::incident;
-use super::row::{Place, Standing, state_of};
+use super::row::{Place, Standing, decided, state_of};
 use super::state::State;
+use super::sweep::UNDECIDED_MS;
 use crate::error::Result;
 use crate::notices::{Audience, DEFAULT_THRESHOLDS, Notice, Topic, nearest, raise};
 use crate::store::{Tx, number};
@@ -40,13 +41,15 @@ pub enum KeyFact {
     Ends(u64),
     /// Nobody checked it since.
     Unheard(u64),
+    /// It is checked, and no check since then could say whether it works.
+    Undecided(u64),
 }
 
 impl KeyFact {
     /// The moment it is about.
     pub fn at_ms(self) -> u64 {
         match self {
-            Self::Refused(at) | Self::AliveStill(at) | Self::Ends(at) | Self::Unheard(at) => at,
+            Self::Refused(at) | Self::AliveStill(at) | Self::Ends(at) | Self::Unheard(at) | Self::Undecided(at) => at,
         }
     }
 }
@@ -75,7 +78,8 @@ pub(super) async fn tell(tx: &Tx, place: &Place, standing: &Standing, row: &key_
     let of_key = Topic::KeyHealth { ns, secret, version };
     let (topic, what, urgent) = match state_of(row)? {
         State::Invalid if current => (of_key, format!("refused/{}", row.failed_at.unwrap_or(0)), true),
-        State::Stale if current => (of_key, format!("unheard/{}", row.newest_at.unwrap_or(0)), false),
+        // Once for each time without an answer, however many checks come and say nothing.
+        State::Stale if current => (of_key, format!("unheard/{}", decided(row)?.map_or(0, |(_, at_ms)| at_ms)), false),
         State::Expiring if current => match standing.observed_threshold(row, tx.now_ms()) {
             Some((end, days)) => (of_key, format!("ends/{end}/{days}"), false),
             None => return Ok(()),
@@ -112,7 +116,7 @@ pub(crate) async fn key_news(tx: &Tx, org: &OrgId, (ns, id): (&NsId, &SecretId),
     let moment = |at: Option<i64>| at.map_or(0, number);
     let what = match state_of(&row)? {
         State::Invalid if version == standing.current => KeyFact::Refused(moment(row.failed_at)),
-        State::Stale if version == standing.current => KeyFact::Unheard(moment(row.newest_at)),
+        State::Stale if version == standing.current => unheard(&row)?,
         State::Expiring if version == standing.current => KeyFact::Ends(moment(row.expires_at)),
         State::RetiredStillAlive if version < standing.current => KeyFact::AliveStill(moment(row.newest_at)),
         _ => return Ok(None),
@@ -124,6 +128,14 @@ pub(crate) async fn key_news(tx: &Tx, org: &OrgId, (ns, id): (&NsId, &SecretId),
     };
     let (label, provider) = told.map_or((None, None), |facts| (facts.label, facts.provider));
     Ok(Some(KeyNews { org: *org, ns: *ns, secret: *id, version, what, label, provider }))
+}
+
+/// Why a key is stale: nobody came, or whoever comes finds nothing out, for at least half of the time after which that counts.
+fn unheard(row: &key_health::Model) -> Result<KeyFact> {
+    let newest_ms = row.newest_at.map_or(0, number);
+    let in_vain = |since: &u64| newest_ms.saturating_sub(*since) >= UNDECIDED_MS / 2;
+    let since = decided(row)?.map(|(_, at_ms)| at_ms).filter(in_vain);
+    Ok(since.map_or(KeyFact::Unheard(newest_ms), KeyFact::Undecided))
 }
 
 /// How a provider's trouble stands; `None` when it is over.

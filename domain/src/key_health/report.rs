@@ -1,6 +1,6 @@
 //! One finding: judged, held against what is known, stored, and told to people where it is news.
 
-use super::row::{Place, Standing, state_of, stored};
+use super::row::{self, Place, Standing, state_of, stored};
 use super::state::{Happening, State, next};
 use super::{incident, news, sweep};
 use crate::audit::{self, Event};
@@ -101,7 +101,8 @@ async fn judge(
     let state = next(known, happening);
     let mut row = before.cloned().unwrap_or_else(|| empty(place));
     // What decided last stays beside a newer report that decides nothing.
-    row.decided = if report.outcome.decides() { None } else { decided_before(before)? };
+    let decided = before.filter(|_| !report.outcome.decides()).map(row::decided).transpose()?.flatten();
+    row.decided = decided.map(|(bytes, _)| bytes.to_vec());
     (row.failed, row.failed_at) = match report.outcome {
         Outcome::Invalid if row.failed_at.is_none() => (Some(stored(signed)), Some(column(report.at_ms))),
         outcome if outcome.accepts() => (None, None),
@@ -113,16 +114,13 @@ async fn judge(
     row.state = state as i16;
     row.provider.clone_from(&standing.provider);
     (row.newest, row.newest_at) = (Some(stored(signed)), Some(column(report.at_ms)));
-    row.stale_at = row.interval.map(|interval| sweep::stale_at(tx.now_ms(), number(interval))).filter(|_| state != State::Invalid);
+    // Of what is stale already, more that decides nothing is no news.
+    let waits = !matches!(state, State::Invalid | State::Stale);
+    row.stale_at = row.interval.map(number).filter(|_| waits).map(|interval_ms| {
+        let silent = sweep::stale_at(tx.now_ms(), interval_ms);
+        decided.map_or(silent, |(_, since)| std::cmp::min(silent, sweep::undecided_at(since, interval_ms)))
+    });
     Ok((state, row, trouble))
-}
-
-/// The newest report that decides, of a row before a new one.
-fn decided_before(before: Option<&key_health::Model>) -> Result<Option<Vec<u8>>> {
-    let Some(row) = before else { return Ok(None) };
-    let Some(newest) = &row.newest else { return Ok(None) };
-    let decides = HealthReport::read(&super::row::read(newest)?)?.outcome.decides();
-    Ok(if decides { Some(newest.clone()) } else { row.decided.clone() })
 }
 
 /// A version of which nothing is known.

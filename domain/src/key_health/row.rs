@@ -4,6 +4,7 @@ use super::state::State;
 use crate::error::{Error, Result};
 use crate::store::{Tx, column, number};
 use keyvawlt_ledger::canon::Canon as _;
+use keyvawlt_ledger::health::HealthReport;
 use keyvawlt_ledger::trial::Watched;
 use keyvawlt_ledger::{NsId, OrgId, SecretId, Signed, facts};
 use keyvawlt_schema::{key_health, manifest_link, secret, version};
@@ -100,4 +101,15 @@ pub(super) fn stored(report: &Signed) -> Vec<u8> {
 /// The report of a column.
 pub(super) fn read(bytes: &[u8]) -> Result<Signed> {
     Signed::from_bytes(bytes).map_err(Error::internal)
+}
+
+/// The newest report of a row that decides, as the column keeps it, and its time.
+pub(super) fn decided(row: &key_health::Model) -> Result<Option<(&[u8], u64)>> {
+    for bytes in [&row.newest, &row.decided].into_iter().flatten() {
+        let report = HealthReport::read(&read(bytes)?)?;
+        if report.outcome.decides() {
+            return Ok(Some((bytes, report.at_ms)));
+        }
+    }
+    Ok(None)
 }

@@ -1,7 +1,7 @@
 //! Where a key stands: a pure function of what is known and what was reported.
 //!
 //! One refusal is a doubt, two that lie a minute apart a fact, unless most of a provider's keys are refused at once: then it is the provider. What
-//! decides nothing (no answer, throttled, blocked) changes nothing, and silence is staleness, never death.
+//! decides nothing (no answer, throttled, blocked) changes nothing, and silence, or a day of such checks, is staleness, never death.
 
 use keyvawlt_ledger::health::Outcome;
 use keyvawlt_ledger::trial::Watched;
@@ -22,7 +22,7 @@ pub enum State {
     Suspect = 3,
     /// The provider refuses it.
     Invalid = 4,
-    /// Nobody reported in time.
+    /// Nobody reported in time, or nothing that decides.
     Stale = 5,
     /// It was replaced, its grace is over, and the provider still accepts it.
     RetiredStillAlive = 6,
@@ -71,7 +71,7 @@ pub enum Happening {
         /// When the key ends, as its provider says.
         expires_ms: Option<u64>,
     },
-    /// Nobody did in time.
+    /// Nobody did in time, or nothing came of it.
     Silence,
 }
 

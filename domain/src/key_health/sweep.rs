@@ -1,4 +1,4 @@
-//! Silence: keys that somebody promised to check, and nobody did. They are stale, which is not dead.
+//! Silence: keys that somebody promised to check, and nobody did, or no check of a day could say anything of. They are stale, which is not dead.
 
 use super::news;
 use super::report::write;
@@ -15,12 +15,20 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 const ROUNDS: u64 = 2;
 /// And a little, for a runner that waits for its turn.
 const GRACE_MS: u64 = 10 * 60 * 1000;
+/// Checks that decide nothing keep a key fresh for this long: a provider that is down for a day, or a runner that does not reach it, leaves it
+/// unknown.
+pub(super) const UNDECIDED_MS: u64 = 24 * 60 * 60 * 1000;
 /// Rows of one transaction: it holds the organization, so it is short.
 const PAGE: u64 = 250;
 
 /// From when on a key counts as stale that was heard of now.
 pub(super) fn stale_at(now_ms: u64, interval_ms: u64) -> i64 {
     column(now_ms.saturating_add(ROUNDS.saturating_mul(interval_ms)).saturating_add(GRACE_MS))
+}
+
+/// From when on a key counts as stale whose last check that decided was then, whatever is heard of it.
+pub(super) fn undecided_at(decided_ms: u64, interval_ms: u64) -> i64 {
+    std::cmp::max(column(decided_ms.saturating_add(UNDECIDED_MS)), stale_at(decided_ms, interval_ms))
 }
 
 /// Marks what is stale in one organization; says whether there may be more, there or elsewhere.

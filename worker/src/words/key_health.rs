@@ -25,6 +25,10 @@ pub(crate) fn piece(news: &KeyNews, now_ms: u64) -> Piece {
             .line("It may work: nobody looked. Whoever runs `keyvawlt health watch` has stopped.")
             .fact("Last checked", &date(*since))
             .advise("Start the machine that checks keys again."),
+        KeyFact::Undecided(since) => Piece::new("key-health", Tone::Calm, &format!("{name} could not be checked for a while"))
+            .line("It may work: its checks found the provider down, out of reach or unwilling, and none could say whether the key is accepted.")
+            .fact("Last known", &date(*since))
+            .advise("Look at the provider's status page, and whether the machine that checks keys reaches it."),
         KeyFact::AliveStill(seen) => Piece::new("old-key-alive", Tone::Soon, &format!("{name} was replaced, and its old key still works"))
             .line("The time that both were to work is over.")
             .fact("Last accepted", &date(*seen))
@@ -73,6 +77,7 @@ fn word(what: KeyFact) -> &'static str {
         KeyFact::Refused(_) => "refused",
         KeyFact::Ends(_) => "ends",
         KeyFact::Unheard(_) => "unheard",
+        KeyFact::Undecided(_) => "undecided",
         KeyFact::AliveStill(_) => "alive",
     }
 }

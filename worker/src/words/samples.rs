@@ -21,6 +21,7 @@ pub(crate) fn pieces() -> Vec<(&'static str, Piece)> {
         ("key_alive", key(KeyFact::AliveStill(NOW - 3_600_000), Some("Stripe live"))),
         ("key_ends", key(KeyFact::Ends(NOW + 3 * DAY_MS), None)),
         ("key_unheard", key(KeyFact::Unheard(NOW - DAY_MS), Some("Stripe live"))),
+        ("key_undecided", key(KeyFact::Undecided(NOW - DAY_MS), Some("Stripe live"))),
         ("provider_incident", trouble()),
     ]
 }
