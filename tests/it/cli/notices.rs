@@ -116,7 +116,7 @@ async fn a_person_says_what_to_hear_of_and_when() {
     let set = "notify preferences --digest 8 --quiet-hours 22:00-07:30 --time-zone Europe/Berlin --on production";
     let wanted = ada.run(set).json().await;
     assert_eq!(wanted, ada.run("notify preferences").json().await);
-    let expected = json!({ "muted": ["expiry"], "environments": ["payments/production"], "digest_hour": 8, "quiet": "22:00-07:30", "time_zone": "Europe/Berlin" });
+    let expected = json!({ "muted": ["expiry"], "environments": ["payments/production"], "digest_hour": 8, "digest_ended_ms": null, "quiet": "22:00-07:30", "time_zone": "Europe/Berlin" });
     assert_eq!(wanted, expected);
     for wrong in [
         "--digest 24",
