@@ -245,7 +245,7 @@ async fn facts_that_make_no_sense_are_refused_by_name_and_each_is_taken_back_alo
     let world = World::in_real_time(Engine::Sqlite).await;
     let ada = owner_of_payments(&world).await;
     let run = |words: &str| ada.run(words).var("KEYVAWLT_ENV", "production");
-    ada.run("monitor add api --url https://api.example.com/health -e production").ok().await;
+    ada.run("monitor add api --url https://api.example.com/health -e development").ok().await;
     let missing = run("secrets set db --stdin --monitor api").input("v").fails(12).await;
     assert!(missing.contains("no such monitor") && missing.contains("--monitor"), "{missing}");
     let monitor = run("monitor add api --url https://api.example.com/health").json().await["id"].as_str().unwrap().to_owned();
