@@ -109,7 +109,7 @@ async fn list(context: &mut Context) -> Outcome {
         refused_since: Option<String>,
         expires: Option<String>,
     }
-    let (vault, environment) = vault::place(context).await?;
+    let (mut vault, environment) = vault::place(context).await?;
     let known = vault.key_health(&environment.ns_id).await?;
     let roster = Roster::of(&vault)?;
     let rows: Vec<Known> = known

@@ -22,6 +22,8 @@ row! {
         identity_id: IdentityId,
         /// The keys.
         key_id: KeyId,
+        /// The one among them that verifies statements.
+        sign_pk: [u8; 32],
         /// Their generation.
         generation: u64,
         /// The type of link that brought them: 1, 2, 3, 6 or 7.
@@ -303,6 +305,7 @@ impl Annals {
         periods.push(KeyPeriod {
             identity_id: parsed.identity_id,
             key_id: key_id(bundle.payload()),
+            sign_pk: parsed.sign_pk,
             generation: parsed.generation,
             brought_by: applied.link.kind,
             seq: applied.link.seq,

@@ -7,7 +7,7 @@ use crate::scene::{CANARY_NAME, OTHER_NAME, Scene};
 use keyvawlt_client::{Dial, Error, Prober, Which};
 use keyvawlt_ledger::canon::Canon as _;
 use keyvawlt_ledger::health::{HealthReport, Outcome};
-use keyvawlt_ledger::{Code, SecretId};
+use keyvawlt_ledger::{Code, IdentityId, KeyId, SecretId};
 use keyvawlt_proto::v1;
 
 pub const ROW: Row = Row {
@@ -17,6 +17,8 @@ pub const ROW: Row = Row {
         Try::detected::<Lied<Works>>("a key that nobody could reach its provider for is said to work", Code::Sig),
         Try::detected::<Lied<Later>>("a report is dated later", Code::Sig),
         Try::detected::<Lied<OfAnother>>("one key's report stands for another's", Code::Root),
+        Try::detected::<Lied<OfNobody>>("a newer report of somebody whom nobody admitted stands before what was found", Code::Sig),
+        Try::detected::<Lied<OfLostKeys>>("a newer report of a member's keys that never were stands before what was found", Code::Sig),
     ],
 };
 
@@ -46,6 +48,22 @@ struct OfAnother;
 impl Lie for OfAnother {
     fn tell(other: SecretId, key: &mut v1::KeyHealth) {
         key.secret_id = other.0.to_vec().into();
+    }
+}
+
+struct OfNobody;
+
+impl Lie for OfNobody {
+    fn tell(_: SecretId, key: &mut v1::KeyHealth) {
+        add(key, |report| report.prober_id = IdentityId([9; 16]));
+    }
+}
+
+struct OfLostKeys;
+
+impl Lie for OfLostKeys {
+    fn tell(_: SecretId, key: &mut v1::KeyHealth) {
+        add(key, |report| report.prober_key_id = KeyId([9; 32]));
     }
 }
 
@@ -100,4 +118,14 @@ fn change(key: &mut v1::KeyHealth, how: impl Fn(&mut HealthReport)) {
         how(&mut report);
         statement.payload = report.to_bytes().into();
     }
+}
+
+/// Another report after the last one.
+fn add(key: &mut v1::KeyHealth, how: impl Fn(&mut HealthReport)) {
+    let Some(mut made_up) = key.reports.last().cloned() else { return };
+    let mut report = HealthReport::from_bytes(&made_up.payload).expect("a report");
+    report.at_ms += 1;
+    how(&mut report);
+    made_up.payload = report.to_bytes().into();
+    key.reports.push(made_up);
 }

@@ -8,9 +8,10 @@ use crate::vault::Vault;
 use crate::wire::rpc;
 use bytes::Bytes;
 use keyvawlt_ledger::canon::Canon;
-use keyvawlt_ledger::chain::{Questions as _, permission};
+use keyvawlt_ledger::chain::{Annals, Questions as _, permission};
 use keyvawlt_ledger::health::{HealthReport, Outcome};
-use keyvawlt_ledger::{Code, Fault, IdentityId, NsId, SecretId, Signed, row};
+use keyvawlt_ledger::limits::MAX_SKEW_MS;
+use keyvawlt_ledger::{Code, Domain, Fault, IdentityId, NsId, SecretId, Signed, row};
 use keyvawlt_proto::v1;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,6 +21,8 @@ const CONFIRM_MS: u64 = 60_000;
 const NAMESPACES_PER_QUESTION: usize = 1000;
 /// Pages of one question: a thousand secrets of a thousand namespaces would be fewer.
 const MAX_PAGES: usize = 1_000;
+/// A prober's clock may be ahead, and behind the clock of whoever ended its keys, each as far as the server's clock lets them.
+const CLOCKS_APART_MS: u64 = 2 * MAX_SKEW_MS;
 /// Rises with the layout of what is remembered.
 const SEEN_FORMAT: u64 = 1;
 
@@ -99,15 +102,29 @@ row! {
 impl Vault {
     /// What members reported of the keys of an environment, in order of their names. A report that does not verify, or is older than one seen here
     /// before, is an [`Error::Verification`].
-    pub async fn key_health(&self, environment: &NsId) -> Result<Vec<KeyHealth>> {
+    pub async fn key_health(&mut self, environment: &NsId) -> Result<Vec<KeyHealth>> {
+        match self.reported(environment).await {
+            // A report of somebody who was admitted, or got new keys, a moment ago: the chain as it is now says so, or it is a lie.
+            Err(Error::Verification(_)) => {
+                self.sync().await?;
+                self.reported(environment).await
+            }
+            known => known,
+        }
+    }
+
+    async fn reported(&self, environment: &NsId) -> Result<Vec<KeyHealth>> {
         let mut seen = self.seen()?;
         let delivered = self.ask_health(environment).await?;
+        let annals = self.annals_for(&delivered).await?;
         let mut known = Vec::new();
         for (name, ns_id, secret_id, newest) in self.live_keys(environment)? {
             for version in [newest, newest - 1].into_iter().filter(|version| *version > 0) {
                 let place = (ns_id, secret_id, version);
                 let shown = delivered.get(&place);
-                if let Some(health) = self.judge(place, name.clone(), version == newest, shown, &mut seen).map_err(unverified)? {
+                if let Some(health) =
+                    self.judge(place, name.clone(), version == newest, (shown, annals.as_ref()), &mut seen).map_err(unverified)?
+                {
                     known.push(health);
                 }
             }
@@ -163,7 +180,7 @@ impl Vault {
         place: Place,
         name: String,
         is_current: bool,
-        shown: Option<&v1::KeyHealth>,
+        (shown, annals): (Option<&v1::KeyHealth>, Option<&Annals>),
         seen: &mut Seen,
     ) -> Result<Option<KeyHealth>, Fault> {
         let Some(shown) = shown else { return seen.check(place, None).map(|()| None) };
@@ -179,7 +196,12 @@ impl Vault {
             let counts = match judged {
                 Ok(_) => true,
                 // Somebody who is gone, or has new keys: it says nothing, and is no lie.
-                Err(fault) if matches!(fault.code, Code::Author | Code::Authority) => false,
+                Err(fault) if fault.code == Code::Author => {
+                    self.was_prober(&signed, &read, annals.ok_or(fault)?)?;
+                    false
+                }
+                // Somebody whose signature it is, and who no longer reads there.
+                Err(fault) if fault.code == Code::Authority => false,
                 Err(fault) => return Err(fault),
             };
             told.take(read, counts)?;
@@ -200,6 +222,35 @@ impl Vault {
             told: shown.state(),
         };
         Ok(Some(health))
+    }
+
+    /// The annals, where a report is of keys that are nobody's now: they alone tell whose they were.
+    async fn annals_for(&self, delivered: &BTreeMap<Place, v1::KeyHealth>) -> Result<Option<Annals>> {
+        let (state, now_ms) = (self.replica.head(), self.now_ms());
+        for statement in delivered.values().flat_map(|key| &key.reports) {
+            let signed = Signed::from_parts(&statement.payload, &statement.signature).map_err(unverified)?;
+            let report = HealthReport::read(&signed).map_err(unverified)?;
+            if state.active_member(&report.prober_id, now_ms).is_none_or(|member| member.key_id != report.prober_key_id) {
+                return self.annals().await.map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether a report could have been made by somebody who is no active member with these keys now. Anything else was made up, to stand before
+    /// those that say something.
+    fn was_prober(&self, signed: &Signed, report: &HealthReport, annals: &Annals) -> Result<(), Fault> {
+        let periods = annals.keys_of(&report.prober_id);
+        let period = periods.iter().rfind(|period| period.key_id == report.prober_key_id);
+        let period = period.ok_or_else(|| Fault::new(Code::Sig, "a health report is signed with keys that its prober never had"))?;
+        signed.verify(&period.sign_pk, Domain::HealthReport)?;
+        let member = self.replica.head().member(&report.prober_id).filter(|member| member.key_id == period.key_id);
+        let lapses_ms = member.map(|member| member.expires_ms).filter(|at_ms| *at_ms != 0);
+        let ended_ms = period.ended.as_ref().map(|end| end.at_ms).or(lapses_ms);
+        if ended_ms.is_some_and(|ended_ms| report.at_ms > ended_ms.saturating_add(CLOCKS_APART_MS)) {
+            return Err(Fault::new(Code::Author, "a health report is dated after its prober's keys ended"));
+        }
+        Ok(())
     }
 
     /// What this machine has seen of reports.
@@ -223,7 +274,7 @@ impl Vault {
 
     /// Hands a finding in; `false` where somebody else's newer one is known already.
     pub(super) async fn report(&self, report: &HealthReport, seen: &mut Seen) -> Result<bool> {
-        let signed = self.identity.sign(keyvawlt_ledger::Domain::HealthReport, report.to_bytes());
+        let signed = self.identity.sign(Domain::HealthReport, report.to_bytes());
         let request = v1::ReportKeyHealthRequest {
             org_id: Bytes::copy_from_slice(&self.org_id.0),
             ns_id: Bytes::copy_from_slice(&report.ns_id.0),

@@ -26,7 +26,7 @@ struct Candidate {
 
 impl Vault {
     /// What is wrong with the new versions of an environment; its history is taken. Without any that is watched, nobody is asked.
-    pub(crate) async fn troubles(&self, environment: &NsId) -> Result<Troubles> {
+    pub(crate) async fn troubles(&mut self, environment: &NsId) -> Result<Troubles> {
         let candidates = self.on_trial(environment)?;
         if candidates.is_empty() {
             return Ok(Troubles::new());

@@ -116,6 +116,7 @@ mod tests {
         KeyPeriod {
             identity_id: IdentityId([1; 16]),
             key_id: KeyId([key; 32]),
+            sign_pk: [key; 32],
             generation: u64::from(key),
             brought_by: 2,
             seq: u64::from(key),
