@@ -1,9 +1,9 @@
-//! Clean builds, in a target folder of their own: how long they take, and how much is built. They take so long that they are measured apart: the
-//! last part of the page is theirs, and other runs keep it.
+//! Clean builds, in a target folder of their own: how long they take, and how much is built. They take so long that they are measured apart: a
+//! part of the page is theirs.
 
 use crate::machine::Machine;
+use crate::page::{Part, megabytes};
 use crate::program::workspace;
-use crate::report::{megabytes, page_path, today};
 use anyhow::{Context as _, Result, bail};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -11,8 +11,6 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-
-const TITLE: &str = "## Builds\n";
 
 /// What building costs.
 struct Builds {
@@ -28,27 +26,17 @@ struct Builds {
     all_crates: usize,
 }
 
-/// Measures, and replaces the last part of the page.
+/// Measures, and replaces the part of the page.
 pub fn renew() -> Result<()> {
     let machine = Machine::look()?;
-    let page = fs::read_to_string(page_path())?;
-    let (before, _) = page.split_once(TITLE).context("the page has no part about builds: run without --builds first")?;
-    let builds = measure()?.section(&machine)?;
-    Ok(fs::write(page_path(), format!("{before}{builds}"))?)
-}
-
-/// The last part of the page as it stands.
-pub fn section() -> String {
-    let page = fs::read_to_string(page_path()).unwrap_or_default();
-    let not_yet = "\nNot measured yet: `cargo run --release -p keyvawlt-bench -- --builds` does.\n";
-    format!("{TITLE}{}", page.split_once(TITLE).map_or(not_yet, |(_, section)| section))
+    Part::Builds.renew(&machine, &measure()?.text()?)
 }
 
 impl Builds {
-    fn section(&self, machine: &Machine) -> Result<String> {
+    fn text(&self) -> Result<String> {
         let Self { dev, release, server_bytes, cli_bytes, server_crates, all_crates } = self;
-        let mut page = format!("{TITLE}\n");
-        writeln!(page, "Clean, on this machine, with everything downloaded; of {}, {}.\n\n| | |\n|---|--:|", machine.revision, today()?)?;
+        let mut page = String::new();
+        writeln!(page, "Clean, on this machine, with everything downloaded.\n\n| | |\n|---|--:|")?;
         writeln!(page, "| dev, the whole workspace with its tests | {:.0} s |", dev.as_secs_f64())?;
         writeln!(page, "| release, server and command line | {:.0} s |", release.as_secs_f64())?;
         writeln!(page, "| server, stripped | {:.1} MB |", megabytes(*server_bytes))?;

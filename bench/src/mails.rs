@@ -4,15 +4,15 @@
 //! sweeps raise them, one for each organization and round, and a round ends with its last mail. Relay, queue, claim, reload, words, mail and record
 //! are all in it.
 
+use crate::page::{megabytes, ms};
 use crate::program::{Programs, Server};
-use crate::report::{megabytes, ms};
-use crate::scene::{DEVELOPMENT, Person};
+use crate::scene::{DEVELOPMENT, PATIENCE, Person, settle};
 use crate::sink::Sink;
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use keyvawlt_client::ledger::{NsId, OrgId, SecretId};
 use keyvawlt_client::{Clock, FactsInput, SecretWrite};
 use keyvawlt_domain::notices::{self, Audience, Notice, Topic};
-use keyvawlt_domain::{Random, Store, jobs};
+use keyvawlt_domain::{Random, Store};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -23,8 +23,6 @@ const ORGANIZATIONS: usize = 1000;
 const PER_TRANSACTION: usize = 250;
 /// Between two looks at what has arrived.
 const LOOK: Duration = Duration::from_millis(5);
-/// How long nothing may arrive before something is wrong.
-const PATIENCE: Duration = Duration::from_mins(1);
 const DAY_MS: u64 = 24 * 3600 * 1000;
 /// Between the thresholds of three days and of one.
 const ENDS_IN_MS: u64 = 2 * DAY_MS;
@@ -45,10 +43,15 @@ impl Mailed {
     pub fn page(&self) -> Result<String> {
         let mut page = String::new();
         let rate = self.mails as f64 / self.took.as_secs_f64();
-        writeln!(page, "| {} notices, each a mail of {} bytes | |\n|---|---|", self.mails, self.bytes / self.mails.max(1))?;
+        writeln!(page, "| {} notices, each a mail of {} bytes | |\n|---|--:|", self.mails, self.bytes / self.mails.max(1))?;
         writeln!(page, "| rate | {rate:.0} per second |")?;
         writeln!(page, "| processor time of the server, each | {} |", ms(self.cpu / u32::try_from(self.mails)?))?;
-        writeln!(page, "| memory of the server before, and at most | {}, {} |", megabytes(self.resident_before), megabytes(self.peak))?;
+        writeln!(
+            page,
+            "| memory of the server before, and at most | {:.1} MB, {:.1} MB |",
+            megabytes(self.resident_before),
+            megabytes(self.peak)
+        )?;
         writeln!(page, "| connections to the mail server | {} |", self.connections)?;
         Ok(page)
     }
@@ -98,7 +101,7 @@ struct Ending {
 async fn prepare(programs: &Programs, data: &Path, organizations: usize, folder: &Path) -> Result<Vec<Ending>> {
     let server = Server::start(programs, data)?;
     let mut person = Person::sign_up(&server.origin, folder.join("person")).await?;
-    person.account.verify_email(&mailed_code(&data.join("outbox")).await?).await?;
+    person.prove_address(&data.join("outbox")).await?;
     let reader = person.account.identity().id();
     let mut secrets = Vec::new();
     for nth in 0..organizations {
@@ -114,22 +117,6 @@ async fn prepare(programs: &Programs, data: &Path, organizations: usize, folder:
         secrets.push(Ending { org: vault.org_id(), ns, secret, reader });
     }
     Ok(secrets)
-}
-
-async fn mailed_code(outbox: &Path) -> Result<String> {
-    let began = Instant::now();
-    while began.elapsed() < PATIENCE {
-        let files = std::fs::read_dir(outbox).into_iter().flatten().flatten().map(|entry| entry.path());
-        for file in files.filter(|path| path.extension().is_some_and(|extension| extension == "eml")) {
-            let text = std::fs::read_to_string(file)?;
-            let is_code = |line: &&str| line.len() == 9 && line.split_once('-').is_some_and(|(a, b)| (a.len(), b.len()) == (4, 4));
-            if let Some(code) = text.lines().map(str::trim).find(is_code) {
-                return Ok(code.to_owned());
-            }
-        }
-        tokio::time::sleep(LOOK).await;
-    }
-    bail!("no code was mailed")
 }
 
 async fn raise(store: &Store, secrets: &[Ending], round: u64) -> Result<()> {
@@ -157,19 +144,4 @@ async fn wait(sink: &Sink, mails: u64) -> Result<()> {
         ensure!(since.elapsed() < PATIENCE, "{seen} of {mails} mails arrived");
     }
     Ok(())
-}
-
-/// Waits until no job is left but what comes by the hour.
-async fn settle(store: &Store) -> Result<()> {
-    let began = Instant::now();
-    loop {
-        let tx = store.read().await?;
-        let counts = jobs::counts(&tx).await?;
-        tx.commit().await?;
-        if counts.due == 0 && counts.running == 0 && counts.later == 0 {
-            return Ok(());
-        }
-        ensure!(began.elapsed() < PATIENCE, "jobs are left: {counts:?}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
 }

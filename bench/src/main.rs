@@ -10,17 +10,22 @@
 mod builds;
 mod client;
 mod cold;
+mod database;
 mod jobs;
 mod load;
 mod machine;
 mod mails;
 mod manifest;
+mod monitors;
+mod page;
 mod program;
 mod report;
 mod runner;
 mod scene;
 mod sink;
+mod sweep;
 mod team;
+mod worker;
 
 use anyhow::{Result, bail};
 use client::ReaderAdded;
@@ -40,12 +45,12 @@ const STARTS: usize = 5;
 /// How long a server rests before its memory is looked at again.
 const REST: Duration = Duration::from_secs(10);
 
-const USAGE: &str = "usage: keyvawlt-bench [--builds | --cold | --team | --mails NUMBER | --jobs [REDIS]]
+const USAGE: &str = "usage: keyvawlt-bench [--worker [DIVISOR] | --builds | --cold | --team]
 
-Measures and writes bench/RESULTS.md. With --builds only clean builds are timed, in a temporary folder: that takes many minutes.
-With --cold only a start without history is measured, with --team only what a large team costs; both are shown instead of written.
-With --mails so many notices are mailed to a mail server on this machine. With --jobs only how soon jobs begin is measured, in one
-process and, when one is named by its URL, with a Redis; that is shown, too.";
+Measures and writes bench/RESULTS.md. With --worker what the worker does is measured, on PostgreSQL and Redis, too, below
+`tests/run --exec`; with a divisor so many times smaller, and shown instead of written. With --builds only clean builds are timed, in a
+temporary folder: both take many minutes. With --cold only a start without history is measured, with --team only what a large team
+costs; both are shown instead of written.";
 
 fn main() -> Result<()> {
     // For the client's connections; a second installation would only say so.
@@ -56,33 +61,17 @@ fn main() -> Result<()> {
         [flag] if flag == "--builds" => builds::renew(),
         [flag] if flag == "--cold" => runtime.block_on(measure_cold()),
         [flag] if flag == "--team" => runtime.block_on(measure_team()),
-        [flag, mails] if flag == "--mails" => runtime.block_on(measure_mails(mails.parse()?)),
-        [flag] if flag == "--jobs" => runtime.block_on(measure_jobs(&["memory"])),
-        [flag, redis] if flag == "--jobs" => runtime.block_on(measure_jobs(&["memory", redis])),
+        [flag] if flag == "--worker" => runtime.block_on(worker::measure(&services(), None)),
+        [flag, divisor] if flag == "--worker" => runtime.block_on(worker::measure(&services(), Some(divisor.parse()?))),
         // This program once more, as a client whose memory is looked at.
         [flag, token, state] if flag == team::HOLD => runtime.block_on(team::hold(token, state)),
         _ => bail!(USAGE),
     }
 }
 
-async fn measure_mails(mails: u64) -> Result<()> {
-    let (programs, folder) = (Programs::build()?, tempfile::tempdir()?);
-    println!("{}", mails::measure(&programs, mails, folder.path()).await?.page()?);
-    Ok(())
-}
-
-async fn measure_jobs(queues: &[&str]) -> Result<()> {
-    let programs = Programs::build()?;
-    for queue in queues {
-        let folder = tempfile::tempdir()?;
-        let waits = jobs::measure(&programs, folder.path(), queue).await?;
-        let place = if *queue == "memory" { "in one process" } else { "with Redis" };
-        println!(
-            "{} jobs {place}: from the row to the end, median {} ms, p99 {} ms, longest {} ms",
-            waits.jobs, waits.median_ms, waits.p99_ms, waits.longest_ms
-        );
-    }
-    Ok(())
+fn services() -> worker::Services {
+    let variable = |name| std::env::var(name).ok();
+    worker::Services { postgres: variable("KEYVAWLT_TEST_POSTGRES"), redis: variable("KEYVAWLT_TEST_REDIS") }
 }
 
 async fn measure_team() -> Result<()> {

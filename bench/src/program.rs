@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 const TICKS_PER_SECOND: u64 = 100;
 /// `/proc/PID/status` counts memory in these.
 const STATUS_UNIT: u64 = 1024;
+/// What `/proc/PID/clear_refs` takes for "reset the peak" (proc(5)).
+const FORGET_PEAK: &str = "5";
 
 /// The release programs beside this one.
 #[derive(Clone, Debug)]
@@ -89,6 +91,11 @@ impl Server {
     /// The most memory that was ever resident, bytes.
     pub fn peak(&self) -> Result<u64> {
         self.status("VmHWM:")
+    }
+
+    /// From now on the peak is of what comes.
+    pub fn forget_peak(&self) -> Result<()> {
+        Ok(std::fs::write(format!("/proc/{}/clear_refs", self.child.id()), FORGET_PEAK)?)
     }
 
     fn status(&self, name: &'static str) -> Result<u64> {

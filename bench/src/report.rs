@@ -1,22 +1,15 @@
 //! The results as a page of Markdown: what was measured, beside what was aimed at.
 
-use crate::builds;
 use crate::client::{ChainVerified, OPENED, Opened, ReaderAdded, median};
 use crate::cold::ColdStart;
 use crate::load::{Kind, Round};
 use crate::machine::{Machine, load};
-use crate::program::workspace;
+use crate::page::{AIMS, aim, megabytes, ms, renew_head, today, us};
 use crate::runner::Run;
 use crate::team::Team;
 use anyhow::Result;
-use keyvawlt_client::Clock;
 use std::fmt::Write as _;
-use std::path::PathBuf;
 use std::time::Duration;
-use time::OffsetDateTime;
-use time::macros::format_description;
-
-const MEGABYTE: f64 = 1024.0 * 1024.0;
 
 /// Everything measured in one run.
 pub struct Report {
@@ -71,8 +64,7 @@ impl Report {
         self.calls(&mut page)?;
         self.client(&mut page)?;
         page.push_str(&self.team.as_ref().map(Team::page).transpose()?.unwrap_or_default());
-        page.push_str(&builds::section());
-        Ok(std::fs::write(page_path(), page)?)
+        renew_head(&page)
     }
 
     fn head(&self, page: &mut String) -> Result<()> {
@@ -96,40 +88,40 @@ impl Report {
     }
 
     fn targets(&mut self, page: &mut String) -> Result<()> {
-        writeln!(page, "| aim | target | measured | |\n|---|---|---|---|")?;
+        page.push_str(AIMS);
         let start = median(&mut self.first_starts)?;
-        aim(page, "start to ready, on an empty folder", "< 1 s", &ms(start), start < Duration::from_secs(1))?;
+        aim(page, "start to ready, on an empty folder", "< 1 s", &ms(start), start < Duration::from_secs(1));
         let idle = megabytes(self.resident_at_rest);
-        aim(page, "idle memory", "< 40 MB", &format!("{idle:.1} MB"), idle < 40.0)?;
+        aim(page, "idle memory", "< 40 MB", &format!("{idle:.1} MB"), idle < 40.0);
         for concurrency in self.concurrencies() {
             let share = self.share_of_no_op(Kind::Warm, concurrency);
             let what = format!("warm read, share of the no-op's throughput, {concurrency} at once");
             let by_cpu = self.share_by_cpu(Kind::Warm, concurrency);
-            aim(page, &what, "≥ 35 %", &format!("{:.0} % (by CPU {:.0} %)", share * 100.0, by_cpu * 100.0), share >= 0.35)?;
+            aim(page, &what, "≥ 35 %", &format!("{:.0} % (by CPU {:.0} %)", share * 100.0, by_cpu * 100.0), share >= 0.35);
         }
         for kind in [Kind::Full, Kind::FullGrown] {
             let worst =
                 self.rows.iter().filter(|row| row.kind == kind).map(|row| row.round.server_cpu_per_call()).max().unwrap_or_default();
             let what = format!("{}: server CPU (worst of all concurrencies)", kind.name());
-            aim(page, &what, "≤ 1 ms", &ms(worst), worst <= Duration::from_millis(1))?;
+            aim(page, &what, "≤ 1 ms", &ms(worst), worst <= Duration::from_millis(1));
         }
         if let Some(chain) = &self.chain {
-            aim(page, &format!("verify a chain of {} links", chain.links), "< 2 s", &ms(chain.took), chain.took < Duration::from_secs(2))?;
+            aim(page, &format!("verify a chain of {} links", chain.links), "< 2 s", &ms(chain.took), chain.took < Duration::from_secs(2));
         }
         if let Some(opened) = &self.opened {
-            aim(page, &format!("open {OPENED} secrets"), "< 100 ms", &ms(opened.values), opened.values < Duration::from_millis(100))?;
+            aim(page, &format!("open {OPENED} secrets"), "< 100 ms", &ms(opened.values), opened.values < Duration::from_millis(100));
         }
         if let Some(cold) = &self.cold {
             let what = format!("without history, {} links, {} secrets: list", cold.links, cold.secrets);
             let measured = format!("{}, {:.1} MB", ms(cold.list), megabytes(cold.list_bytes as u64));
             let met = cold.list < Duration::from_secs(1) && megabytes(cold.list_bytes as u64) < 4.0;
-            aim(page, &what, "< 1 s, < 4 MB", &measured, met)?;
+            aim(page, &what, "< 1 s, < 4 MB", &measured, met);
             let measured = format!("{}, {:.1} MB", ms(cold.read), megabytes(cold.read_bytes as u64));
-            aim(page, "the same, with every value opened", "< 9 MB", &measured, megabytes(cold.read_bytes as u64) < 9.0)?;
+            aim(page, "the same, with every value opened", "< 9 MB", &measured, megabytes(cold.read_bytes as u64) < 9.0);
         }
         if let Some(run) = &self.run {
             let more = run.later.saturating_sub(run.bare);
-            aim(page, "`keyvawlt run -- true`, more than `true`", "< 60 ms", &ms(more), more < Duration::from_millis(60))?;
+            aim(page, "`keyvawlt run -- true`, more than `true`", "< 60 ms", &ms(more), more < Duration::from_millis(60));
         }
         Ok(writeln!(page)?)
     }
@@ -221,34 +213,4 @@ impl Report {
         };
         cost(Kind::NoOp) / cost(kind)
     }
-}
-
-fn aim(page: &mut String, what: &str, target: &str, measured: &str, met: bool) -> Result<()> {
-    Ok(writeln!(page, "| {what} | {target} | {measured} | {} |", if met { "met" } else { "**missed**" })?)
-}
-
-/// Where the page lies.
-pub fn page_path() -> PathBuf {
-    workspace().join("bench").join("RESULTS.md")
-}
-
-/// Day and minute.
-pub fn today() -> Result<String> {
-    let now = OffsetDateTime::from_unix_timestamp((Clock::System.now_ms() / 1000).try_into()?)?;
-    Ok(now.format(format_description!("[year]-[month]-[day] [hour]:[minute] UTC"))?)
-}
-
-/// A length of time.
-pub fn ms(took: Duration) -> String {
-    let ms = took.as_secs_f64() * 1000.0;
-    if ms < 10.0 { format!("{ms:.2} ms") } else { format!("{ms:.0} ms") }
-}
-
-fn us(took: Duration) -> String {
-    format!("{:.0} µs", took.as_secs_f64() * 1_000_000.0)
-}
-
-/// Bytes as megabytes.
-pub fn megabytes(bytes: u64) -> f64 {
-    bytes as f64 / MEGABYTE
 }

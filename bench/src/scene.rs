@@ -1,16 +1,18 @@
 //! What is measured on: organizations founded through the client library, and a machine in each that calls the server directly.
 
 use crate::manifest::Manifest;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail, ensure};
 use bytes::Bytes;
 use keyvawlt_client::ledger::assertion::{self, Subject};
 use keyvawlt_client::ledger::chain::permission;
 use keyvawlt_client::ledger::{NsId, OrgId};
 use keyvawlt_client::{Account, Client, Clock, MachineToken, NewMachine, Options, SecretWrite, StateDir, Vault};
 use keyvawlt_crypto::Identity;
+use keyvawlt_domain::{Store, jobs};
 use keyvawlt_proto::v1;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Secrets of a read: what an environment of a real project holds.
 pub const SECRETS: usize = 100;
@@ -19,6 +21,10 @@ const MANY: usize = 160;
 /// Development: many machines may write there.
 pub const DEVELOPMENT: u8 = 1;
 const DAY_MS: u64 = 24 * 3600 * 1000;
+/// How long nothing may happen before something is wrong.
+pub const PATIENCE: Duration = Duration::from_mins(1);
+/// Between two looks at whether it has.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// A person on this machine.
 pub struct Person {
@@ -52,6 +58,42 @@ impl Person {
     pub async fn found(&mut self, name: &str) -> Result<Vault> {
         let state = self.state(name)?;
         Ok(self.account.found(name, &state).await?)
+    }
+
+    /// Proves the address with the code that the server put into its outbox.
+    pub async fn prove_address(&mut self, outbox: &Path) -> Result<()> {
+        Ok(self.account.verify_email(&mailed_code(outbox).await?).await?)
+    }
+}
+
+async fn mailed_code(outbox: &Path) -> Result<String> {
+    let began = Instant::now();
+    while began.elapsed() < PATIENCE {
+        let files = std::fs::read_dir(outbox).into_iter().flatten().flatten().map(|entry| entry.path());
+        for file in files.filter(|path| path.extension().is_some_and(|extension| extension == "eml")) {
+            let text = std::fs::read_to_string(file)?;
+            let is_code = |line: &&str| line.len() == 9 && line.split_once('-').is_some_and(|(a, b)| (a.len(), b.len()) == (4, 4));
+            if let Some(code) = text.lines().map(str::trim).find(is_code) {
+                return Ok(code.to_owned());
+            }
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    bail!("no code was mailed")
+}
+
+/// Waits until no job is left but what comes by the hour.
+pub async fn settle(store: &Store) -> Result<()> {
+    let began = Instant::now();
+    loop {
+        let tx = store.read().await?;
+        let counts = jobs::counts(&tx).await?;
+        tx.commit().await?;
+        if counts.due == 0 && counts.running == 0 && counts.later == 0 {
+            return Ok(());
+        }
+        ensure!(began.elapsed() < PATIENCE, "jobs are left: {counts:?}");
+        tokio::time::sleep(LOOK).await;
     }
 }
 

@@ -4,8 +4,8 @@
 //! Signatures are checked one by one: ed25519-dalek's batch check is not the strict one of the protocol (it accepts what strict verification
 //! refuses, keys and points of small order among them), and one statement accepted by some clients and refused by others would split them.
 
+use crate::page::{megabytes, ms};
 use crate::program::own_cpu;
-use crate::report::{megabytes, ms};
 use crate::scene::{DEVELOPMENT, Person, admit, secrets};
 use anyhow::{Context as _, Result, ensure};
 use keyvawlt_client::ledger::bundle::kind;

@@ -23,7 +23,19 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("keyvawlt-client", &["keyvawlt-catalogue", "keyvawlt-crypto", "keyvawlt-ledger", "keyvawlt-proto"]),
     ("keyvawlt", &["keyvawlt-catalogue", "keyvawlt-client", "keyvawlt-crypto", "keyvawlt-ledger"]),
     // Measures both sides, and is part of neither.
-    ("keyvawlt-bench", &["keyvawlt-client", "keyvawlt-crypto", "keyvawlt-domain", "keyvawlt-ledger", "keyvawlt-proto", "keyvawlt-server"]),
+    (
+        "keyvawlt-bench",
+        &[
+            "keyvawlt-client",
+            "keyvawlt-crypto",
+            "keyvawlt-domain",
+            "keyvawlt-ledger",
+            "keyvawlt-proto",
+            "keyvawlt-schema",
+            "keyvawlt-server",
+            "keyvawlt-worker",
+        ],
+    ),
 ];
 
 /// What runs where secrets must not be readable.
@@ -47,7 +59,7 @@ const FRAMEWORKS: &[(&str, &[&str])] = &[
     ("rustls-native-certs", &["keyvawlt-worker", "keyvawlt-client"]),
     ("reqwest", &[]),
     ("askama", &["keyvawlt-worker"]),
-    ("sea-orm*", &["keyvawlt-domain", "keyvawlt-schema"]),
+    ("sea-orm*", &["keyvawlt-domain", "keyvawlt-schema", "keyvawlt-bench"]),
     ("sqlx*", &[]),
     ("figment", &["keyvawlt-server"]),
     ("clap*", &["keyvawlt", "keyvawlt-bench"]),
