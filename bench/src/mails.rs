@@ -1,16 +1,14 @@
 //! What a notice costs on its way out: rows that are due, in the store of the real server, become mails at a mail server on this machine.
 //!
-//! One person founds organizations, for a message goes to one person of one organization; notices are raised past the server's door, as its own
+//! A message goes to one person of one organization, so there are many; notices are raised past the server's door, as its own
 //! sweeps raise them, one for each organization and round, and a round ends with its last mail. Relay, queue, claim, reload, words, mail and record
 //! are all in it.
 
 use crate::page::{megabytes, ms};
 use crate::program::{Programs, Server};
-use crate::scene::{DEVELOPMENT, PATIENCE, Person, settle};
+use crate::scene::{Ending, PATIENCE, ending, settle};
 use crate::sink::Sink;
-use anyhow::{Context as _, Result, ensure};
-use keyvawlt_client::ledger::{NsId, OrgId, SecretId};
-use keyvawlt_client::{Clock, FactsInput, SecretWrite};
+use anyhow::{Result, ensure};
 use keyvawlt_domain::notices::{self, Audience, Notice, Topic};
 use keyvawlt_domain::{Random, Store};
 use std::fmt::Write as _;
@@ -60,7 +58,9 @@ impl Mailed {
 /// Sends so many mails, rounded up to whole rounds.
 pub async fn measure(programs: &Programs, mails: u64, folder: &Path) -> Result<Mailed> {
     let data = folder.join("data");
-    let secrets = prepare(programs, &data, usize::try_from(mails)?.clamp(1, ORGANIZATIONS), folder).await?;
+    let organizations = usize::try_from(mails)?.clamp(1, ORGANIZATIONS);
+    // The notices that this causes by itself are files.
+    let secrets = ending(&Server::start(programs, &data)?, &data, folder, organizations, ENDS_IN_MS).await?;
     let sink = Sink::start().await?;
     let url = format!("smtp://{}", sink.address);
     let server =
@@ -87,36 +87,6 @@ pub async fn measure(programs: &Programs, mails: u64, folder: &Path) -> Result<M
         resident_before,
         peak: server.peak()?,
     })
-}
-
-/// A secret that ends in two days, where the bench's person reads it.
-struct Ending {
-    org: OrgId,
-    ns: NsId,
-    secret: SecretId,
-    reader: keyvawlt_client::ledger::IdentityId,
-}
-
-/// Organizations with such a secret each, founded by one person with a proved address. The notices that this causes by itself are files.
-async fn prepare(programs: &Programs, data: &Path, organizations: usize, folder: &Path) -> Result<Vec<Ending>> {
-    let server = Server::start(programs, data)?;
-    let mut person = Person::sign_up(&server.origin, folder.join("person")).await?;
-    person.prove_address(&data.join("outbox")).await?;
-    let reader = person.account.identity().id();
-    let mut secrets = Vec::new();
-    for nth in 0..organizations {
-        let mut vault = person.found(&format!("org-{nth}")).await?;
-        let ns = vault.create_project("shop", &[("development", DEVELOPMENT)]).await?[0];
-        let ends = FactsInput {
-            expires_ms: Some(Clock::System.now_ms() + ENDS_IN_MS),
-            label: Some(format!("Key {nth}")),
-            ..FactsInput::default()
-        };
-        vault.write(&ns, &[SecretWrite { facts: Some(ends), ..SecretWrite::new("KEY", "value") }]).await?;
-        let secret = vault.list(&ns)?.first().context("the secret")?.secret_id;
-        secrets.push(Ending { org: vault.org_id(), ns, secret, reader });
-    }
-    Ok(secrets)
 }
 
 async fn raise(store: &Store, secrets: &[Ending], round: u64) -> Result<()> {

@@ -1,12 +1,13 @@
 //! What is measured on: organizations founded through the client library, and a machine in each that calls the server directly.
 
 use crate::manifest::Manifest;
+use crate::program::Server;
 use anyhow::{Context as _, Result, bail, ensure};
 use bytes::Bytes;
 use keyvawlt_client::ledger::assertion::{self, Subject};
 use keyvawlt_client::ledger::chain::permission;
-use keyvawlt_client::ledger::{NsId, OrgId};
-use keyvawlt_client::{Account, Client, Clock, MachineToken, NewMachine, Options, SecretWrite, StateDir, Vault};
+use keyvawlt_client::ledger::{IdentityId, NsId, OrgId, SecretId};
+use keyvawlt_client::{Account, Client, Clock, FactsInput, MachineToken, NewMachine, Options, SecretWrite, StateDir, Vault};
 use keyvawlt_crypto::Identity;
 use keyvawlt_domain::{Store, jobs};
 use keyvawlt_proto::v1;
@@ -20,6 +21,8 @@ pub const SECRETS: usize = 100;
 const MANY: usize = 160;
 /// Development: many machines may write there.
 pub const DEVELOPMENT: u8 = 1;
+/// Organizations of one founder: below what a server lets one account create at once.
+const FOUNDED_BY_ONE: usize = 40;
 const DAY_MS: u64 = 24 * 3600 * 1000;
 /// How long nothing may happen before something is wrong.
 pub const PATIENCE: Duration = Duration::from_mins(1);
@@ -47,7 +50,8 @@ pub struct Agent {
 impl Person {
     pub async fn sign_up(origin: &str, folder: PathBuf) -> Result<Self> {
         let client = Client::new(origin, Options::default())?;
-        let new = client.sign_up("bench@example.com", "correct horse battery staple").await?;
+        let name = folder.file_name().and_then(|name| name.to_str()).context("a folder of somebody's name")?;
+        let new = client.sign_up(&format!("{name}@example.com"), "correct horse battery staple").await?;
         Ok(Self { account: new.account, folder })
     }
 
@@ -61,19 +65,54 @@ impl Person {
     }
 
     /// Proves the address with the code that the server put into its outbox.
-    pub async fn prove_address(&mut self, outbox: &Path) -> Result<()> {
-        Ok(self.account.verify_email(&mailed_code(outbox).await?).await?)
+    async fn prove_address(&mut self, outbox: &Path) -> Result<()> {
+        let name = self.folder.file_name().and_then(|name| name.to_str()).context("a folder of somebody's name")?;
+        Ok(self.account.verify_email(&mailed_code(outbox, &format!("{name}@example.com")).await?).await?)
     }
 }
 
-async fn mailed_code(outbox: &Path) -> Result<String> {
+/// A secret that ends, where its organization's founder reads it.
+pub struct Ending {
+    pub org: OrgId,
+    pub ns: NsId,
+    pub secret: SecretId,
+    pub reader: IdentityId,
+}
+
+/// Organizations with such a secret each, in an environment of their own. Nobody may found as many as are asked for: several people with proved
+/// addresses do.
+pub async fn ending(server: &Server, data: &Path, folder: &Path, organizations: usize, ends_in_ms: u64) -> Result<Vec<Ending>> {
+    let mut secrets = Vec::with_capacity(organizations);
+    let mut person = None;
+    for nth in 0..organizations {
+        if nth % FOUNDED_BY_ONE == 0 {
+            let mut next = Person::sign_up(&server.origin, folder.join(format!("founder-{nth}"))).await?;
+            next.prove_address(&data.join("outbox")).await?;
+            person = Some(next);
+        }
+        let person = person.as_mut().context("a founder")?;
+        let mut vault = person.found(&format!("org-{nth}")).await?;
+        let ns = vault.create_project("shop", &[("development", DEVELOPMENT)]).await?[0];
+        let facts = FactsInput {
+            expires_ms: Some(Clock::System.now_ms() + ends_in_ms),
+            label: Some(format!("Key {nth}")),
+            ..FactsInput::default()
+        };
+        vault.write(&ns, &[SecretWrite { facts: Some(facts), ..SecretWrite::new("KEY", "value") }]).await?;
+        let secret = vault.list(&ns)?.first().context("the secret")?.secret_id;
+        secrets.push(Ending { org: vault.org_id(), ns, secret, reader: person.account.identity().id() });
+    }
+    Ok(secrets)
+}
+
+async fn mailed_code(outbox: &Path, address: &str) -> Result<String> {
     let began = Instant::now();
     while began.elapsed() < PATIENCE {
         let files = std::fs::read_dir(outbox).into_iter().flatten().flatten().map(|entry| entry.path());
         for file in files.filter(|path| path.extension().is_some_and(|extension| extension == "eml")) {
             let text = std::fs::read_to_string(file)?;
             let is_code = |line: &&str| line.len() == 9 && line.split_once('-').is_some_and(|(a, b)| (a.len(), b.len()) == (4, 4));
-            if let Some(code) = text.lines().map(str::trim).find(is_code) {
+            if let Some(code) = text.lines().map(str::trim).find(is_code).filter(|_| text.contains(address)) {
                 return Ok(code.to_owned());
             }
         }

@@ -6,9 +6,9 @@
 use crate::database::{Database, Engine};
 use crate::page::{megabytes, ms};
 use crate::program::{Programs, Server};
-use crate::scene::{DEVELOPMENT, Person, settle};
+use crate::scene::{ending, settle};
 use anyhow::{Context as _, Result, ensure};
-use keyvawlt_client::{Clock, FactsInput, SecretWrite};
+use keyvawlt_client::Clock;
 use keyvawlt_domain::jobs::{self, Job};
 use keyvawlt_domain::{Random, Store};
 use keyvawlt_schema::{job, notice, secret};
@@ -65,7 +65,7 @@ pub async fn measure(programs: &Programs, engine: &Engine, secrets: u64, due: u6
     let database = Database::create(engine, folder).await?;
     let settings = [("KEYVAWLT_SERVER__STORE__URL", database.url.as_str())];
     let server = Server::start_with(programs, &database.data, &settings)?;
-    prepare(&server, &database.data, folder).await?;
+    ending(&server, &database.data, folder, usize::try_from(ORGANIZATIONS)?, OTHERS_END_IN_MS).await?;
     let rows = database.connect().await?;
     multiply(&rows, secrets / ORGANIZATIONS).await?;
     drop(server);
@@ -98,20 +98,6 @@ pub async fn measure(programs: &Programs, engine: &Engine, secrets: u64, due: u6
     rows.close().await?;
     database.drop().await?;
     Ok(swept)
-}
-
-/// Somebody with a proved address who founds the organizations, and writes a secret in each.
-async fn prepare(server: &Server, data: &Path, folder: &Path) -> Result<()> {
-    let mut person = Person::sign_up(&server.origin, folder.join("person")).await?;
-    person.prove_address(&data.join("outbox")).await?;
-    let ends = Clock::System.now_ms() + OTHERS_END_IN_MS;
-    for nth in 0..ORGANIZATIONS {
-        let mut vault = person.found(&format!("org-{nth}")).await?;
-        let ns = vault.create_project("shop", &[("development", DEVELOPMENT)]).await?[0];
-        let facts = FactsInput { expires_ms: Some(ends), label: Some(format!("Key {nth}")), ..FactsInput::default() };
-        vault.write(&ns, &[SecretWrite { facts: Some(facts), ..SecretWrite::new("KEY", "value") }]).await?;
-    }
-    Ok(())
 }
 
 /// Copies each secret until there are so many beside it.
