@@ -161,7 +161,8 @@ impl Topic {
         }
     }
 
-    /// The namespace it is about: who is to hear of it must be able to read there, and preferences and routes may choose by it.
+    /// The namespace it is about, by which preferences and routes may choose. Whoever hears of it must be able to read there, but for admins to whom a
+    /// reminder goes that nobody heeded, and for channels.
     pub fn ns(&self) -> Option<NsId> {
         match self {
             Self::Expiry { ns, .. }
