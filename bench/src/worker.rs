@@ -27,52 +27,53 @@ pub struct Services {
     pub redis: Option<String>,
 }
 
-/// Everything measured in one run.
+/// What was measured so far.
+#[derive(Default)]
 struct Report {
     load_before: String,
     swept: Vec<Swept>,
     waits: Vec<(&'static str, Waits)>,
     watched: Vec<Watched>,
-    mailed: Mailed,
+    mailed: Option<Mailed>,
 }
 
-/// Measures all of it, and replaces the part of the page. With a divisor everything is so many times smaller, and shown instead.
+/// Measures all of it, and replaces the part of the page after each step, so that a run that is cut off leaves what it measured. With a divisor
+/// everything is so many times smaller, and shown instead.
 pub async fn measure(services: &Services, smaller: Option<u64>) -> Result<()> {
     let machine = Machine::look()?;
-    let page = run(services, smaller.unwrap_or(1)).await?.page()?;
-    if smaller.is_none() {
-        return Part::Worker.renew(&machine, &page);
-    }
-    println!("{page}");
-    Ok(())
-}
-
-async fn run(services: &Services, smaller: u64) -> Result<Report> {
-    let load_before = load()?;
+    let show = |report: &Report| match smaller {
+        None => Part::Worker.renew(&machine, &report.page()?),
+        Some(_) => {
+            println!("{}", report.page()?);
+            Ok(())
+        }
+    };
+    let smaller = smaller.unwrap_or(1);
+    let mut report = Report { load_before: load()?, ..Report::default() };
     let programs = Programs::build()?;
-    let mut waits = Vec::new();
-    println!("jobs");
     for (place, queue) in [("in one process", Some("memory")), ("on Redis", services.redis.as_deref())] {
         if let Some(queue) = queue {
-            waits.push((place, jobs::measure(&programs, tempfile::tempdir()?.path(), queue).await?));
+            println!("jobs {place}");
+            report.waits.push((place, jobs::measure(&programs, tempfile::tempdir()?.path(), queue).await?));
         }
     }
-    let mut swept = Vec::new();
     let postgres = services.postgres.clone().map(Engine::Postgres);
     for engine in [Some(Engine::Sqlite), postgres].into_iter().flatten() {
         for secrets in SECRETS {
             println!("a sweep of {secrets}, {}", engine.name());
-            swept.push(sweep::measure(&programs, &engine, secrets / smaller, DUE / smaller, tempfile::tempdir()?.path()).await?);
+            let folder = tempfile::tempdir()?;
+            report.swept.push(sweep::measure(&programs, &engine, secrets / smaller, DUE / smaller, folder.path()).await?);
         }
+        show(&report)?;
     }
-    println!("mails");
-    let mailed = mails::measure(&programs, MAILS / smaller, tempfile::tempdir()?.path()).await?;
-    let mut watched = Vec::new();
     for silent in SILENT {
         println!("monitors, {silent} hosts silent");
-        watched.push(monitors::measure(MONITORS / usize::try_from(smaller)?, silent).await?);
+        report.watched.push(monitors::measure(MONITORS / usize::try_from(smaller)?, silent).await?);
+        show(&report)?;
     }
-    Ok(Report { load_before, swept, waits, watched, mailed })
+    println!("mails");
+    report.mailed = Some(mails::measure(&programs, MAILS / smaller, tempfile::tempdir()?.path()).await?);
+    show(&report)
 }
 
 impl Report {
@@ -98,7 +99,9 @@ impl Report {
         for (place, Waits { jobs, median_ms, p99_ms, longest_ms }) in &self.waits {
             writeln!(page, "| {jobs} {place} | {median_ms} ms | {p99_ms} ms | {longest_ms} ms |")?;
         }
-        writeln!(page, "\n### Monitors\n\n| monitors | looks per second | late: median | p99 | latest |\n|---|--:|--:|--:|--:|")?;
+        if !self.watched.is_empty() {
+            writeln!(page, "\n### Monitors\n\n| monitors | looks per second | late: median | p99 | latest |\n|---|--:|--:|--:|--:|")?;
+        }
         for watched in &self.watched {
             let Watched { monitors, interval_ms, silent, lag, .. } = watched;
             let (every, rate) = (interval_ms / 1000, watched.per_second());
@@ -108,7 +111,9 @@ impl Report {
                 lag.p50_ms, lag.p99_ms, lag.max_ms
             )?;
         }
-        writeln!(page, "\n### Mails\n\n{}", self.mailed.page()?)?;
+        if let Some(mailed) = &self.mailed {
+            writeln!(page, "\n### Mails\n\n{}", mailed.page()?)?;
+        }
         Ok(page)
     }
 
