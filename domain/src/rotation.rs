@@ -2,7 +2,7 @@
 //! is sealed, so a work list that was settled is not known here, and reminding ends by itself.
 //!
 //! A row for each secret that has a reason says when it is spoken of next: a sweep costs what is due. A new version ends every reason, and is on
-//! [`trial`] itself where the owner named a monitor.
+//! `trial` itself where the owner named a monitor.
 
 mod losses;
 mod snooze;
