@@ -1,10 +1,16 @@
 //! One message of each topic and shape, for the tests of every channel: snapshots, the browser, the documents.
 
-use super::{channel, code, expiry, key_health, month};
+use super::{channel, code, expiry, key_health, monitor, month, rotation, trial};
 use crate::message::{Message, Piece};
 use keyvawlt_domain::jobs::{NsId, OrgId, SecretId};
 use keyvawlt_domain::key_health::{KeyFact, KeyNews, ProviderTrouble};
-use keyvawlt_domain::notices::{AboutChannel, ChannelId, DueSecret, Expiring, Item, MonthAhead, Sort, Wants};
+use keyvawlt_domain::monitors::{IncidentId, MonitorId};
+use keyvawlt_domain::notices::{
+    AboutChannel, Change, ChannelId, DueSecret, EndingCertificate, Expiring, Item, Kind, MonthAhead, OnTrial, Outage, Replacing, Sort,
+    Wants,
+};
+use keyvawlt_domain::rotation::Trouble;
+use keyvawlt_domain::rotation::stages::Stage;
 
 /// 23 November 2026, 09:00 UTC.
 pub(crate) const NOW: u64 = 1_795_424_400_000;
@@ -13,6 +19,10 @@ pub(crate) const UNSUBSCRIBE: &str = "https://vault.example.com/unsubscribe/3q2-
 
 /// Every topic's piece, named.
 pub(crate) fn pieces() -> Vec<(&'static str, Piece)> {
+    [of_keys(), of_services(), of_rotations()].concat()
+}
+
+fn of_keys() -> Vec<(&'static str, Piece)> {
     vec![
         ("expiry_labelled", expiry(1, Some("Stripe live"), NOW + 7 * DAY_MS)),
         ("expiry_hostile_label", expiry(2, Some("Stripe <b>live</b> & co\r\nBcc: eve@example.com"), NOW + 7 * DAY_MS)),
@@ -26,13 +36,31 @@ pub(crate) fn pieces() -> Vec<(&'static str, Piece)> {
     ]
 }
 
+fn of_services() -> Vec<(&'static str, Piece)> {
+    vec![
+        ("monitor_down", monitor::outage(&outage(Change::Down), NOW)),
+        ("monitor_flapping", monitor::outage(&outage(Change::Flapping), NOW)),
+        ("monitor_reminder", monitor::outage(&outage(Change::Reminder), NOW)),
+        ("monitor_up", monitor::outage(&Outage { resolved_ms: Some(NOW), ..outage(Change::Resolved) }, NOW)),
+        ("certificate", certificate()),
+    ]
+}
+
+fn of_rotations() -> Vec<(&'static str, Piece)> {
+    vec![
+        ("rotation_due", rotation::piece(&replacing(Stage::Owner), NOW)),
+        ("rotation_on_trial", on_trial()),
+        ("work_owed", rotation::work_owed(&replacing(Stage::Escalated))),
+    ]
+}
+
 /// Every shape of message, named: each topic alone, a code, a gathered one, a digest, and the longest there can be.
 pub(crate) fn messages() -> Vec<(&'static str, Message)> {
     let mut messages: Vec<_> = pieces().into_iter().map(|(name, piece)| (name, Message::one(piece))).collect();
     messages.push(("channel_paused", Message::one(channel::paused(&about_channel(), NOW))));
     messages.push(("channel_test", Message::one(channel::test(&about_channel()))));
     messages.push(("email_code", code::email_code("01234567", 30 * 60_000)));
-    let gathered = Message::many(pieces().into_iter().map(|(_, piece)| piece).collect(), 0);
+    let gathered = Message::many(of_keys().into_iter().map(|(_, piece)| piece).collect(), 0);
     messages.push(("gathered", gathered.expect("there are pieces")));
     messages.push(("digest", digest()));
     messages.push(("monthly_digest", Message::one(month::piece(&month())).unsubscribe(UNSUBSCRIBE)));
@@ -41,22 +69,32 @@ pub(crate) fn messages() -> Vec<(&'static str, Message)> {
     messages
 }
 
-/// What docs/webhooks.md shows: one message of each kind, and one of several.
-pub(crate) fn documented() -> Vec<(&'static str, Message)> {
-    let mut seen = Vec::new();
-    let mut shown: Vec<_> = pieces().into_iter().map(|(_, piece)| (piece.kind(), Message::one(piece))).collect();
-    shown.retain(|(kind, _)| {
-        !seen.contains(kind) && {
-            seen.push(*kind);
-            true
-        }
-    });
-    shown.push(("channel-paused", Message::one(channel::paused(&about_channel(), NOW))));
-    shown.push(("monthly-digest", Message::one(month::piece(&month()))));
-    shown.push(("test", Message::one(channel::test(&about_channel()))));
+/// What docs/webhooks.md shows under which heading: messages of each kind, and one of several.
+pub(crate) fn documented() -> Vec<(&'static str, Vec<Message>)> {
+    let all = messages();
+    let named =
+        |name: &&str| all.iter().find(|(known, _)| known == name).map(|(_, message)| message.clone()).expect("a sample of this name");
+    let mut shown: Vec<_> = Kind::ALL.map(|kind| (kind.name(), examples(kind).iter().map(named).collect())).into();
     let two = vec![expiry(1, Some("Stripe live"), NOW + 7 * DAY_MS), expiry(3, None, NOW - 2 * DAY_MS)];
-    shown.push(("gathered", Message::many(two, 3).expect("there are pieces")));
+    shown.push(("gathered", vec![Message::many(two, 3).expect("there are pieces")]));
     shown
+}
+
+/// The samples that show a kind to receivers: one of each form that its `data` takes.
+fn examples(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Expiry => &["expiry_labelled"],
+        Kind::Rotation => &["rotation_due", "rotation_on_trial"],
+        Kind::WorkOwed => &["work_owed"],
+        Kind::OldKeyAlive => &["key_alive"],
+        Kind::KeyHealth => &["key_refused"],
+        Kind::ProviderIncident => &["provider_incident"],
+        Kind::Monitor => &["monitor_down", "monitor_up"],
+        Kind::Certificate => &["certificate"],
+        Kind::ChannelPaused => &["channel_paused"],
+        Kind::MonthlyDigest => &["monthly_digest"],
+        Kind::Test => &["channel_test"],
+    }
 }
 
 fn key(what: KeyFact, label: Option<&str>) -> Piece {
@@ -68,6 +106,45 @@ fn key(what: KeyFact, label: Option<&str>) -> Piece {
 fn trouble() -> Piece {
     let (org, ns, provider) = (OrgId([0xa1; 32]), NsId([0xb2; 16]), "stripe".to_owned());
     key_health::trouble(&ProviderTrouble { org, ns, provider, refused: 4, all: 5, since_ms: NOW - 3_600_000 })
+}
+
+fn outage(change: Change) -> Outage {
+    Outage {
+        org: OrgId([0xa1; 32]),
+        ns: Some(NsId([0xb2; 16])),
+        incident: IncidentId([0xe5; 16]),
+        change,
+        names: vec!["checkout".to_owned(), "search".to_owned()],
+        url: "https://shop.example.com/health".to_owned(),
+        cause: "it answered 503".to_owned(),
+        opened_ms: NOW - 3 * 60_000,
+        resolved_ms: None,
+    }
+}
+
+fn certificate() -> Piece {
+    let (org, monitor, name) = (OrgId([0xa1; 32]), MonitorId([0xf6; 16]), "checkout".to_owned());
+    let url = "https://shop.example.com/health".to_owned();
+    monitor::certificate(&EndingCertificate { org, ns: None, monitor, name, url, ends_ms: NOW + 7 * DAY_MS }, NOW)
+}
+
+fn replacing(stage: Stage) -> Replacing {
+    Replacing {
+        org: OrgId([0xa1; 32]),
+        ns: NsId([0xb2; 16]),
+        secret: SecretId([5; 16]),
+        version: 2,
+        due_ms: NOW - 2 * DAY_MS,
+        stage,
+        label: Some("Stripe live".to_owned()),
+        provider: Some("stripe".to_owned()),
+    }
+}
+
+fn on_trial() -> Piece {
+    let Replacing { org, ns, secret, stage, label, provider, .. } = replacing(Stage::Owner);
+    let trouble = Trouble::KeyRefused(NOW - 3_600_000);
+    trial::piece(&OnTrial { org, ns, secret, version: 3, trouble, stage, label, provider })
 }
 
 fn digest() -> Message {

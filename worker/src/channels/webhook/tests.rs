@@ -1,6 +1,7 @@
 use super::*;
 use crate::words::samples::{self, NOW};
 use standardwebhooks::Webhook;
+use std::collections::BTreeMap;
 
 /// The example of the specification: `whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw`.
 const KEY: &str = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -43,18 +44,25 @@ fn a_message_has_one_id_in_every_attempt_and_a_time_of_each() {
     assert!(first.body.contains(r#""timestamp":"2026-11-23T08:59:59Z""#));
 }
 
-/// `docs/webhooks.md` shows a body of each kind, and of several: exactly what is sent.
+/// `docs/webhooks.md` shows, under each kind's name, exactly what is sent: nothing else, and no kind is left out.
 #[test]
 fn the_documents_examples_are_what_is_sent() {
     let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/webhooks.md")).unwrap();
-    let mut shown: Vec<&str> = text.split("```json\n").skip(1).filter_map(|rest| rest.split_once("\n```")).map(|(body, _)| body).collect();
-    let documented = samples::documented();
-    for (kind, message) in &documented {
-        let body = serde_json::to_string_pretty(&payload(message, NOW)).unwrap();
-        let place = shown.iter().position(|example| *example == body);
-        let place = place.unwrap_or_else(|| panic!("docs/webhooks.md lacks the example of {kind}:\n```json\n{body}\n```"));
-        shown.remove(place);
-        assert!(text.contains(&format!("### {kind}")), "a heading for {kind}");
+    let mut shown: BTreeMap<&str, Vec<&str>> = text.split("\n### ").skip(1).filter_map(|part| part.split_once('\n')).map(bodies).collect();
+    let mut lacking = String::new();
+    for (kind, messages) in samples::documented() {
+        let sent: Vec<Value> = messages.iter().map(|message| payload(message, NOW)).collect();
+        assert!(!sent.is_empty() && sent.iter().all(|body| body["type"] == kind), "the examples of {kind} are of that kind");
+        let sent: Vec<String> = sent.iter().map(|body| serde_json::to_string_pretty(body).unwrap()).collect();
+        if shown.remove(kind).is_none_or(|shown| shown != sent) {
+            lacking.extend(["### ", kind, "\n\n```json\n", &sent.join("\n```\n\n```json\n"), "\n```\n\n"]);
+        }
     }
-    assert_eq!(shown, Vec::<&str>::new(), "examples of what is not sent");
+    assert!(lacking.is_empty(), "docs/webhooks.md is to show:\n\n{lacking}");
+    assert!(shown.values().all(Vec::is_empty), "examples of what is not sent: {shown:?}");
+}
+
+/// The examples below a heading.
+fn bodies<'a>((heading, rest): (&'a str, &'a str)) -> (&'a str, Vec<&'a str>) {
+    (heading, rest.split("```json\n").skip(1).filter_map(|rest| rest.split_once("\n```")).map(|(body, _)| body).collect())
 }
