@@ -12,6 +12,7 @@ mod posts;
 pub mod probe;
 mod queue;
 mod relay;
+mod roots;
 mod settings;
 mod ticker;
 mod words;

@@ -50,7 +50,7 @@ pub enum MailerError {
     LoginInUrl,
     /// Certificates that cannot be read.
     #[error("the certificates to trust: {0}")]
-    Certificates(lettre::transport::smtp::Error),
+    Certificates(Box<dyn std::error::Error + Send + Sync>),
     /// An address that no mailer understands.
     #[error("not an address: {0}")]
     Address(#[from] lettre::address::AddressError),

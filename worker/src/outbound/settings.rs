@@ -1,11 +1,10 @@
 //! `[worker.outbound]`: how far the worker goes.
 
 use super::{Allow, AllowError, Outbound};
+use crate::roots;
 use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The section.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -54,24 +53,10 @@ impl OutboundSettings {
     }
 
     fn roots(&self) -> Result<RootCertStore, OutboundError> {
-        let mut roots = RootCertStore::empty();
-        let system = rustls_native_certs::load_native_certs();
-        // A store of the system may hold some that no TLS library reads.
-        let (kept, _) = roots.add_parsable_certificates(system.certs);
-        if let Some(path) = &self.ca_file {
-            let wrong = |source: Box<dyn std::error::Error + Send + Sync>| OutboundError::Ca { path: path.clone(), source };
-            let own = CertificateDer::pem_file_iter(path)
-                .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-                .map_err(|error| wrong(error.into()))?;
-            if own.is_empty() {
-                return Err(wrong("no certificate is in it".into()));
-            }
-            for certificate in own {
-                roots.add(certificate).map_err(|error| wrong(error.into()))?;
-            }
-        } else if kept == 0 {
-            tracing::warn!(errors = ?system.errors, "this machine trusts no certificate: https targets will fail");
+        let trusting = |path: &Path| Ok(roots::system_and(roots::read(&std::fs::read(path)?)?)?);
+        match &self.ca_file {
+            Some(path) => trusting(path).map_err(|source| OutboundError::Ca { path: path.clone(), source }),
+            None => Ok(roots::system()),
         }
-        Ok(roots)
     }
 }

@@ -4,17 +4,22 @@
 //! meant for one mail is ever read by another (lettre's pool parks a connection in the middle of a command when its future is dropped, and opens
 //! as many as are asked for). Connections are bounded; what waits for one, waits here.
 
+mod socket;
+
 use lettre::Address;
 use lettre::transport::smtp;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Mail, Quit, Rcpt, Rset};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
+use rustls::pki_types::ServerName;
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
+use tokio_rustls::TlsConnector;
 
 /// For connecting, and for each answer of the server, unless the operator says otherwise: a server that lets callers wait on purpose seldom does so
 /// for longer.
@@ -39,7 +44,7 @@ pub(super) enum Security {
     /// Asked for before anything else is said, and required.
     StartTls(TlsParameters),
     /// From the first byte.
-    Tls(TlsParameters),
+    Tls(TlsConnector, ServerName<'static>),
 }
 
 /// How long and how many.
@@ -75,8 +80,21 @@ pub struct SmtpError {
 #[derive(Debug)]
 enum Cause {
     Said(smtp::Error),
+    Socket(io::Error),
     Silent,
     NoUtf8,
+}
+
+impl From<smtp::Error> for Cause {
+    fn from(error: smtp::Error) -> Self {
+        Self::Said(error)
+    }
+}
+
+impl From<io::Error> for Cause {
+    fn from(error: io::Error) -> Self {
+        Self::Socket(error)
+    }
 }
 
 impl SmtpError {
@@ -86,7 +104,7 @@ impl SmtpError {
         let about_the_mail = match &self.cause {
             Cause::NoUtf8 => true,
             Cause::Said(error) => error.is_permanent(),
-            Cause::Silent => false,
+            Cause::Socket(_) | Cause::Silent => false,
         };
         // 5.7: a policy of the server, like relaying only for those who logged in.
         let policy = self.step == Step::Recipient && matches!(&self.cause, Cause::Said(error) if text_of(error).contains(" 5.7."));
@@ -97,7 +115,7 @@ impl SmtpError {
     fn was_closed_before(&self) -> bool {
         let gone = match &self.cause {
             Cause::Said(error) => !error.is_permanent() && error.status().is_none_or(|code| u16::from(code) == CLOSING),
-            Cause::Silent | Cause::NoUtf8 => false,
+            Cause::Socket(_) | Cause::Silent | Cause::NoUtf8 => false,
         };
         self.step == Step::Sender && gone
     }
@@ -127,6 +145,7 @@ impl fmt::Display for SmtpError {
         };
         match &self.cause {
             Cause::Said(error) => write!(f, "{step}: {}", text_of(error)),
+            Cause::Socket(error) => write!(f, "{step}: {error}"),
             Cause::Silent => write!(f, "{step}: no answer in time"),
             Cause::NoUtf8 => write!(f, "{step}: the server takes no addresses beyond ASCII"),
         }
@@ -187,10 +206,8 @@ impl Server {
 
     async fn connect(&self) -> Result<Connection, SmtpError> {
         let hello = ClientId::default();
-        let wrapped = if let Security::Tls(parameters) = &self.security { Some(parameters.clone()) } else { None };
-        let address = (self.host.as_str(), self.port);
-        let connecting = AsyncSmtpConnection::connect_tokio1(address, Some(self.limits.patience), &hello, wrapped, None);
-        let mut smtp = self.answered(Step::Connecting, 1, connecting).await?;
+        let socket = self.answered(Step::Connecting, 1, socket::open(&self.host, self.port, &self.security)).await?;
+        let mut smtp = self.answered(Step::Connecting, 1, AsyncSmtpConnection::connect_with_transport(socket, &hello)).await?;
         if let Security::StartTls(parameters) = &self.security {
             self.answered(Step::Connecting, 1, smtp.starttls(parameters.clone(), &hello)).await?;
         }
@@ -221,10 +238,15 @@ impl Server {
         Ok(())
     }
 
-    async fn answered<T>(&self, step: Step, times: u32, answer: impl Future<Output = Result<T, smtp::Error>>) -> Result<T, SmtpError> {
+    async fn answered<T, E: Into<Cause>>(
+        &self,
+        step: Step,
+        times: u32,
+        answer: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, SmtpError> {
         match tokio::time::timeout(self.limits.patience * times, answer).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(SmtpError { step, cause: Cause::Said(error) }),
+            Ok(Err(error)) => Err(SmtpError { step, cause: error.into() }),
             Err(_) => Err(SmtpError { step, cause: Cause::Silent }),
         }
     }

@@ -2,8 +2,12 @@
 
 use super::smtp::{Limits, Security, Server};
 use super::{MailerError, Outbox};
+use crate::roots;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, TlsParameters};
+use rustls::ClientConfig;
+use rustls::pki_types::{CertificateDer, ServerName};
+use std::error::Error;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -52,11 +56,11 @@ impl MailTransport {
             return Err(MailerError::LoginInUrl);
         }
         let (host, port) = split_port(rest.trim_end_matches('/')).ok_or_else(wrong)?;
-        let tls = || tls_parameters(host, options.ca.as_deref()).map_err(MailerError::Certificates);
+        let own = options.ca.as_ref().map(|pem| roots::read(pem.as_bytes())).transpose().map_err(MailerError::Certificates)?;
         let (security, default_port) = match scheme {
-            "smtps" => (Security::Tls(tls()?), 465),
-            "smtp" if is_this_machine(host) && options.ca.is_none() => (Security::None, 25),
-            "smtp" => (Security::StartTls(tls()?), 587),
+            "smtps" => (wrapped(host, own.unwrap_or_default()).map_err(MailerError::Certificates)?, 465),
+            "smtp" if is_this_machine(host) && own.is_none() => (Security::None, 25),
+            "smtp" => (start_tls(host, &own.unwrap_or_default()).map_err(|error| MailerError::Certificates(error.into()))?, 587),
             _ => return Err(wrong()),
         };
         let login = options.login.map(|(user, password)| Credentials::new(user, password));
@@ -65,12 +69,20 @@ impl MailTransport {
     }
 }
 
-fn tls_parameters(host: &str, ca: Option<&str>) -> Result<TlsParameters, lettre::transport::smtp::Error> {
+fn start_tls(host: &str, own: &[CertificateDer<'_>]) -> Result<Security, lettre::transport::smtp::Error> {
     let mut parameters = TlsParameters::builder(host.to_owned());
-    if let Some(pem) = ca {
-        parameters = parameters.add_root_certificate(Certificate::from_pem(pem.as_bytes())?);
+    for certificate in own {
+        parameters = parameters.add_root_certificate(Certificate::from_der(certificate.to_vec())?);
     }
-    parameters.build()
+    Ok(Security::StartTls(parameters.build()?))
+}
+
+fn wrapped(host: &str, own: Vec<CertificateDer<'static>>) -> Result<Security, Box<dyn Error + Send + Sync>> {
+    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots::system_and(own)?)
+        .with_no_client_auth();
+    Ok(Security::Tls(Arc::new(config).into(), ServerName::try_from(host.to_owned())?))
 }
 
 /// `host`, `host:port`, `[v6]` or `[v6]:port`.

@@ -8,10 +8,14 @@ use crate::words::samples::{self, NOW, UNSUBSCRIBE};
 use serde_json::{Value, json};
 use std::fs::File;
 use std::process::{Child, Command};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Longer than the server needs, on a busy machine, for anything but what it does slowly on purpose, which takes ten seconds.
 const PATIENCE: Duration = Duration::from_secs(4);
+
+/// The least time after which Linux acknowledges what it does not answer.
+const DELAYED: Duration = Duration::from_millis(40);
+const FEW_MAILS: u32 = 50;
 
 struct Server {
     process: Child,
@@ -224,6 +228,22 @@ async fn a_connection_is_used_again_until_either_side_has_enough() {
     }
     let connections: Vec<u64> = server.mails(7).into_iter().map(|(_, connection)| connection).collect();
     assert_eq!(connections, [1, 1, 1, 2, 2, 2, 3], "421 before a mail costs nothing but a connection");
+}
+
+#[tokio::test]
+async fn no_mail_waits_for_an_acknowledgement() {
+    for (tls, scheme) in [("none", "smtp"), ("starttls", "smtp"), ("wrapper", "smtps")] {
+        let Some(server) = Server::start(json!({ "tls": tls })).await else { return };
+        let ca = (tls != "none").then(|| server.ca());
+        let mailer = server.mailer_at(scheme, SmtpOptions { ca, ..SmtpOptions::default() });
+        assert_eq!(send(&mailer, "ada").await, Reception::Taken, "{tls}");
+        let begun = Instant::now();
+        for _ in 0..FEW_MAILS {
+            assert_eq!(send(&mailer, "ada").await, Reception::Taken, "{tls}");
+        }
+        let each = begun.elapsed() / FEW_MAILS;
+        assert!(each < DELAYED, "{tls}: {each:?} for each mail");
+    }
 }
 
 #[tokio::test]
