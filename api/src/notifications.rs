@@ -74,16 +74,17 @@ impl NotificationService for Api {
         let (call, request) = Call::open(request);
         let work = async {
             let form = match request.form() {
+                v1::ChannelForm::Email => Form::Email,
                 v1::ChannelForm::Webhook => Form::Webhook,
                 v1::ChannelForm::Slack => Form::Slack,
                 v1::ChannelForm::Unspecified => return Err(Error::invalid("form", "say what the channel speaks")),
             };
             let kinds = if request.kinds.is_empty() { notices::all_kinds() } else { kinds("kinds", &request.kinds)? };
             let namespaces = namespaces(&request.namespaces)?;
-            let add = Change::Add { form, name: request.name, url: request.url, kinds, namespaces };
+            let add = Change::Add { form, name: request.name, target: request.target, kinds, namespaces };
             let change = ChangeChannels { org: org(&request.org_id)?, change: add };
             let once = ("AddChannel", &request.request_id[..]);
-            let answer = |Changed { id, secret }: Changed| v1::AddChannelResponse {
+            let answer = |Changed { id, secret, .. }: Changed| v1::AddChannelResponse {
                 channel_id: id.0.to_vec().into(),
                 secret: secret.unwrap_or_default().into(),
             };
@@ -143,6 +144,33 @@ impl NotificationService for Api {
             let once = ("TestChannel", &request.request_id[..]);
             let answer = |_: Changed| v1::TestChannelResponse {};
             self.once(&call, once, change, |permit| Box::pin(notices::change_channels(permit)), answer).await
+        };
+        call.answer(ACCOUNT_DEADLINE, Box::pin(work)).await
+    }
+
+    async fn send_channel_code(
+        &self,
+        request: Request<v1::SendChannelCodeRequest>,
+    ) -> Result<Response<v1::SendChannelCodeResponse>, Status> {
+        let (call, request) = Call::open(request);
+        let work = async {
+            let change = of_channel(&request.org_id, &request.channel_id, Change::SendCode)?;
+            self.change(&call, change, |permit| Box::pin(notices::change_channels(permit))).await?;
+            Ok(v1::SendChannelCodeResponse {})
+        };
+        call.answer(ACCOUNT_DEADLINE, Box::pin(work)).await
+    }
+
+    async fn verify_channel(&self, request: Request<v1::VerifyChannelRequest>) -> Result<Response<v1::VerifyChannelResponse>, Status> {
+        let (call, request) = Call::open(request);
+        let work = async {
+            let change = of_channel(&request.org_id, &request.channel_id, |id| Change::Verify(id, request.code))?;
+            // A wrong guess is counted: refused only when that is stored.
+            let changed = self.change(&call, change, |permit| Box::pin(notices::change_channels(permit))).await?;
+            if changed.wrong_code {
+                return Err(Error::invalid("code", "it is wrong or has expired: ask for another one"));
+            }
+            Ok(v1::VerifyChannelResponse {})
         };
         call.answer(ACCOUNT_DEADLINE, Box::pin(work)).await
     }
@@ -214,6 +242,7 @@ fn spoken(preferences: Preferences) -> v1::Preferences {
 
 fn channel(channel: notices::Channel) -> v1::Channel {
     let form = match channel.form {
+        Form::Email => v1::ChannelForm::Email,
         Form::Webhook => v1::ChannelForm::Webhook,
         Form::Slack => v1::ChannelForm::Slack,
     };
@@ -221,11 +250,12 @@ fn channel(channel: notices::Channel) -> v1::Channel {
         channel_id: channel.id.0.to_vec().into(),
         form: form.into(),
         name: channel.name,
-        host: channel.host,
+        leads_to: channel.leads_to,
         kinds: names(channel.kinds),
         namespaces: channel.namespaces.iter().map(|ns| ns.0.to_vec().into()).collect(),
         paused_at_ms: channel.paused_at_ms.unwrap_or(0),
         failing_since_ms: channel.failing_since_ms.unwrap_or(0),
+        unproved: channel.unproved,
     }
 }
 

@@ -1,6 +1,6 @@
-//! `/unsubscribe/TOKEN`: the only path here that is no gRPC, for mail programs (RFC 8058) and for people who open a digest's link.
+//! `/unsubscribe/TOKEN`: the only path here that is no gRPC, for mail programs (RFC 8058) and for people who open a mail's link.
 //!
-//! A POST ends the digests that the token is for; its body is not read, for the token says everything. A GET, which programs send to look at
+//! A POST ends the mails that the token is for; its body is not read, for the token says everything. A GET, which programs send to look at
 //! links, shows a button and changes nothing. Unknown tokens are answered like known ones. No cookie, no script, nothing from elsewhere. It lies
 //! outside the door: tokens of this sort stand in no log.
 
@@ -20,10 +20,16 @@ const PATH: &str = "/unsubscribe/";
 /// The page shows itself and posts to itself.
 const POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-const ASK: &str = "<p>Do you want no more digests like this one of this organization? What is urgent is still told at once.</p>\n\
-    <form method=\"post\"><input type=\"hidden\" name=\"List-Unsubscribe\" value=\"One-Click\"><button>No more digests</button></form>";
-const ENDED: &str = "<p>You get no more digests like this one from its organization. What is urgent is still told at once.</p>\n\
-    <p>To get them again, see <code>keyvawlt notify preferences</code>.</p>";
+const ASK: &str =
+    "<p>Do you want no more mails like this one? A person gets no more digests like it from its organization, and is still told at once \
+    what is urgent. A team's address gets nothing more before it is confirmed again.</p>
+\
+    <form method=\"post\"><input type=\"hidden\" name=\"List-Unsubscribe\" value=\"One-Click\"><button>No more of these</button></form>";
+const ENDED: &str =
+    "<p>You get no more of these mails. What is urgent is still told to people at once; a team's admins are told that its address \
+    wants no more.</p>
+\
+    <p>To get digests again, see <code>keyvawlt notify preferences</code>.</p>";
 const TOO_OFTEN: &str = "<p>That was too often. Try again in a while.</p>";
 const UNAVAILABLE: &str = "<p>That did not work. Try again in a while.</p>";
 const NOT_HERE: &str = "<p>This page can be looked at, and its button can be pressed.</p>";
@@ -77,7 +83,7 @@ async fn answer(api: &Api, method: &Method, token: &str, peer: Option<IpAddr>) -
                 page(StatusCode::TOO_MANY_REQUESTS, TOO_OFTEN, Some((RETRY_AFTER, wait)))
             }
             Err(error) => {
-                tracing::error!(%error, "a digest could not be ended");
+                tracing::error!(%error, "mails could not be ended");
                 page(StatusCode::SERVICE_UNAVAILABLE, UNAVAILABLE, None)
             }
         },
@@ -96,7 +102,7 @@ async fn end(api: &Api, token: &str, peer: Option<IpAddr>) -> Result<()> {
 fn page(status: StatusCode, body: &'static str, more: Option<(HeaderName, HeaderValue)>) -> Response<Body> {
     let text = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
-         <meta name=\"color-scheme\" content=\"light dark\"><title>KeyVawlt digests</title></head>\n<body><h1>KeyVawlt digests</h1>\n{body}\n</body></html>\n"
+         <meta name=\"color-scheme\" content=\"light dark\"><title>KeyVawlt mails</title></head>\n<body><h1>KeyVawlt mails</h1>\n{body}\n</body></html>\n"
     );
     let mut response = Response::new(Body::new(text));
     *response.status_mut() = status;

@@ -9,6 +9,7 @@ mod link;
 mod login;
 mod slots;
 
+use crate::addresses;
 use crate::error::{Error, Result, is_duplicate};
 use crate::requests;
 use crate::store::{Tx, column, number};
@@ -18,7 +19,8 @@ use keyvawlt_schema::account as table;
 use keyvawlt_schema::bundle as bundles;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel};
 
-pub use email::{CODE_TTL_MS, CodeMail, change_email, draw_code, resend_code, verify_email};
+pub use crate::addresses::{CODE_TTL_MS, CodeMail};
+pub use email::{change_email, draw_code, resend_code, verify_email};
 pub(crate) use keys::{keep_bundle, own_keys, renew_keys, with_standing_keys};
 pub use link::{LINK_TTL_MS, MAX_LINKS, answer_link, link_answer, link_offer, offer_link, prune_links};
 pub use login::{Principal, log_in, principal, prune_assertions};
@@ -91,7 +93,7 @@ pub async fn sign_up(tx: &Tx, new: NewAccount, origins: &[String]) -> Result<()>
     if requests::answered(tx, &caller, &new.request_id, "SignUp").await?.is_some() {
         return Ok(());
     }
-    email::check(&new.email)?;
+    addresses::check("email", &new.email)?;
     check_size("blob", &new.blob, MAX_BLOB)?;
     let (bundle, key_id) = verify_keys(&new.bundle, &new.claim, &new.account_id, origins)?;
     slots::check_first(&new.slots)?;

@@ -28,6 +28,8 @@ const MAX_COALESCED: usize = 16_384;
 
 /// The actor of what the server did by itself.
 pub const SERVER: &str = "server";
+/// The actor where the link in a mail was followed: by whoever has the mail.
+pub const LINK: &str = "link";
 
 /// Something that happened. Carries ids and names of actions, never content.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ pub mod desk;
 pub mod kinds;
 
 use crate::error::{Error, Result};
-use crate::notices::DeliveryId;
+use crate::notices::{ChannelId, DeliveryId};
 use crate::store::{Tx, column, number};
 pub use crate::zone::Month;
 pub use keyvawlt_ledger::{AccountId, IdentityId, NsId, OrgId, SecretId};
@@ -57,6 +57,15 @@ pub enum Job {
         /// Whose.
         #[serde(with = "text")]
         account: AccountId,
+    },
+    /// Mail a fresh code to a channel's address.
+    ChannelCode {
+        /// Of which organization.
+        #[serde(with = "text")]
+        org: OrgId,
+        /// Which channel.
+        #[serde(with = "text")]
+        channel: ChannelId,
     },
     /// Look for namespaces with secrets that expire soon.
     ExpirySweep,
@@ -112,6 +121,7 @@ impl Job {
     pub fn kind(&self) -> &'static Kind {
         match self {
             Self::EmailCode { .. } => &kinds::EMAIL_CODE,
+            Self::ChannelCode { .. } => &kinds::CHANNEL_CODE,
             Self::ExpirySweep => &kinds::EXPIRY_SWEEP,
             Self::ExpiryScan { .. } => &kinds::EXPIRY_SCAN,
             Self::Deliver { .. } => &kinds::DELIVER,

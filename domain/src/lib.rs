@@ -3,6 +3,7 @@
 //! Only this crate reaches the tables. Everything happens in a [`Tx`] of the [`Store`], at the one moment the transaction began.
 
 pub mod accounts;
+pub mod addresses;
 pub mod audit;
 pub mod authorize;
 pub mod caller;

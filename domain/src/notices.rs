@@ -32,8 +32,8 @@ pub use log::{Entry, KEPT_MS, ListDeliveries, list_deliveries, prune};
 pub use monthly::{begin_month, next_org, open_month};
 pub use preferences::{OwnPreferences, Preferences, own_preferences};
 pub use routes::{
-    Change as ChannelChange, ChangeChannels, Changed, Channel, ChannelId, Form, ListChannels, MAX_CHANNELS, PAUSED_AFTER_MS, all_kinds,
-    change_channels, list_channels,
+    Change as ChannelChange, ChangeChannels, Changed, Channel, ChannelId, Form, ListChannels, MAX_CHANNELS, MAX_PROOFS_PER_HOUR,
+    PAUSED_AFTER_MS, all_kinds, change_channels, draw_channel_code, list_channels,
 };
 pub use timing::{GATHER_MS, MAX_GATHER_MS};
 pub use topic::{Kind, Kinds, Topic};

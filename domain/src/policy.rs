@@ -215,6 +215,8 @@ impl Deed {
                 "ResumeChannel",
                 "RotateChannelSecret",
                 "TestChannel",
+                "SendChannelCode",
+                "VerifyChannel",
             ],
             Deed::ListAllDeliveries => &["ListDeliveries"],
             Deed::CommitLink(_) | Deed::CommitManifest | Deed::BringBack => &["Commit"],

@@ -12,11 +12,11 @@ pub struct Model {
     /// 16 bytes, ordered by time.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Vec<u8>,
-    /// 2 webhook, 3 Slack.
+    /// 1 e-mail, 2 webhook, 3 Slack.
     pub form: i16,
     /// What people call it.
     pub name: String,
-    /// A URL. It may be a secret itself, and stands in no log and no answer.
+    /// A URL, which may be a secret itself and stands in no log and no answer; or an e-mail address.
     pub target: String,
     /// The key that signs what a webhook gets.
     pub secret: Option<Vec<u8>>,
@@ -30,6 +30,14 @@ pub struct Model {
     pub failing_since: Option<i64>,
     /// Epoch milliseconds.
     pub created_at: i64,
+    /// When an e-mail address was proved, epoch milliseconds; empty while only codes are sent there.
+    pub proved_at: Option<i64>,
+    /// Hash of the newest code that was mailed to it.
+    pub code_hash: Option<Vec<u8>>,
+    /// Until when that is good, epoch milliseconds.
+    pub code_expires_at: Option<i64>,
+    /// Wrong guesses at it.
+    pub code_attempts: i32,
 }
 
 /// No relations: rows are reached by their keys.

@@ -1,8 +1,8 @@
-//! The link of one digest that was sent: whoever has it may end such digests of that person.
+//! The link of one mail that was sent: whoever has it may end such digests of that person, or the mails to that channel.
 
 use sea_orm::entity::prelude::*;
 
-/// The link of one digest that was sent: whoever has it may end such digests of that person.
+/// The link of one mail that was sent: whoever has it may end such digests of that person, or the mails to that channel.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "digest_link")]
 pub struct Model {
@@ -11,12 +11,14 @@ pub struct Model {
     pub token_hash: Vec<u8>,
     /// Organization id, 32 bytes.
     pub org_id: Vec<u8>,
-    /// Who, 16 bytes.
+    /// Who, or which channel; 16 bytes.
     pub identity_id: Vec<u8>,
     /// Which kind of notice it mutes; without one it ends the daily digests.
     pub mutes: Option<i16>,
     /// Epoch milliseconds.
     pub created_at: i64,
+    /// Whether it is a channel's.
+    pub to_channel: bool,
 }
 
 /// No relations: rows are reached by their keys.

@@ -30,6 +30,7 @@ pub mod notice_preference;
 pub mod notice_setting;
 pub mod org;
 pub mod past_entry;
+pub mod proof_share;
 pub mod request;
 pub mod rotation;
 pub mod secret;

@@ -16,6 +16,7 @@ mod m0011_digest_links;
 mod m0012_monthly_digest;
 mod m0013_open_deliveries;
 mod m0014_trials;
+mod m0015_mail_channels;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
 use sea_orm_migration::{MigrationName, MigrationTrait, MigratorTrait, SchemaManager};
@@ -73,6 +74,7 @@ impl Migrator {
             Box::new(m0012_monthly_digest::Migration),
             Box::new(m0013_open_deliveries::Migration),
             Box::new(m0014_trials::Migration),
+            Box::new(m0015_mail_channels::Migration),
         ]
     }
 }

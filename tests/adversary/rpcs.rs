@@ -86,6 +86,8 @@ rpcs! {
         ResumeChannel(ResumeChannelRequest) -> ResumeChannelResponse,
         RotateChannelSecret(RotateChannelSecretRequest) -> RotateChannelSecretResponse,
         TestChannel(TestChannelRequest) -> TestChannelResponse,
+        SendChannelCode(SendChannelCodeRequest) -> SendChannelCodeResponse,
+        VerifyChannel(VerifyChannelRequest) -> VerifyChannelResponse,
         ListDeliveries(ListDeliveriesRequest) -> ListDeliveriesResponse;
     RotationService:
         SnoozeReminder(SnoozeReminderRequest) -> SnoozeReminderResponse;

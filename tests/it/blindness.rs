@@ -224,14 +224,19 @@ impl Play<'_> {
         self.key("the Secret Key's text", new.secret_key.to_text().as_bytes());
         self.key("the password, stretched", root_key(self.texts.password.as_str(), &new.secret_key, &account.id()).expose());
         self.keys_of(account.identity());
-        self.world.drain().await;
-        let mails = places::files("", &self.world.config.data.join("outbox"));
-        let mails = mails.iter().map(|mail| String::from_utf8_lossy(&mail.bytes));
-        let mail = mails.filter(|mail| mail.contains("\r\n")).find(|mail| mail.contains(&email)).expect("a mail with a code");
-        account.verify_email(&code_in(&mail)).await.unwrap();
+        account.verify_email(&self.code_mailed_to(&email).await).await.unwrap();
         account.resend_email_code().await.unwrap();
         self.logs_in(&account, &new.secret_key).await;
         (account, new.secret_key)
+    }
+
+    /// Mails lie in a folder here.
+    async fn code_mailed_to(&self, email: &str) -> String {
+        self.world.drain().await;
+        let mails = places::files("", &self.world.config.data.join("outbox"));
+        let mails = mails.iter().map(|mail| String::from_utf8_lossy(&mail.bytes));
+        let mail = mails.filter(|mail| mail.contains("\r\n")).find(|mail| mail.contains(email)).expect("a mail with a code");
+        code_in(&mail)
     }
 
     /// Also with a wrong password, and on a device.
@@ -273,11 +278,11 @@ impl Play<'_> {
         vault
     }
 
-    /// A webhook hears all that people are told; a second one comes and goes.
+    /// A webhook and a team's address hear all that people are told; a second webhook comes and goes.
     async fn chooses_notices(&mut self, vault: &Vault) {
         let channel = |name: &str| {
             let (name, url) = (name.to_owned(), self.receiver.url());
-            NewChannel { form: ChannelForm::Webhook, name, url, kinds: vec![], namespaces: vec![] }
+            NewChannel { form: ChannelForm::Webhook, name, target: url, kinds: vec![], namespaces: vec![] }
         };
         let (kept, _) = vault.add_channel(&channel("kept")).await.unwrap();
         let (gone, _) = vault.add_channel(&channel("gone")).await.unwrap();
@@ -286,7 +291,13 @@ impl Play<'_> {
         vault.resume_channel(kept).await.unwrap();
         vault.test_channel(kept).await.unwrap();
         vault.remove_channel(gone).await.unwrap();
-        assert_eq!(vault.channels().await.unwrap().len(), 1);
+        let team = NewChannel { form: ChannelForm::Email, target: "team@example.com".to_owned(), ..channel("team") };
+        let (team, _) = vault.add_channel(&team).await.unwrap();
+        let code = self.code_mailed_to("team@example.com").await;
+        vault.verify_channel(team, &code).await.unwrap();
+        // Proved: nothing more is mailed.
+        vault.send_channel_code(team).await.unwrap();
+        assert_eq!(vault.channels().await.unwrap().len(), 2);
         let mut preferences = vault.notice_preferences().await.unwrap();
         preferences.muted = vec!["monitor".to_owned()];
         preferences.digest_hour = Some(9);

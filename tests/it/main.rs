@@ -25,6 +25,7 @@ mod queue;
 mod replicas;
 mod rotation;
 mod story;
+mod team_mail;
 mod together;
 mod tour;
 mod world;

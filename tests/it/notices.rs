@@ -21,9 +21,10 @@ async fn a_webhook_hears_what_a_person_muted(world: World) {
     world.drain().await;
     let mails = world.mails().len();
 
-    let new = NewChannel { form: ChannelForm::Webhook, name: "deploys".to_owned(), url: receiver.url(), kinds: vec![], namespaces: vec![] };
+    let new =
+        NewChannel { form: ChannelForm::Webhook, name: "deploys".to_owned(), target: receiver.url(), kinds: vec![], namespaces: vec![] };
     let (channel, key) = vault.add_channel(&new).await.unwrap();
-    assert_eq!(vault.channels().await.unwrap()[0].host, "127.0.0.1", "not the rest of the URL");
+    assert_eq!(vault.channels().await.unwrap()[0].leads_to, "127.0.0.1", "not the rest of the URL");
     vault.test_channel(channel).await.unwrap();
     world.drain().await;
     let [trial] = receiver.received().try_into().expect("one message");

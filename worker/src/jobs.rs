@@ -1,5 +1,6 @@
 //! Running a job: claim it, do it within its time and behind a guard, write down how it ended. One file per job.
 
+mod channel_code;
 mod deliver;
 mod email_code;
 mod expiry_scan;
@@ -131,6 +132,7 @@ async fn run_out_of_time(context: &Context) {
 async fn act(context: &Context, claim: &Claim) -> Outcome {
     match &claim.job {
         Job::EmailCode { account } => email_code::run(context, claim, account).await,
+        Job::ChannelCode { org, channel } => channel_code::run(context, claim, org, channel).await,
         Job::ExpirySweep => expiry_sweep::run(context).await,
         Job::ExpiryScan { org, ns } => expiry_scan::run(context, *org, *ns).await,
         Job::Deliver { org, delivery } => deliver::run(context, org, delivery).await,

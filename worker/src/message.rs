@@ -219,6 +219,14 @@ impl Message {
         self
     }
 
+    /// The same for a reader who is told for another reason than people are.
+    pub(crate) fn because(mut self, why: &str) -> Self {
+        for piece in &mut self.shown {
+            piece.why = Some(plain(why, MAX_LINE_CHARS));
+        }
+        self
+    }
+
     /// The same with an address at which one POST ends such messages (RFC 8058). Anything but an `https` URL in ASCII is left out: mail programs
     /// post to nothing else, and a header line must not break.
     pub(crate) fn unsubscribe(mut self, url: &str) -> Self {

@@ -8,6 +8,8 @@ pub enum Notify {
     /// Send the organization's notices to a channel as well
     #[command(subcommand)]
     Add(Add),
+    /// Prove a team's e-mail address with the code that was mailed there
+    Verify(Verify),
     /// List the organization's channels
     List,
     /// Take a channel away
@@ -68,6 +70,8 @@ pub enum Notify {
 /// `keyvawlt notify add`
 #[derive(Debug, Subcommand)]
 pub enum Add {
+    /// An e-mail address of a team; a code that is mailed there proves it
+    Email(AddEmail),
     /// A webhook, signed by the Standard Webhooks specification
     Webhook(AddHook),
     /// A Slack-compatible incoming webhook
@@ -85,6 +89,32 @@ pub struct AddHook {
     /// What goes there.
     #[command(flatten)]
     pub filter: Filter,
+}
+
+/// A team's e-mail address.
+#[derive(Debug, Args)]
+pub struct AddEmail {
+    /// The address, as in oncall@example.com
+    pub address: String,
+    /// Its name; the address itself when absent
+    #[arg(long)]
+    pub name: Option<String>,
+    /// What goes there.
+    #[command(flatten)]
+    pub filter: Filter,
+}
+
+/// `keyvawlt notify verify`
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// Its id, its name, or the address
+    pub channel: String,
+    /// The code that was mailed there; asked for when absent
+    #[arg(conflicts_with = "resend")]
+    pub code: Option<String>,
+    /// Have a new code mailed
+    #[arg(long)]
+    pub resend: bool,
 }
 
 /// What goes to a channel.

@@ -22,6 +22,7 @@ pub async fn notify(command: Notify, context: &mut Context) -> Outcome {
     let vault = vault::open(context).await?;
     match command {
         Notify::Add(wanted) => channels::add(wanted, &vault, context).await,
+        Notify::Verify(wanted) => channels::verify(wanted, &vault, context).await,
         Notify::List => channels::list(&vault, context).await,
         Notify::Remove { channel, yes } => channels::remove(&channel, yes, &vault, context).await,
         Notify::Test { channel } => channels::test(&channel, &vault, context).await,

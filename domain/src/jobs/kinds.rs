@@ -26,6 +26,8 @@ pub struct Kind {
 
 /// Somebody waits for a code, which is stale within minutes. A slow mail server has a minute.
 pub static EMAIL_CODE: Kind = Kind { name: "email_code", priority: 10, attempts: 6, time_limit_s: 75, at_once: 16 };
+/// As an account's.
+pub static CHANNEL_CODE: Kind = Kind { name: "channel_code", priority: 10, attempts: 6, time_limit_s: 75, at_once: 16 };
 /// A tick comes again by itself. Pages of a large store take a while, and two sweeps would only do the same.
 pub static EXPIRY_SWEEP: Kind = Kind { name: "expiry_sweep", priority: 0, attempts: 3, time_limit_s: 300, at_once: 1 };
 /// An import may make a whole namespace due. Before messages, so that what scans find rides together.
@@ -44,8 +46,18 @@ pub static MONTHLY_DIGEST: Kind = Kind { name: "monthly_digest", priority: 0, at
 pub static PRUNE: Kind = Kind { name: "prune", priority: 0, attempts: 3, time_limit_s: 300, at_once: 1 };
 
 /// Every kind this program runs.
-pub static ALL: [&Kind; 9] =
-    [&EMAIL_CODE, &EXPIRY_SCAN, &DELIVER, &EXPIRY_SWEEP, &KEY_HEALTH_SWEEP, &ROTATION_SWEEP, &WORK_OWED, &MONTHLY_DIGEST, &PRUNE];
+pub static ALL: [&Kind; 10] = [
+    &EMAIL_CODE,
+    &CHANNEL_CODE,
+    &EXPIRY_SCAN,
+    &DELIVER,
+    &EXPIRY_SWEEP,
+    &KEY_HEALTH_SWEEP,
+    &ROTATION_SWEEP,
+    &WORK_OWED,
+    &MONTHLY_DIGEST,
+    &PRUNE,
+];
 
 /// The kind of this name, when this program runs it.
 pub fn named(name: &str) -> Option<&'static Kind> {

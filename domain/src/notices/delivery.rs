@@ -114,6 +114,13 @@ pub enum Destination {
         /// The address.
         email: String,
     },
+    /// A team's proved address.
+    Address {
+        /// The address.
+        email: String,
+        /// Which channel of the organization it is.
+        channel: ChannelId,
+    },
     /// A webhook of the organization.
     Webhook {
         /// Where to.
@@ -337,7 +344,11 @@ async fn destination(tx: &Tx, org: &OrgId, people: &mut People, recipient: &Reci
         Recipient::Person(id) => Ok(people.address(tx, id).await?.map(|email| Destination::Person { email })),
         Recipient::Channel(id) => {
             let Some(row) = routes::find(tx, org, id).await? else { return Ok(None) };
+            if !routes::is_proved(&row) {
+                return Ok(None);
+            }
             Ok(Some(match routes::form(&row)? {
+                Form::Email => Destination::Address { email: row.target, channel: *id },
                 Form::Webhook => Destination::Webhook { url: row.target, secret: row.secret.unwrap_or_default() },
                 Form::Slack => Destination::Slack { url: row.target },
             }))

@@ -264,5 +264,7 @@ pub(crate) mod rpc {
     rpc!(resume_channel: notification_service_client::NotificationServiceClient, ResumeChannelRequest -> ResumeChannelResponse);
     rpc!(rotate_channel_secret: notification_service_client::NotificationServiceClient, RotateChannelSecretRequest -> RotateChannelSecretResponse);
     rpc!(test_channel: notification_service_client::NotificationServiceClient, TestChannelRequest -> TestChannelResponse);
+    rpc!(send_channel_code: notification_service_client::NotificationServiceClient, SendChannelCodeRequest -> SendChannelCodeResponse);
+    rpc!(verify_channel: notification_service_client::NotificationServiceClient, VerifyChannelRequest -> VerifyChannelResponse);
     rpc!(list_deliveries: notification_service_client::NotificationServiceClient, ListDeliveriesRequest -> ListDeliveriesResponse);
 }

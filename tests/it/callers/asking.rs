@@ -134,6 +134,8 @@ rpcs! {
         ResumeChannel(ResumeChannelRequest) = resume_channel;
         RotateChannelSecret(RotateChannelSecretRequest) = rotate_channel_secret;
         TestChannel(TestChannelRequest) = test_channel;
+        SendChannelCode(SendChannelCodeRequest) = send_channel_code;
+        VerifyChannel(VerifyChannelRequest) = verify_channel;
         ListDeliveries(ListDeliveriesRequest) = list_deliveries;
     }
     rotation_service_client::RotationServiceClient {

@@ -32,10 +32,14 @@ pub const QUESTIONS: &[(&str, Question)] = &[
         Ask::RotateChannelSecret(v1::RotateChannelSecretRequest { org_id: to(org), channel_id: to(id), request_id: to(&[42; 16]) })
     }),
     ("a channel to remove", |org, id| Ask::RemoveChannel(v1::RemoveChannelRequest { org_id: to(org), channel_id: to(id) })),
+    ("a channel's code", |org, id| Ask::SendChannelCode(v1::SendChannelCodeRequest { org_id: to(org), channel_id: to(id) })),
+    ("a channel to prove", |org, id| {
+        Ask::VerifyChannel(v1::VerifyChannelRequest { org_id: to(org), channel_id: to(id), code: "0123-4567".to_owned() })
+    }),
 ];
 
 /// Those that name a channel.
-pub const OF_A_CHANNEL: std::ops::Range<usize> = 8..13;
+pub const OF_A_CHANNEL: std::ops::Range<usize> = 8..15;
 
 /// The rows.
 pub fn rows() -> Vec<Row> {
@@ -53,6 +57,8 @@ pub fn rows() -> Vec<Row> {
         row("PauseChannel", |stage, _| ask(stage, 9)),
         row("ResumeChannel", |stage, _| ask(stage, 10)),
         row("RotateChannelSecret", |stage, _| ask(stage, 11)),
+        row("SendChannelCode: to a webhook", |stage, _| ask(stage, 13)),
+        row("VerifyChannel: a webhook", |stage, _| ask(stage, 14)),
         row("RemoveChannel: of another organization", |stage, _| QUESTIONS[12].1(&stage.production.org.0, &stage.foreign_channel)),
     ]
 }
@@ -63,7 +69,7 @@ pub fn add(org: &[u8], url: &str, nth: u8) -> Ask {
         org_id: to(org),
         form: v1::ChannelForm::Webhook.into(),
         name: "deploys".to_owned(),
-        url: url.to_owned(),
+        target: url.to_owned(),
         kinds: vec!["rotation".to_owned()],
         request_id: to(&[nth; 16]),
         ..Default::default()

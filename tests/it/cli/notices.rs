@@ -64,6 +64,30 @@ async fn a_channel_is_added_tried_paused_given_another_key_and_removed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_teams_address_is_added_and_proved() {
+    let world = World::in_real_time(Engine::Sqlite).await;
+    let ada = owner_of_payments(&world).await;
+    ada.run("notify add email no-address").fails(2).await;
+    let made = ada.run("notify add email oncall@example.com --kind monitor").json().await;
+    assert_eq!(made["secret"], Value::Null);
+    let [listed] = rows(ada.run("notify list")).await.try_into().expect("one channel");
+    assert_eq!((&listed["form"], &listed["to"], &listed["state"]), (&json!("email"), &json!("oncall@example.com"), &json!("unproved")));
+    let untold = ada.run("notify test oncall@example.com").fails(2).await;
+    assert!(untold.contains("not proved"), "{untold}");
+    ada.run("notify verify oncall@example.com 0000-0000").fails(2).await;
+    ada.run("notify verify oncall@example.com").fails(2).await;
+    let code = world.newest_code("oncall@example.com").await;
+    ada.run("notify verify oncall@example.com --resend").fails(14).await;
+    let proved = ada.run("notify verify oncall@example.com").arg(&code).json().await;
+    assert_eq!((&proved["state"], &proved["id"]), (&json!("works"), &made["id"]));
+    ada.run("notify test oncall@example.com").ok().await;
+    world.drain().await;
+    let trial = world.mails_to("oncall@example.com").pop().expect("a mail");
+    assert!(trial.subject.starts_with("A trial of"), "{}", trial.subject);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_a_channel_is_refused_with_a_reason() {
     let (world, receiver) = world_with_receiver().await;
     let ada = owner_of_payments(&world).await;

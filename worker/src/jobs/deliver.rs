@@ -76,9 +76,10 @@ async fn load(context: &Context, org: &OrgId, id: &DeliveryId) -> Result<Attempt
     Ok(attempt)
 }
 
-/// Where the recipient of a digest ends them.
+/// Where the recipient of digests, or of mails to a team, ends them.
 async fn link(context: &Context, delivery: &Delivery) -> Result<Option<String>> {
-    let Some(origin) = context.public_origin.as_deref().filter(|_| delivery.digest) else { return Ok(None) };
+    let can_end = delivery.digest || matches!(delivery.destination, Some(Destination::Address { .. }));
+    let Some(origin) = context.public_origin.as_deref().filter(|_| can_end) else { return Ok(None) };
     let tx = context.store.write().await?;
     let token = notices::unsubscribe_token(&tx, delivery).await?;
     tx.commit().await?;
@@ -91,6 +92,10 @@ fn message(delivery: &Delivery, link: Option<&str>, now_ms: u64) -> Option<Messa
     let message = Message::many(pieces, 0)?;
     // A month has a title of its own.
     let message = if delivery.digest && !delivery.is_monthly() { digest(message, delivery.told.len()) } else { message };
+    let message = match &delivery.destination {
+        Some(Destination::Address { channel, .. }) => message.because(&words::channel::why(&delivery.org, channel, link.is_some())),
+        _ => message,
+    };
     Some(match link {
         Some(link) => message.unsubscribe(link),
         None => message,
@@ -100,7 +105,7 @@ fn message(delivery: &Delivery, link: Option<&str>, now_ms: u64) -> Option<Messa
 async fn send(context: &Context, delivery: &Delivery, message: &Message) -> Option<Reception> {
     let (id, now_ms) = (delivery.message_id(), context.store.clock().now_ms());
     Some(match delivery.destination.as_ref()? {
-        Destination::Person { email } => context.mailer.send(email, &id, message, now_ms).await,
+        Destination::Person { email } | Destination::Address { email, .. } => context.mailer.send(email, &id, message, now_ms).await,
         Destination::Webhook { url, secret } => webhook::send(&context.outbound, url, secret, &id, message, now_ms).await,
         Destination::Slack { url } => slack::send(&context.outbound, url, message, now_ms).await,
     })

@@ -2,20 +2,35 @@
 
 use super::dates::{date, distance};
 use crate::message::{Piece, Tone, label};
-use keyvawlt_domain::notices::AboutChannel;
+use keyvawlt_domain::jobs::OrgId;
+use keyvawlt_domain::notices::{AboutChannel, ChannelId};
 
 pub(crate) fn paused(about: &AboutChannel, now_ms: u64) -> Piece {
     let AboutChannel { channel, since_ms, .. } = about;
     let name = named(about);
-    with_ids(Piece::new("channel-paused", Tone::Urgent, &format!("{name} gets no notices any more")), about)
-        .line(&format!(
-            "Every message to it failed since {} ({}), so nothing more is sent there.",
-            date(*since_ms),
-            distance(*since_ms, now_ms)
-        ))
-        .advise("Have its receiver put in order, then resume the channel.")
-        .command(&format!("keyvawlt notify resume {channel}"))
-        .why("You administer this organization.")
+    let piece = with_ids(Piece::new("channel-paused", Tone::Urgent, &format!("{name} gets no notices any more")), about);
+    let piece = if about.ended {
+        piece
+            .line("Somebody who reads there followed the link that ends these mails, so nothing more is sent there.")
+            .advise("If notices are wanted there, have a new code mailed, and enter it.")
+            .command(&format!("keyvawlt notify verify {channel} --resend"))
+    } else {
+        let (since, ago) = (date(*since_ms), distance(*since_ms, now_ms));
+        piece
+            .line(&format!("Every message to it failed since {since} ({ago}), so nothing more is sent there."))
+            .advise("Have its receiver put in order, then resume the channel.")
+            .command(&format!("keyvawlt notify resume {channel}"))
+    };
+    piece.why("You administer this organization.")
+}
+
+/// Why a team's address gets a mail, and how that ends.
+pub(crate) fn why(org: &OrgId, channel: &ChannelId, linked: bool) -> String {
+    let end = if linked { "the link below ends these mails, and so does an admin" } else { "an admin ends these mails" };
+    format!(
+        "This address is a channel of the organization {org}: an admin added it, and somebody who reads here confirmed it. To stop, {end} \
+         with: keyvawlt notify pause {channel}"
+    )
 }
 
 pub(crate) fn test(about: &AboutChannel) -> Piece {

@@ -220,6 +220,7 @@ fn about_channel() -> AboutChannel {
         channel: ChannelId([0xd4; 16]),
         name: "Operations <b>".to_owned(),
         paused: true,
+        ended: false,
         since_ms: NOW - 5 * DAY_MS,
     }
 }

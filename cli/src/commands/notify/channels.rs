@@ -7,7 +7,7 @@ use std::io::Read as _;
 
 use super::super::Context;
 use super::places;
-use crate::args::notify::{Add, AddHook};
+use crate::args::notify::{Add, AddEmail, AddHook, Verify};
 use crate::duration::display_ms;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
@@ -19,22 +19,41 @@ const MAX_URL_FILE: u64 = 4_096;
 
 /// `keyvawlt notify add`
 pub(super) async fn add(wanted: Add, vault: &Vault, context: &mut Context) -> Outcome {
-    let (form, hook) = match wanted {
-        Add::Webhook(hook) => (ChannelForm::Webhook, hook),
-        Add::Slack(hook) => (ChannelForm::Slack, hook),
+    let (form, name, target, filter) = match wanted {
+        Add::Email(AddEmail { address, name, filter }) => (ChannelForm::Email, name.unwrap_or_else(|| address.clone()), address, filter),
+        Add::Webhook(AddHook { name, url_file, filter }) => (ChannelForm::Webhook, name, url_from(&url_file)?, filter),
+        Add::Slack(AddHook { name, url_file, filter }) => (ChannelForm::Slack, name, url_from(&url_file)?, filter),
     };
-    let AddHook { name, url_file, filter } = hook;
-    let url = url_from(&url_file)?;
     let settings = context.settings()?;
     let mut namespaces = Vec::new();
     for place in &filter.on {
         namespaces.push(vault::environment(vault, &settings, Some(place))?.ns_id);
     }
-    let new = NewChannel { form, name, url, kinds: filter.kind, namespaces };
+    let new = NewChannel { form, name, target, kinds: filter.kind, namespaces };
     let (id, secret) = vault.add_channel(&new).await?;
     show_key(context, id, &secret)?;
-    context.output.note(&format!("try it: keyvawlt notify test {}", hex(&id)));
+    let next = match form {
+        ChannelForm::Email => format!("a code was mailed to {}: keyvawlt notify verify {} CODE", new.target, hex(&id)),
+        _ => format!("try it: keyvawlt notify test {}", hex(&id)),
+    };
+    context.output.note(&next);
     Ok(())
+}
+
+/// `keyvawlt notify verify`
+pub(super) async fn verify(wanted: Verify, vault: &Vault, context: &mut Context) -> Outcome {
+    let (id, channel) = find(vault, &wanted.channel).await?;
+    if wanted.resend {
+        vault.send_channel_code(id).await?;
+        return tell(&channel, &format!("a new code was mailed to {}", channel.leads_to), vault, context);
+    }
+    let code = match wanted.code {
+        Some(code) => code,
+        None => prompt::line(context.person.as_mut(), "code from the mail", "an argument")?,
+    };
+    vault.verify_channel(id, &code).await?;
+    let now = again(vault, &channel).await?;
+    tell(&now, "the address is proved, and notices are sent there", vault, context)
 }
 
 fn url_from(file: &str) -> Outcome<String> {
@@ -82,7 +101,7 @@ pub(super) async fn list(vault: &Vault, context: &mut Context) -> Outcome {
     let roster = Roster::of(vault)?;
     let channels: Vec<Listed> = vault.channels().await?.iter().map(|channel| Listed::of(channel, &roster)).collect();
     let rows: Vec<Vec<String>> = channels.iter().map(Listed::cells).collect();
-    let empty = "no channel: notices go to people only; add one: keyvawlt notify add webhook NAME --url-file FILE";
+    let empty = "no channel: notices go to people only; add one: keyvawlt notify add email ADDRESS";
     context.output.table(&channels, &["id", "name", "form", "to", "state"], &rows, empty)
 }
 
@@ -112,7 +131,7 @@ pub(super) async fn resume(which: &str, vault: &Vault, context: &mut Context) ->
 /// `keyvawlt notify remove`
 pub(super) async fn remove(which: &str, yes: bool, vault: &Vault, context: &mut Context) -> Outcome {
     let (id, channel) = find(vault, which).await?;
-    let question = format!("Remove the channel {} to {}? What waits for it is not sent.", channel.name, channel.host);
+    let question = format!("Remove the channel {} to {}? What waits for it is not sent.", channel.name, channel.leads_to);
     prompt::confirm(context.person.as_mut(), &question, yes)?;
     vault.remove_channel(id).await?;
     tell(&channel, "it is gone", vault, context)
@@ -121,7 +140,7 @@ pub(super) async fn remove(which: &str, yes: bool, vault: &Vault, context: &mut 
 /// A channel by its id, or by its name when only one has it.
 async fn find(vault: &Vault, wanted: &str) -> Outcome<([u8; 16], NoticeChannel)> {
     let channels = vault.channels().await?;
-    let mut found = channels.into_iter().filter(|channel| hex(&channel.channel_id) == wanted || channel.name == wanted);
+    let mut found = channels.into_iter().filter(|channel| is_meant(channel, wanted));
     match (found.next(), found.next()) {
         (Some(channel), None) => {
             let id = channel.channel_id.as_ref().try_into().map_err(|_| Failure::local("the server's channel has no id"))?;
@@ -132,6 +151,11 @@ async fn find(vault: &Vault, wanted: &str) -> Outcome<([u8; 16], NoticeChannel)>
         }
         (None, _) => Err(Failure::new(Exit::NotFound, "there is no such channel").on(wanted).hint("see keyvawlt notify list")),
     }
+}
+
+fn is_meant(channel: &NoticeChannel, wanted: &str) -> bool {
+    let by_address = channel.form() == ChannelForm::Email && channel.leads_to == wanted;
+    hex(&channel.channel_id) == wanted || channel.name == wanted || by_address
 }
 
 /// The same as it stands after a change; as it stood if somebody took it away meanwhile.
@@ -153,7 +177,7 @@ struct Listed {
     id: String,
     name: String,
     form: &'static str,
-    /// The host: the rest of a URL may be a secret.
+    /// The address, or the host: the rest of a URL may be a secret.
     to: String,
     kinds: Vec<String>,
     environments: Vec<String>,
@@ -166,6 +190,7 @@ impl Listed {
     fn of(channel: &NoticeChannel, roster: &Roster) -> Self {
         let (paused, failing) = (moment(channel.paused_at_ms), moment(channel.failing_since_ms));
         let state = match (&paused, &failing) {
+            _ if channel.unproved => "unproved",
             (Some(_), _) => "paused",
             (None, Some(_)) => "failing",
             (None, None) => "works",
@@ -174,7 +199,7 @@ impl Listed {
             id: hex(&channel.channel_id),
             name: channel.name.clone(),
             form: form_name(channel.form()),
-            to: channel.host.clone(),
+            to: channel.leads_to.clone(),
             kinds: channel.kinds.clone(),
             environments: places(&channel.namespaces, roster),
             state,
@@ -192,6 +217,7 @@ impl Listed {
 
 fn form_name(form: ChannelForm) -> &'static str {
     match form {
+        ChannelForm::Email => "email",
         ChannelForm::Webhook => "webhook",
         ChannelForm::Slack => "slack",
         ChannelForm::Unspecified => "unknown",

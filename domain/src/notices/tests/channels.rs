@@ -75,8 +75,8 @@ async fn urls_that_cannot_be_are_refused() {
         for wrong in ["", "hooks.example.com", "ftp://hooks.example.com/", "https://ada:secret@hooks.example.com/", "file:///etc/passwd"] {
             let ChannelChange::Add { form, name, kinds, namespaces, .. } = webhook(&[Kind::Expiry], &[]) else { panic!("an addition") };
             let error =
-                As(READER).changes(&tx, ChannelChange::Add { form, name, url: wrong.to_owned(), kinds, namespaces }).await.unwrap_err();
-            assert!(matches!(error, Error::Invalid { field: "url", .. }), "{wrong}: {error}");
+                As(READER).changes(&tx, ChannelChange::Add { form, name, target: wrong.to_owned(), kinds, namespaces }).await.unwrap_err();
+            assert!(matches!(error, Error::Invalid { field: "target", .. }), "{wrong}: {error}");
         }
     })
     .await;

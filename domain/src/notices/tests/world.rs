@@ -161,7 +161,7 @@ pub(super) async fn delivered(store: &Store, id: DeliveryId) -> (String, Vec<Ite
     assert!(!begin(&tx, &ORG, &id).await.unwrap(), "an ended delivery stays ended");
     tx.commit().await.unwrap();
     let email = match &found.destination {
-        Some(Destination::Person { email }) => email.clone(),
+        Some(Destination::Person { email } | Destination::Address { email, .. }) => email.clone(),
         Some(Destination::Webhook { url, .. } | Destination::Slack { url }) => url.clone(),
         None => String::new(),
     };
@@ -220,7 +220,7 @@ pub(super) fn webhook(kinds: &[Kind], namespaces: &[NsId]) -> ChannelChange {
     ChannelChange::Add {
         form: Form::Webhook,
         name: "operations".to_owned(),
-        url: "https://hooks.example.com/T0/secret".to_owned(),
+        target: "https://hooks.example.com/T0/secret".to_owned(),
         kinds: kinds.iter().copied().collect(),
         namespaces: namespaces.to_vec(),
     }

@@ -16,6 +16,8 @@ pub struct AboutChannel {
     pub name: String,
     /// Whether nothing is sent there.
     pub paused: bool,
+    /// Whether whoever reads there wanted no more.
+    pub ended: bool,
     /// Since when it fails, or since when there is one, epoch milliseconds.
     pub since_ms: u64,
 }
@@ -26,6 +28,7 @@ pub(super) async fn reload(tx: &Tx, org: &OrgId, id: &ChannelId) -> Result<Optio
         org: *org,
         channel: *id,
         paused: row.paused_at.is_some(),
+        ended: !routes::is_proved(&row),
         since_ms: number(row.failing_since.unwrap_or(row.created_at)),
         name: row.name,
     }))

@@ -19,8 +19,8 @@ pub struct NewChannel {
     pub form: ChannelForm,
     /// What people call it.
     pub name: String,
-    /// Where messages are posted to.
-    pub url: String,
+    /// Where messages go: a URL, or an e-mail address.
+    pub target: String,
     /// Names of the kinds that go there; none for all.
     pub kinds: Vec<String>,
     /// Only what is about these namespaces or what lies in them; none for everything.
@@ -66,7 +66,7 @@ impl Vault {
             org_id: self.org(),
             form: new.form.into(),
             name: new.name.clone(),
-            url: new.url.clone(),
+            target: new.target.clone(),
             kinds: new.kinds.clone(),
             namespaces: new.namespaces.iter().map(|ns| ns.0.to_vec().into()).collect(),
             request_id: random::request_id(),
@@ -109,6 +109,20 @@ impl Vault {
     pub async fn test_channel(&self, id: [u8; 16]) -> Result<()> {
         let request = v1::TestChannelRequest { org_id: self.org(), channel_id: id.to_vec().into(), request_id: random::request_id() };
         self.session.call(async |client, token| rpc::test_channel(client, Some(token), request.clone()).await).await?;
+        Ok(())
+    }
+
+    /// Has another code mailed to a channel's address.
+    pub async fn send_channel_code(&self, id: [u8; 16]) -> Result<()> {
+        let request = v1::SendChannelCodeRequest { org_id: self.org(), channel_id: id.to_vec().into() };
+        self.session.call(async |client, token| rpc::send_channel_code(client, Some(token), request.clone()).await).await?;
+        Ok(())
+    }
+
+    /// Proves a channel's address with the code that was mailed there.
+    pub async fn verify_channel(&self, id: [u8; 16], code: &str) -> Result<()> {
+        let request = v1::VerifyChannelRequest { org_id: self.org(), channel_id: id.to_vec().into(), code: code.to_owned() };
+        self.session.call(async |client, token| rpc::verify_channel(client, Some(token), request.clone()).await).await?;
         Ok(())
     }
 
