@@ -1,5 +1,6 @@
 //! Notices on both stores, with a clock that tests move.
 
+mod certificates;
 mod channels;
 mod digests;
 mod expiry;
