@@ -64,7 +64,7 @@ impl Kept {
 
 /// Asks for a mail, unless the address had its share: silently, for whoever asks may not be its owner.
 pub(crate) async fn ask(tx: &Tx, job: &Job, email: &str) -> Result<()> {
-    let address = hex::encode(&Sha256::digest(email.to_ascii_lowercase())[..16]);
+    let address = hex::encode(&Sha256::digest(mailbox(email))[..16]);
     let hour = tx.now_ms() / HOUR_MS;
     for nth in 0..MAX_CODES_PER_HOUR {
         let key = format!("email-code/{address}/{hour}/{nth}");
@@ -73,6 +73,14 @@ pub(crate) async fn ask(tx: &Tx, job: &Job, email: &str) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The mailbox, as far as anybody can tell from outside: without its tag, for mail to `ada+anything` comes to `ada` at most providers, and a share for
+/// each tag would be no share at all.
+fn mailbox(email: &str) -> String {
+    let lower = email.to_ascii_lowercase();
+    let untagged = |(local, domain): (&str, &str)| format!("{}@{domain}", local.split('+').next().unwrap_or(local));
+    lower.rsplit_once('@').map(untagged).unwrap_or(lower)
 }
 
 /// The plain form `local@domain`: everything a mailer could read as more than one address is refused.
@@ -92,4 +100,26 @@ pub(crate) fn check(field: &'static str, email: &str) -> Result<()> {
 
 fn hash(owner: &[u8], code: &str) -> [u8; 32] {
     Sha256::new().chain_update(owner).chain_update(code).finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scratch::on_each_engine;
+    use keyvawlt_ledger::AccountId;
+
+    #[tokio::test]
+    async fn a_mailbox_has_one_share_under_all_its_tags() {
+        on_each_engine(async |store| {
+            let tx = store.write().await.unwrap();
+            for (nth, email) in ["ada@example.com", "Ada@Example.com", "ada+1@example.com"].into_iter().cycle().take(12).enumerate() {
+                let job = Job::EmailCode { account: AccountId([u8::try_from(nth).unwrap(); 16]) };
+                ask(&tx, &job, email).await.unwrap();
+            }
+            assert_eq!(jobs::counts(&tx).await.unwrap().due, MAX_CODES_PER_HOUR);
+            ask(&tx, &Job::EmailCode { account: AccountId([99; 16]) }, "bob+ada@example.com").await.unwrap();
+            assert_eq!(jobs::counts(&tx).await.unwrap().due, MAX_CODES_PER_HOUR + 1, "somebody else's");
+        })
+        .await;
+    }
 }
