@@ -25,7 +25,7 @@ use keyvawlt_ledger::{IdentityId, NsId, OrgId};
 use people::People;
 use std::collections::BTreeMap;
 
-pub use delivery::{Attempt, Delivery, DeliveryId, Destination, Ending, State, Told, begin, end, goes_to_channel, load};
+pub use delivery::{Attempt, Delivery, DeliveryId, Destination, Ending, State, Told, begin, end, is_posted, load};
 pub use expiry::{BEHIND_MS, DEFAULT_THRESHOLDS, Place, scan, sweep};
 pub(crate) use expiry::{after_write, first_moment, hears_from_now, nearest};
 pub use log::{Entry, KEPT_MS, ListDeliveries, list_deliveries, prune};

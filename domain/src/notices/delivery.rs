@@ -212,11 +212,14 @@ pub enum Ending {
     Cancelled,
 }
 
-/// Whether it goes to a channel: to a receiver that somebody else runs.
-pub async fn goes_to_channel(tx: &Tx, org: &OrgId, id: &DeliveryId) -> Result<bool> {
+/// Whether it is posted: to a receiver that somebody else runs. Mails are not, whoever gets them: their server is the operator's.
+pub async fn is_posted(tx: &Tx, org: &OrgId, id: &DeliveryId) -> Result<bool> {
     let tx = tx.without_permit("the worker sends what was raised; the delivery's id comes out of its job");
-    let found = delivery::Entity::find_by_id((org.0.to_vec(), id.0.to_vec())).select_only().column(delivery::Column::ToChannel);
-    Ok(found.into_tuple::<bool>().one(tx.db()).await?.unwrap_or(false))
+    let to_channel = delivery::Entity::find_by_id((org.0.to_vec(), id.0.to_vec())).filter(delivery::Column::ToChannel.eq(true));
+    let channel = to_channel.select_only().column(delivery::Column::RecipientId).into_tuple::<Vec<u8>>().one(tx.db()).await?;
+    let Some(channel) = channel else { return Ok(false) };
+    let row = routes::find(tx, org, &ChannelId::from_slice(&channel)?).await?;
+    Ok(row.map(|row| routes::form(&row)).transpose()?.is_some_and(|form| form != Form::Email))
 }
 
 /// Begins an attempt: nothing joins the delivery from now on. Says whether there is something to do.
@@ -296,6 +299,12 @@ pub async fn end(tx: &Tx, delivery: &Delivery, ending: &Ending) -> Result<()> {
     }
     match (&delivery.recipient, ending) {
         (Recipient::Channel(channel), Ending::Sent | Ending::SentPlainly(_)) => routes::worked(tx, org, channel).await,
+        // That a mail did not go out is the operator's server's doing. A reader who is refused is another matter.
+        (Recipient::Channel(_), Ending::Retry(_) | Ending::GiveUp(_))
+            if matches!(delivery.destination, Some(Destination::Address { .. })) =>
+        {
+            Ok(())
+        }
         (Recipient::Channel(channel), Ending::Retry(_) | Ending::GiveUp(_) | Ending::Refused(_)) => {
             routes::failed(tx, org, channel, false).await
         }

@@ -8,4 +8,5 @@ mod log;
 mod monthly;
 mod preferences;
 mod raising;
+mod teams;
 mod world;

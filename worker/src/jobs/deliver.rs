@@ -54,9 +54,9 @@ enum Place {
 /// Before the attempt begins: what waits for a place is still joined by others.
 async fn posting(context: &Context, org: &OrgId, id: &DeliveryId) -> Result<Place> {
     let tx = context.store.read().await?;
-    let is_post = notices::goes_to_channel(&tx, org, id).await?;
+    let is_posted = notices::is_posted(&tx, org, id).await?;
     tx.commit().await?;
-    if !is_post {
+    if !is_posted {
         return Ok(Place::Taken(None));
     }
     Ok(context.posts.begin(*org, Instant::now()).map_or(Place::None, |posting| Place::Taken(Some(posting))))

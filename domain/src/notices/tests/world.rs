@@ -31,6 +31,7 @@ pub(super) const ADDED_BY_OTHERS: IdentityId = IdentityId([9; 16]);
 pub(super) const WITH_OTHER_KEYS: IdentityId = IdentityId([10; 16]);
 
 pub(super) const READERS: &str = "05@example.com";
+pub(super) const TEAM: &str = "team@example.com";
 
 /// A person who reads the parent, one whose access lapsed, a machine, a person without a proved address, and two strangers: one who was added
 /// without his doing, and one whose id somebody gave to keys of his own.
@@ -214,6 +215,16 @@ pub(super) async fn promote(tx: &Tx) {
         .exec(tx.db())
         .await
         .unwrap();
+}
+
+/// A team's address that is proved.
+pub(super) async fn proved_address(tx: &Tx, kinds: &[Kind]) -> ChannelId {
+    let ChannelChange::Add { name, kinds, namespaces, .. } = webhook(kinds, &[]) else { panic!("an addition") };
+    let add = ChannelChange::Add { form: Form::Email, name, target: TEAM.to_owned(), kinds, namespaces };
+    let id = As(READER).changes(tx, add).await.unwrap().id;
+    let code = draw_channel_code(tx, &ORG, &id).await.unwrap().expect("a code").code;
+    assert!(!As(READER).changes(tx, ChannelChange::Verify(id, code)).await.unwrap().wrong_code);
+    id
 }
 
 pub(super) fn webhook(kinds: &[Kind], namespaces: &[NsId]) -> ChannelChange {
