@@ -20,15 +20,11 @@ const PATH: &str = "/unsubscribe/";
 /// The page shows itself and posts to itself.
 const POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-const ASK: &str =
-    "<p>Do you want no more mails like this one? A person gets no more digests like it from its organization, and is still told at once \
-    what is urgent. A team's address gets nothing more before it is confirmed again.</p>
-\
+const ASK: &str = "<p>Do you want no more mails like this one? A person gets no more digests like it from its organization, and is still told at once \
+    what is urgent. A team's address gets nothing more before it is confirmed again.</p>\n\
     <form method=\"post\"><input type=\"hidden\" name=\"List-Unsubscribe\" value=\"One-Click\"><button>No more of these</button></form>";
-const ENDED: &str =
-    "<p>You get no more of these mails. What is urgent is still told to people at once; a team's admins are told that its address \
-    wants no more.</p>
-\
+const ENDED: &str = "<p>You get no more of these mails. What is urgent is still told to people at once; a team's admins are told that its address \
+    wants no more.</p>\n\
     <p>To get digests again, see <code>keyvawlt notify preferences</code>.</p>";
 const TOO_OFTEN: &str = "<p>That was too often. Try again in a while.</p>";
 const UNAVAILABLE: &str = "<p>That did not work. Try again in a while.</p>";
