@@ -19,6 +19,8 @@ use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 
 /// Monitors of one organization: every service that a large team depends on, and at the shortest interval 33 looks a second.
 pub const MAX_MONITORS: u64 = 1_000;
+/// Trying again does not help: the name is to be another one.
+const TAKEN: &str = "a monitor of this name is here already";
 
 /// A monitor to be changed: all of its target, at once.
 #[derive(Clone, Debug)]
@@ -76,7 +78,7 @@ pub async fn create_monitor(permit: &Permit<'_, Change<Target>>) -> Result<Monit
         ..set(target, host)?
     };
     match Entity::insert(row).exec_without_returning(tx.db()).await {
-        Err(error) if is_duplicate(&error) => return Err(Error::conflict("a monitor of this name is here already")),
+        Err(error) if is_duplicate(&error) => return Err(Error::invalid("name", TAKEN)),
         outcome => outcome?,
     };
     place::record(permit, "monitor.create", &id).await?;
@@ -98,7 +100,7 @@ pub async fn update_monitor(permit: &Permit<'_, Change<UpdateMonitor>>) -> Resul
     }
     let update = ActiveModel { revision: Set(row.revision + 1), ..with(update, set(target, host)?) };
     match Entity::update(update).exec_without_returning(tx.db()).await {
-        Err(error) if is_duplicate(&error) => return Err(Error::conflict("a monitor of this name is here already")),
+        Err(error) if is_duplicate(&error) => return Err(Error::invalid("name", TAKEN)),
         outcome => outcome?,
     };
     place::record(permit, "monitor.update", monitor).await

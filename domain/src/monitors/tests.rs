@@ -294,7 +294,7 @@ async fn names_are_one_of_a_kind_in_their_place_and_lists_come_in_pages() {
             world.add(&format!("api {n}"), "https://api.example.com/").await;
             store.clock().advance_ms(1);
         }
-        assert!(matches!(world.try_add("api 3", "https://api.example.com/").await, Err(Error::Conflict { .. })));
+        assert!(matches!(world.try_add("api 3", "https://api.example.com/").await, Err(Error::Invalid { field: "name", .. })));
         let (first, next) = world.list(3, None).await;
         let (rest, end) = world.list(3, next).await;
         let names: Vec<String> = first.into_iter().chain(rest).map(|monitor| monitor.target.name).collect();

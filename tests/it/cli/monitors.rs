@@ -38,6 +38,7 @@ async fn mistakes_about_monitors_zones_and_facts_name_their_field() {
     heard.hide("x".repeat(100), "LONG");
     let run = |words: &str| ada.run(words).var("KEYVAWLT_ENV", "production");
     run("monitor add api --url https://a.example/health").ok().await;
+    run("monitor add web --url https://a.example/").ok().await;
     run("secrets set db --stdin").input("v").ok().await;
     let lines = [
         ("a URL without a scheme", "monitor add x --url a.example"),
@@ -50,6 +51,8 @@ async fn mistakes_about_monitors_zones_and_facts_name_their_field() {
         ("slower than its time limit", "monitor set api --slow 20000"),
         ("a status that is none", "monitor set api --expect 99"),
         ("a body of a HEAD", "monitor set api --method HEAD --body ok"),
+        ("a name that is taken", "monitor add api --url https://a.example/other"),
+        ("another's name", "monitor set web --name api"),
         ("a zone that is none", "monitor maintenance add x --weekly sat --at 02:30 --for 2h --zone Mars/Olympus"),
         ("a day that is none", "monitor maintenance add x --weekly someday --at 02:30 --for 2h"),
         ("a maintenance of 40 days", "monitor maintenance add x --to 40d"),
