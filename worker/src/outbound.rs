@@ -31,6 +31,7 @@ use url::Host;
 pub use address::Kind;
 pub use allow::{Allow, AllowError};
 pub use dial::{Dial, Resolve, SystemNames, Tcp};
+pub(crate) use reason::BY_RULE;
 pub use reason::{CertificateFault, Phase, Reason, Refusal};
 pub use settings::{OutboundError, OutboundSettings};
 pub use target::{MAX_URL_LENGTH, Scheme, Target};

@@ -2,6 +2,9 @@
 
 use super::address::Kind;
 
+/// How the text of a [`Reason`] begins that is a rule of this server's operator. It is kept with what failed, and words are chosen by it.
+pub(crate) const BY_RULE: &str = "refused by this server's rules: ";
+
 /// Why a target is not gone to. Nothing was dialled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -44,6 +47,17 @@ pub enum Refusal {
     /// A redirect without a readable place.
     #[error("a redirect does not say where to")]
     Location,
+}
+
+impl Refusal {
+    /// Whether it is a rule about where this server may go, which is its operator's business, and not a flaw of the URL or of an answer.
+    fn is_by_rule(self) -> bool {
+        matches!(self, Self::Port(_) | Self::LocalName | Self::Address(_) | Self::Mixed(_) | Self::NotListed)
+    }
+
+    fn begin(self) -> &'static str {
+        if self.is_by_rule() { BY_RULE } else { "refused: " }
+    }
 }
 
 /// What was under way.
@@ -100,7 +114,7 @@ pub enum CertificateFault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {
     /// The target is none to go to.
-    #[error("refused: {0}")]
+    #[error("{}{}", .0.begin(), .0)]
     Refused(#[from] Refusal),
     /// The name exists and has no address, or does not exist.
     #[error("the name has no address")]

@@ -2,6 +2,7 @@
 
 use super::dates::{date, distance, timestamp};
 use crate::message::{Piece, Tone, label};
+use crate::outbound::BY_RULE;
 use keyvawlt_domain::notices::{Change, EndingCertificate, Outage};
 
 /// Names of a story that are told; the rest is counted.
@@ -9,13 +10,18 @@ const MAX_NAMES: usize = 10;
 const MINUTE_MS: u64 = 60 * 1000;
 const HOUR_MS: u64 = 60 * MINUTE_MS;
 const DAY_MS: u64 = 24 * HOUR_MS;
+const FORBIDDEN: &str = "If it is meant to be watched, ask whoever runs this server to open it to the worker (worker.outbound.allow). Otherwise change \
+    where the monitor looks, or where its name leads. Take the incident on, so that nobody is reminded of it:";
 const WHY: &str = "You read the environment this monitor belongs to, or you administer the organization, and your address is confirmed.";
 
 pub(crate) fn outage(outage: &Outage, now_ms: u64) -> Piece {
     let what = what(&outage.names);
     let lasted = lasted(outage.resolved_ms.unwrap_or(now_ms).saturating_sub(outage.opened_ms));
     let many = outage.names.len() > 1;
+    let forbidden = outage.cause.starts_with(BY_RULE);
     let (tone, title) = match outage.change {
+        Change::Down if forbidden => (Tone::Urgent, format!("{what} cannot be looked at")),
+        Change::Reminder if forbidden => (Tone::Urgent, format!("{what} still cannot be looked at, for {lasted}")),
         Change::Down => (Tone::Urgent, format!("{what} {} down", if many { "are" } else { "is" })),
         Change::Flapping => (Tone::Urgent, format!("{what} {} up and down", if many { "go" } else { "goes" })),
         Change::Reminder => (Tone::Urgent, format!("{what} {} still down, for {lasted}", if many { "are" } else { "is" })),
@@ -31,14 +37,16 @@ pub(crate) fn outage(outage: &Outage, now_ms: u64) -> Piece {
     if many {
         piece = piece.line(&format!("At one host, these failed together: {}.", listed(&outage.names)));
     }
+    if forbidden {
+        piece = piece.line("The rules of this server's operator forbid to go there: whether the service works is not known.");
+    }
     if outage.change == Change::Flapping {
         piece = piece.line("It went down or came up at least four times in half an hour. You hear of it again once it is steady.");
     }
     piece = piece.exact("Looks at", &outage.url).exact("Incident", &outage.incident.to_string());
     if outage.change != Change::Resolved {
-        piece = piece
-            .advise("Look after the service. Take the incident on, so that nobody is reminded of it:")
-            .command(&format!("keyvawlt monitor ack {}", outage.incident));
+        let advice = if forbidden { FORBIDDEN } else { "Look after the service. Take the incident on, so that nobody is reminded of it:" };
+        piece = piece.advise(advice).command(&format!("keyvawlt monitor ack {}", outage.incident));
     }
     piece
         .why(WHY)

@@ -2,6 +2,7 @@
 
 use super::{channel, code, expiry, key_health, monitor, month, rotation, trial};
 use crate::message::{Message, Piece};
+use crate::outbound::{Kind as AddressKind, Reason, Refusal};
 use keyvawlt_domain::jobs::{NsId, OrgId, SecretId};
 use keyvawlt_domain::key_health::{KeyFact, KeyNews, ProviderTrouble};
 use keyvawlt_domain::monitors::{IncidentId, MonitorId};
@@ -39,6 +40,10 @@ fn of_keys() -> Vec<(&'static str, Piece)> {
 fn of_services() -> Vec<(&'static str, Piece)> {
     vec![
         ("monitor_down", monitor::outage(&outage(Change::Down), NOW)),
+        (
+            "monitor_forbidden",
+            monitor::outage(&Outage { names: vec!["intranet".to_owned()], cause: forbidden(), ..outage(Change::Down) }, NOW),
+        ),
         ("monitor_flapping", monitor::outage(&outage(Change::Flapping), NOW)),
         ("monitor_reminder", monitor::outage(&outage(Change::Reminder), NOW)),
         ("monitor_up", monitor::outage(&Outage { resolved_ms: Some(NOW), ..outage(Change::Resolved) }, NOW)),
@@ -120,6 +125,11 @@ fn outage(change: Change) -> Outage {
         opened_ms: NOW - 3 * 60_000,
         resolved_ms: None,
     }
+}
+
+/// As a look says it.
+fn forbidden() -> String {
+    Reason::Refused(Refusal::Address(AddressKind::Private)).to_string()
 }
 
 fn certificate() -> Piece {

@@ -68,7 +68,7 @@ async fn what_does_not_answer_is_down_and_says_why() {
     assert_eq!(nobody.verdict, failed(Reason::ConnectionRefused));
     let refused = probe(&outbound, "http://127.0.0.1:1234/", &rules()).await;
     let Verdict::Failed(fault) = refused.verdict else { panic!("it was looked at") };
-    assert_eq!(fault.to_string(), "refused: the target leads to the server's own machine");
+    assert_eq!(fault.to_string(), "refused by this server's rules: the target leads to the server's own machine");
 }
 
 #[tokio::test]
