@@ -57,10 +57,24 @@ fn client_for(context: &mut Context, settings: &Settings, origin: &str) -> Outco
 pub async fn account(context: &mut Context) -> Outcome<Account> {
     let settings = context.settings()?;
     match Files::of(&settings).login(&settings)? {
-        Login::Machine(_) => Err(Failure::new(Exit::PermissionDenied, "this command is for people, and a machine is logged in")
-            .hint("unset KEYVAWLT_TOKEN and KEYVAWLT_TOKEN_FILE, or keyvawlt logout and log in as a person")),
+        Login::Machine(_) => Err(not_for_machines("this command is for people, and a machine is logged in")),
         login => person(context, &settings, login).await,
     }
+}
+
+/// Refuses a machine before the server is asked, which only says that it may not.
+pub fn for_people(why: &str, context: &Context) -> Outcome {
+    let settings = context.settings()?;
+    match Files::of(&settings).login(&settings) {
+        Ok(Login::Machine(_)) => Err(not_for_machines(why)),
+        // Who is nobody yet hears of that where the login is needed.
+        _ => Ok(()),
+    }
+}
+
+fn not_for_machines(why: &str) -> Failure {
+    Failure::new(Exit::PermissionDenied, why)
+        .hint("unset KEYVAWLT_TOKEN and KEYVAWLT_TOKEN_FILE, or keyvawlt logout and log in as a person")
 }
 
 /// The person whose device this is, at a server that may show older account data than the device has seen.

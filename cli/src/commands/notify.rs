@@ -19,6 +19,7 @@ const HOURS_PER_DAY: u32 = 24;
 
 /// `keyvawlt notify`
 pub async fn notify(command: Notify, context: &mut Context) -> Outcome {
+    vault::for_people("notices are for people: a machine hears none and has no preferences", context)?;
     let vault = vault::open(context).await?;
     match command {
         Notify::Add(wanted) => channels::add(wanted, &vault, context).await,

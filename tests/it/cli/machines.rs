@@ -19,6 +19,10 @@ async fn a_machine_reads_its_environment_until_it_is_revoked() {
     get("development").fails(12).await;
     agent.run("secrets set stripe/key=x -e production").var("KEYVAWLT_TOKEN", token.trim()).fails(11).await;
     agent.run("org list").var("KEYVAWLT_TOKEN", token.trim()).fails(11).await;
+    for words in ["notify preferences", "notify mute expiry", "notify log"] {
+        let said = agent.run(words).var("KEYVAWLT_TOKEN", token.trim()).fails(11).await;
+        assert!(said.contains("notices are for people") && !said.contains("ask an admin"), "{words}: {said}");
+    }
     let status = agent.run("status").var("KEYVAWLT_TOKEN", token.trim()).json().await;
     assert_eq!(status["environments"][0]["secrets"], 1);
 
