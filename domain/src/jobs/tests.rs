@@ -1,6 +1,9 @@
+use super::attempt::{APART_MS, backoff_ms};
+use super::kinds::MAX_CRASHES;
 use super::*;
 use crate::Store;
 use crate::scratch::{NOW, on_each_engine};
+use sea_orm::sea_query::Expr;
 use std::collections::BTreeSet;
 
 const LEASE_MS: u64 = 60_000;
