@@ -1,5 +1,6 @@
 //! Time, passed in: the real clock, or one that tests move.
 
+use keyvawlt_ledger::limits::MAX_SKEW_MS;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -31,10 +32,23 @@ impl Clock {
         }
     }
 
+    /// Sets a fixed clock, also back; the real one cannot be moved.
+    pub fn set_ms(&self, to_ms: u64) {
+        if let Self::Fixed(now) = self {
+            now.store(to_ms, Ordering::Relaxed);
+        }
+    }
+
     /// Moves a fixed clock forward; the real one cannot be moved.
     pub fn advance_ms(&self, by: u64) {
         if let Self::Fixed(now) = self {
             now.fetch_add(by, Ordering::Relaxed);
         }
     }
+}
+
+/// What is to come within `wait_ms` at the latest, and has a moment after this one, was written by a clock that was ahead and has been set back:
+/// nobody waits for it. Two clocks that are right differ by less than statements may.
+pub(crate) fn beyond_ms(now_ms: u64, wait_ms: u64) -> u64 {
+    now_ms.saturating_add(wait_ms).saturating_add(MAX_SKEW_MS)
 }

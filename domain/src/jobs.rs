@@ -12,11 +12,11 @@ use crate::error::{Error, Result};
 use crate::notices::{ChannelId, DeliveryId};
 use crate::store::{Tx, column, number};
 pub use crate::zone::Month;
-pub use attempt::{Claim, claim, expire_leases, finish, give_back, give_up, put_off, renew, retry, retry_after};
+pub use attempt::{Claim, LEASE_MS, claim, expire_leases, finish, give_back, give_up, put_off, renew, retry, retry_after};
 pub use keyvawlt_ledger::{AccountId, IdentityId, NsId, OrgId, SecretId};
 use keyvawlt_schema::job::{ActiveModel, Column, Entity};
 use kinds::Kind;
-use sea_orm::sea_query::{Alias, ExprTrait as _, OnConflict, Order, Query, SelectStatement, UnionType};
+use sea_orm::sea_query::{Alias, Expr, ExprTrait as _, OnConflict, Order, Query, SelectStatement, UnionType};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait as _, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, QueryTrait as _,
 };
@@ -38,6 +38,9 @@ pub const DONE_KEPT_MS: u64 = 2 * DAY_MS;
 /// How long a job that was given up stays visible.
 pub const GIVEN_UP_KEPT_MS: u64 = 30 * DAY_MS;
 
+/// No job waits longer for its time: a day's digest a day, and the end of quiet hours another; a month's begins half a day before its first
+/// recipient's morning.
+pub(crate) const LONGEST_WAIT_MS: u64 = 3 * DAY_MS;
 /// Jobs forgotten in one transaction: a fraction of a second of the writer's time.
 const PRUNED_AT_ONCE: u64 = 2_000;
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
@@ -218,6 +221,20 @@ async fn running(tx: &Tx) -> Result<BTreeMap<String, u64>> {
     let counted = Entity::find().select_only().column(Column::Kind).column_as(Column::Id.count(), "jobs");
     let rows: Vec<(String, i64)> = counted.filter(Column::State.eq(RUNNING)).group_by(Column::Kind).into_tuple().all(tx.db()).await?;
     Ok(rows.into_iter().map(|(kind, jobs)| (kind, number(jobs))).collect())
+}
+
+/// Makes due what a clock put off that was ahead; says how many jobs there were.
+pub(crate) async fn call_back(tx: &Tx) -> Result<u64> {
+    let put_off = Column::State.eq(QUEUED).and(Column::RunAt.gt(column(tx.beyond_ms(LONGEST_WAIT_MS))));
+    let back = Entity::update_many()
+        .col_expr(Column::RunAt, Expr::value(column(tx.now_ms())))
+        // By its kinds, the index finds the last ones of each.
+        .filter(put_off.and(Column::Kind.is_in(kinds::ALL.map(|kind| kind.name))));
+    let back = back.exec(tx.db()).await?.rows_affected;
+    if back > 0 {
+        tx.wake_relay();
+    }
+    Ok(back)
 }
 
 /// How many jobs are due or running, and how many were given up.

@@ -21,6 +21,7 @@ pub mod requests;
 pub mod rotation;
 #[cfg(test)]
 mod scratch;
+pub mod set_back;
 pub mod store;
 pub mod tokens;
 pub mod zone;

@@ -22,7 +22,8 @@ mod tests;
 mod uptime;
 
 pub use certificates::THRESHOLDS_DAYS;
-pub use claim::{Due, claim_due, count_due, give_back, is_any_free, leave_out};
+pub(crate) use claim::call_back;
+pub use claim::{Due, LEASE_MS, claim_due, count_due, give_back, is_any_free, leave_out};
 pub use ids::{IncidentId, MaintenanceId, MonitorId};
 pub use incidents::{Incident, IncidentEvent, Line, ListIncidents, REMIND_AFTER_MS, Timeline, acknowledge, list_incidents, timeline};
 pub use machine::State;

@@ -7,7 +7,7 @@
 
 mod open;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, beyond_ms};
 use crate::error::{Result, is_hang_up};
 use crate::notices::GATHER_MS;
 use crate::random::Random;
@@ -189,6 +189,11 @@ impl Tx {
     /// When the transaction began, epoch milliseconds.
     pub fn now_ms(&self) -> u64 {
         self.now_ms
+    }
+
+    /// After which moment nothing lies that is to come within `wait_ms` at the latest.
+    pub(crate) fn beyond_ms(&self, wait_ms: u64) -> u64 {
+        beyond_ms(self.now_ms, wait_ms)
     }
 
     /// Randomness.

@@ -14,7 +14,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// As long as a worker that says nothing keeps a job, and a little longer.
-const LEASE: Duration = Duration::from_secs(21);
+const LEASE: Duration = Duration::from_millis(jobs::LEASE_MS + 1_000);
 const HOUR: Duration = Duration::from_hours(1);
 
 /// `on_each_queue!(story)` makes the tests `story::in_memory` and `story::in_redis` of `async fn story(World)`.
@@ -91,7 +91,7 @@ async fn what_a_dead_worker_left_is_run_again(world: World) {
     write_jobs(&store, 3).await;
     let tx = store.write().await.unwrap();
     for id in jobs::due(&tx, 3).await.unwrap() {
-        jobs::claim(&tx, id, "a worker that dies now", 20_000).await.unwrap().expect("a claim");
+        jobs::claim(&tx, id, "a worker that dies now").await.unwrap().expect("a claim");
     }
     tx.commit().await.unwrap();
     world.pass(LEASE);

@@ -19,8 +19,6 @@ use keyvawlt_domain::{Error, Result};
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-/// How long a worker that says nothing keeps a job: a killed one's is run again within half a minute.
-const LEASE_MS: u64 = 20_000;
 /// Some renewals may fail before the lease is lost.
 const RENEW_EVERY: Duration = Duration::from_secs(5);
 /// What runs when the process stops may go on for so long; then it is given back. The process waits a little longer than that.
@@ -146,14 +144,14 @@ async fn act(context: &Context, claim: &Claim) -> Outcome {
 
 async fn claim(context: &Context, id: JobId) -> Result<Option<Claim>> {
     let tx = context.store.write().await?;
-    let claim = jobs::claim(&tx, id, &context.name, LEASE_MS).await?;
+    let claim = jobs::claim(&tx, id, &context.name).await?;
     tx.commit().await?;
     Ok(claim)
 }
 
 async fn renew(context: &Context, claim: &Claim) -> Result<bool> {
     let tx = context.store.write().await?;
-    let mine = jobs::renew(&tx, claim, LEASE_MS).await?;
+    let mine = jobs::renew(&tx, claim).await?;
     tx.commit().await?;
     Ok(mine)
 }

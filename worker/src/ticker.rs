@@ -2,7 +2,7 @@
 
 use crate::context::Context;
 use keyvawlt_domain::jobs::{self, Job};
-use keyvawlt_domain::{Result, notices};
+use keyvawlt_domain::{Result, notices, set_back};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -28,6 +28,7 @@ pub(crate) async fn run(context: Arc<Context>, stop: CancellationToken) {
 }
 
 pub(crate) async fn tick(context: &Context) -> Result<()> {
+    recover(context).await?;
     let tx = context.store.write().await?;
     for (job, every_ms) in &SCHEDULE {
         let key = format!("{}@{}", job.kind().name, tx.now_ms() / every_ms);
@@ -35,4 +36,15 @@ pub(crate) async fn tick(context: &Context) -> Result<()> {
     }
     notices::begin_month(&tx).await?;
     tx.commit().await
+}
+
+/// Before the ticks: what was written by a clock that was ahead keeps nothing waiting for longer than until the next look.
+async fn recover(context: &Context) -> Result<()> {
+    let tx = context.store.write().await?;
+    let called_back = set_back::recover(&tx).await?;
+    tx.commit().await?;
+    if called_back > 0 {
+        tracing::warn!(called_back, "the clock was ahead, or is behind: what waited for a moment far away is due now");
+    }
+    Ok(())
 }

@@ -10,6 +10,8 @@ use keyvawlt_schema::job::{Column, Entity};
 use sea_orm::sea_query::{Expr, ExprTrait as _, SimpleExpr};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect, QueryTrait as _};
 
+/// How long a worker that says nothing keeps a job: a killed one's is run again within half a minute.
+pub const LEASE_MS: u64 = 20_000;
 /// The first wait after a failure; each next one is twice as long.
 const BACKOFF_BASE_MS: u64 = 5_000;
 /// The longest wait: a mail server that was down for the night is found again within the hour.
@@ -32,9 +34,9 @@ pub struct Claim {
     max_attempts: i32,
 }
 
-/// Takes a job for `lease_ms`; `None` when somebody else has it, its time has not come, or as many of its kind run as may. (On PostgreSQL two
+/// Takes a job for [`LEASE_MS`]; `None` when somebody else has it, its time has not come, or as many of its kind run as may. (On PostgreSQL two
 /// workers that claim in the same instant may go one beyond.)
-pub async fn claim(tx: &Tx, id: JobId, worker: &str, lease_ms: u64) -> Result<Option<Claim>> {
+pub async fn claim(tx: &Tx, id: JobId, worker: &str) -> Result<Option<Claim>> {
     let now = tx.now_ms();
     let Some(row) = Entity::find_by_id(id.0.to_vec()).one(tx.db()).await? else { return Ok(None) };
     let Some(kind) = kinds::named(&row.kind) else { return Ok(None) };
@@ -45,7 +47,7 @@ pub async fn claim(tx: &Tx, id: JobId, worker: &str, lease_ms: u64) -> Result<Op
     let taken = Entity::update_many()
         .col_expr(Column::State, Expr::value(RUNNING))
         .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1))
-        .col_expr(Column::LeaseUntil, Expr::value(column(now + lease_ms)))
+        .col_expr(Column::LeaseUntil, Expr::value(column(now + LEASE_MS)))
         .col_expr(Column::LeasedBy, Expr::value(worker))
         .filter(Column::Id.eq(id.0.to_vec()).and(Column::State.eq(QUEUED)).and(Column::RunAt.lte(column(now))))
         .filter(Column::Attempts.eq(row.attempts))
@@ -65,9 +67,9 @@ pub async fn claim(tx: &Tx, id: JobId, worker: &str, lease_ms: u64) -> Result<Op
     }
 }
 
-/// Holds a job for another `lease_ms`; says whether it is still the caller's.
-pub async fn renew(tx: &Tx, claim: &Claim, lease_ms: u64) -> Result<bool> {
-    let lease = Entity::update_many().col_expr(Column::LeaseUntil, Expr::value(column(tx.now_ms() + lease_ms)));
+/// Holds a job for another [`LEASE_MS`]; says whether it is still the caller's.
+pub async fn renew(tx: &Tx, claim: &Claim) -> Result<bool> {
+    let lease = Entity::update_many().col_expr(Column::LeaseUntil, Expr::value(column(tx.now_ms() + LEASE_MS)));
     Ok(lease.filter(still((claim.id, claim.attempt))).exec(tx.db()).await?.rows_affected > 0)
 }
 
@@ -117,6 +119,7 @@ pub async fn put_off(tx: &Tx, claim: &Claim, wait_ms: u64) -> Result<bool> {
 
 /// Takes back what workers did not finish within their lease; says how many jobs are due again.
 pub async fn expire_leases(tx: &Tx) -> Result<u64> {
+    shorten_leases(tx).await?;
     let over = || Condition::all().add(Column::State.eq(RUNNING)).add(Column::LeaseUntil.lte(column(tx.now_ms())));
     let left = Entity::find().select_only().columns([Column::Id, Column::Crashes]).filter(over());
     let left: Vec<(Vec<u8>, i32)> = left.into_tuple().all(tx.db()).await?;
@@ -142,6 +145,16 @@ pub async fn expire_leases(tx: &Tx) -> Result<u64> {
         tx.wake_relay();
     }
     Ok(again)
+}
+
+/// A lease that a clock gave that was ahead holds as long as any other from now on: whoever lives renews it meanwhile.
+async fn shorten_leases(tx: &Tx) -> Result<()> {
+    Entity::update_many()
+        .col_expr(Column::LeaseUntil, Expr::value(column(tx.now_ms() + LEASE_MS)))
+        .filter(Column::State.eq(RUNNING).and(Column::LeaseUntil.gt(column(tx.beyond_ms(LEASE_MS)))))
+        .exec(tx.db())
+        .await?;
+    Ok(())
 }
 
 /// What was cut off together comes apart, so that one job that kills its worker does not take the same others along each time. What was cut off

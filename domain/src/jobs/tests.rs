@@ -1,12 +1,11 @@
+mod set_back;
+
 use super::attempt::{APART_MS, backoff_ms};
 use super::kinds::MAX_CRASHES;
 use super::*;
 use crate::Store;
 use crate::scratch::{NOW, on_each_engine};
-use sea_orm::sea_query::Expr;
 use std::collections::BTreeSet;
-
-const LEASE_MS: u64 = 60_000;
 
 async fn put(store: &Store, key: Option<&str>) -> bool {
     let tx = store.write().await.unwrap();
@@ -27,7 +26,7 @@ async fn due_now(store: &Store) -> Vec<JobId> {
 
 async fn take(store: &Store, id: JobId) -> Option<Claim> {
     let tx = store.write().await.unwrap();
-    let claim = claim(&tx, id, "a worker", LEASE_MS).await.unwrap();
+    let claim = claim(&tx, id, "a worker").await.unwrap();
     tx.commit().await.unwrap();
     claim
 }
@@ -218,7 +217,7 @@ async fn a_lease_is_renewed_by_its_holder_alone() {
         let claim = take(store, id).await.unwrap();
         store.clock().advance_ms(LEASE_MS - 1);
         let tx = store.write().await.unwrap();
-        assert!(renew(&tx, &claim, LEASE_MS).await.unwrap());
+        assert!(renew(&tx, &claim).await.unwrap());
         tx.commit().await.unwrap();
         store.clock().advance_ms(LEASE_MS - 1);
         let tx = store.write().await.unwrap();
@@ -227,7 +226,7 @@ async fn a_lease_is_renewed_by_its_holder_alone() {
         store.clock().advance_ms(1);
         let tx = store.write().await.unwrap();
         assert_eq!(expire_leases(&tx).await.unwrap(), 1);
-        assert!(!renew(&tx, &claim, LEASE_MS).await.unwrap());
+        assert!(!renew(&tx, &claim).await.unwrap());
     })
     .await;
 }

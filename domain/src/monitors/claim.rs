@@ -1,13 +1,17 @@
 //! Which monitors are to be looked at now, and by whom.
 
 use super::ids::MonitorId;
-use super::rules::Rules;
+use super::rules::{MIN_INTERVAL_MS, Rules};
+use super::schedule::LONGEST_WAIT_INTERVALS;
 use crate::error::{Error, Result};
 use crate::store::{Tx, column, number};
 use keyvawlt_ledger::OrgId;
 use keyvawlt_schema::monitor::{Column, Entity, Model};
 use sea_orm::sea_query::{Expr, ExprTrait as _, LockBehavior, LockType};
-use sea_orm::{ColumnTrait, Condition, EntityTrait, PaginatorTrait as _, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, PaginatorTrait as _, QueryFilter, QueryOrder, QuerySelect, UpdateMany};
+
+/// How long a claim holds: the longest wait of a worker (20 seconds), the longest look (30), and time to write it down.
+pub const LEASE_MS: u64 = 60_000;
 
 /// A look that is due, and the right to write down how it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,14 +30,14 @@ pub struct Due {
     pub due_ms: u64,
 }
 
-/// Takes at most `limit` monitors whose time has come, for `lease_ms`: the longest overdue first. Whoever does not write down how the look
+/// Takes at most `limit` monitors whose time has come, for [`LEASE_MS`]: the longest overdue first. Whoever does not write down how the look
 /// ended within its lease has lost it to the next who asks.
-pub async fn claim_due(tx: &Tx, worker: &str, limit: u64, lease_ms: u64) -> Result<Vec<Due>> {
+pub async fn claim_due(tx: &Tx, worker: &str, limit: u64) -> Result<Vec<Due>> {
     let tx = tx.without_permit("the worker takes looks that are due, at URLs that their owners told the server to look at");
     let now = column(tx.now_ms());
     let rows = Entity::find()
         .filter(Column::NextAt.lte(now))
-        .filter(unleased(now))
+        .filter(unleased(tx))
         .order_by_asc(Column::NextAt)
         .limit(limit)
         // Rows that another worker is just taking are its own.
@@ -44,7 +48,7 @@ pub async fn claim_due(tx: &Tx, worker: &str, limit: u64, lease_ms: u64) -> Resu
         return Ok(vec![]);
     }
     Entity::update_many()
-        .col_expr(Column::LeaseUntil, Expr::value(column(tx.now_ms() + lease_ms)))
+        .col_expr(Column::LeaseUntil, Expr::value(column(tx.now_ms() + LEASE_MS)))
         .col_expr(Column::LeasedBy, Expr::value(worker))
         .col_expr(Column::Round, Expr::col(Column::Round).add(1))
         .filter(these(rows.iter().map(|row| (&row.org_id, &row.monitor_id))))
@@ -73,6 +77,22 @@ pub async fn leave_out(tx: &Tx, claimed: &[Due]) -> Result<()> {
     Ok(())
 }
 
+/// Makes due whatever a clock put off that was ahead: no look lies so many intervals away. As if its turn had been an interval ago, so that all of
+/// them are spread anew. Says how many there were.
+pub(crate) async fn call_back(tx: &Tx) -> Result<u64> {
+    Ok(calls_back(tx).exec(tx.db()).await?.rows_affected)
+}
+
+pub(super) fn calls_back(tx: &Tx) -> UpdateMany<Entity> {
+    let interval = || Expr::col(Column::Interval);
+    let wait = interval().mul(column(LONGEST_WAIT_INTERVALS));
+    Entity::update_many()
+        .col_expr(Column::NextAt, Expr::value(column(tx.now_ms())).sub(interval()))
+        // No monitor's wait is shorter: what is due and what comes soon is not looked at.
+        .filter(Column::NextAt.gt(column(tx.beyond_ms(MIN_INTERVAL_MS * LONGEST_WAIT_INTERVALS))))
+        .filter(Expr::col(Column::NextAt).sub(wait).gt(column(tx.beyond_ms(0))))
+}
+
 /// How many looks are due and not written down, claimed or not.
 pub async fn count_due(tx: &Tx) -> Result<u64> {
     let tx = tx.without_permit("the worker asks whether there is anything to look at");
@@ -83,17 +103,18 @@ pub async fn count_due(tx: &Tx) -> Result<u64> {
 pub async fn is_any_free(tx: &Tx) -> Result<bool> {
     let tx = tx.without_permit("the worker asks whether there is anything to look at");
     let now = column(tx.now_ms());
-    let first = Entity::find().filter(Column::NextAt.lte(now)).filter(unleased(now)).one(tx.db()).await?;
+    let first = Entity::find().filter(Column::NextAt.lte(now)).filter(unleased(tx)).one(tx.db()).await?;
     Ok(first.is_some())
 }
 
-/// Nobody holds it.
-fn unleased(now: i64) -> Condition {
-    Condition::any().add(Column::LeaseUntil.is_null()).add(Column::LeaseUntil.lte(now))
+/// Nobody holds it; what is held beyond every lease, nobody does.
+fn unleased(tx: &Tx) -> Condition {
+    let (over, beyond) = (Column::LeaseUntil.lte(column(tx.now_ms())), Column::LeaseUntil.gt(column(tx.beyond_ms(LEASE_MS))));
+    Condition::any().add(Column::LeaseUntil.is_null()).add(over).add(beyond)
 }
 
 /// Ends the lease of this claim, if it is still the last.
-fn free(due: &Due) -> sea_orm::UpdateMany<Entity> {
+fn free(due: &Due) -> UpdateMany<Entity> {
     let mine = Column::OrgId.eq(due.org.0.to_vec()).and(Column::MonitorId.eq(due.monitor.0.to_vec()));
     Entity::update_many()
         .col_expr(Column::LeaseUntil, Expr::value(None::<i64>))

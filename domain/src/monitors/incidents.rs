@@ -287,6 +287,8 @@ async fn go_on(tx: &Tx, subject: &Subject<'_>, id: IncidentId) -> Result<()> {
     }
     let unheard = incident::Column::AcknowledgedAt.is_null().and(incident::Column::RemindedAt.is_null());
     let long_ago = incident::Column::OpenedAt.lte(column(tx.now_ms().saturating_sub(REMIND_AFTER_MS)));
+    // Or a clock was ahead then: since when it lasts, nobody knows.
+    let long_ago = long_ago.or(incident::Column::OpenedAt.gt(column(tx.beyond_ms(0))));
     let first = Expr::col(incident::Column::LeaderId).eq(id.0.to_vec());
     let reminded = of(&subject.org, id)
         .col_expr(incident::Column::RemindedAt, Expr::value(column(tx.now_ms())))

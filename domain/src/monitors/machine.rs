@@ -218,7 +218,7 @@ fn failed(state: State, mut memory: Memory, now_ms: u64) -> Step {
 /// Notes that the monitor went down or came up; says whether that makes it flapping. The changes outlast flapping: whoever was steady for three
 /// looks only, and changes again, is flapping still.
 fn changed(memory: &mut Memory, now_ms: u64) -> bool {
-    memory.changes.retain(|at| now_ms.saturating_sub(*at) < FLAPPING_WITHIN_MS);
+    memory.changes.retain(|at| now_ms.abs_diff(*at) < FLAPPING_WITHIN_MS);
     if memory.changes.len() == CHANGES_TO_FLAPPING {
         memory.changes.remove(0);
     }

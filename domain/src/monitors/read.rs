@@ -5,8 +5,10 @@ use super::machine::{State, stale_at_ms};
 use super::place::{self, Read};
 use super::record::state_of;
 use super::rules::Target;
+use super::schedule::LONGEST_WAIT_INTERVALS;
 use super::uptime::{self, Uptime};
 use crate::authorize::Permit;
+use crate::clock::beyond_ms;
 use crate::error::{Error, Result};
 use crate::store::{Tx, number};
 use keyvawlt_ledger::trial::Watched;
@@ -126,7 +128,10 @@ fn one(row: Model, uptime: Uptime, now_ms: u64) -> Result<Monitor> {
 }
 
 fn standing_of(row: &Model, now_ms: u64) -> Result<Standing> {
-    let stale_at = row.next_at.map(|at| stale_at_ms(number(at), number(row.interval)));
+    let interval = number(row.interval);
+    let is_beyond = |at: u64| at > beyond_ms(now_ms, interval * LONGEST_WAIT_INTERVALS);
+    // Until a look that no right clock put there, nobody looks.
+    let stale_at = row.next_at.map(number).map(|at| if is_beyond(at) { 0 } else { stale_at_ms(at, interval) });
     Ok(Standing {
         state: state_of(row)?.shown(stale_at, now_ms),
         since_ms: number(row.since),

@@ -9,6 +9,8 @@ const RETRIES_MS: [u64; 2] = [20_000, 40_000];
 const JITTER_PART: u64 = 5;
 /// What asks us to come less often is asked after so many intervals.
 const THROTTLED_INTERVALS: u64 = 2;
+/// No wait between two looks is as long: twice an interval and a tenth of that is the longest, for what is throttled.
+pub(super) const LONGEST_WAIT_INTERVALS: u64 = THROTTLED_INTERVALS + 1;
 /// A new monitor is looked at within this time: somebody waits for it.
 const FIRST_WITHIN_MS: u64 = 5_000;
 

@@ -1,6 +1,7 @@
 //! Monitors on both stores, with a clock that tests move.
 
 mod people;
+mod set_back;
 mod world;
 
 use super::*;
@@ -48,7 +49,7 @@ async fn of_two_workers_one_gets_a_look_and_a_late_result_is_dropped() {
         store.clock().advance_ms(MINUTE);
         let slow = world.claim("slow", 10).await;
         assert_eq!((slow.len(), slow[0].monitor, world.claim("other", 10).await.len()), (1, api, 0));
-        store.clock().advance_ms(world::LEASE_MS);
+        store.clock().advance_ms(LEASE_MS);
         let taken = world.claim("other", 10).await;
         assert_eq!(taken.len(), 1);
         world.record(&slow[0], Err("late")).await;

@@ -159,7 +159,8 @@ pub(super) async fn of(tx: &Tx, org: OrgId, rows: &[monitor::Model]) -> Result<V
             .column_as(Expr::col(Column::Looks).sub(Expr::col(Column::Failed)).sum().cast_as("bigint"), "passed")
             .column_as(total(Column::Latency), "latency")
             .filter(Condition::all().add(Column::OrgId.eq(org.0.to_vec())).add(Column::MonitorId.is_in(ids.clone())))
-            .filter(Column::Span.eq(span).and(Column::StartsAt.gte(column(since))))
+            // A clock that was ahead may have counted beyond.
+            .filter(Column::Span.eq(span).and(Column::StartsAt.between(column(since), column(tx.beyond_ms(0)))))
             .group_by(Column::MonitorId)
             .into_model()
             .all(tx.db())

@@ -96,11 +96,21 @@ async fn open(tx: &Tx, org: &OrgId, recipient: &Recipient, slot: &Slot) -> Resul
 /// When a message goes to a recipient that may have had too many.
 async fn calmed(tx: &Tx, org: &OrgId, recipient: &Recipient, run_at_ms: u64) -> Result<u64> {
     let theirs = delivery::Column::OrgId.eq(org.0.to_vec()).and(delivery::Column::RecipientId.eq(recipient.id().to_vec()));
+    // Those that a clock dated ahead were not within this hour.
+    let theirs = theirs.and(delivery::Column::CreatedAt.lte(column(tx.beyond_ms(0))));
     let newest =
         delivery::Entity::find().select_only().column(delivery::Column::CreatedAt).filter(theirs).order_by_desc(delivery::Column::Id);
     let last: Option<i64> = newest.offset(MESSAGES_AN_HOUR - 1).limit(1).into_tuple().one(tx.db()).await?;
     let too_many = last.is_some_and(|at| tx.now_ms().saturating_sub(number(at)) < HOUR_MS);
     Ok(if too_many { std::cmp::max(run_at_ms, tx.now_ms() + CALM_MS) } else { run_at_ms })
+}
+
+/// A message that a clock put off that was ahead goes now, as its job does; says how many there were.
+pub(crate) async fn call_back(tx: &Tx) -> Result<u64> {
+    let put_off = delivery::Column::EndedAt.is_null().and(delivery::Column::RunAt.gt(column(tx.beyond_ms(jobs::LONGEST_WAIT_MS))));
+    let now = Expr::value(column(tx.now_ms()));
+    let back = delivery::Entity::update_many().col_expr(delivery::Column::RunAt, now).filter(put_off).exec(tx.db()).await?;
+    Ok(back.rows_affected)
 }
 
 async fn room(tx: &Tx, org: &OrgId, id: &DeliveryId) -> Result<usize> {

@@ -20,8 +20,8 @@ use tokio_util::sync::CancellationToken;
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Rows taken or written in one transaction: a quarter second of 10,000 monitors a minute is 42, and the writer is soon free for others.
 const BATCH: usize = 128;
-/// The longest wait (20 seconds), the longest look (30), and time to write it down.
-const LEASE: Duration = Duration::from_mins(1);
+/// After this, another worker has what was claimed.
+const LEASE: Duration = Duration::from_millis(monitors::LEASE_MS);
 /// What runs when the process stops may take so long; the rest is given back. Well within what the process has for stopping.
 const STOP_WITHIN: Duration = Duration::from_secs(4);
 /// Looks whose writing fails one after another before the store is taken to be away.
@@ -102,7 +102,7 @@ impl Rounds {
             return Ok(vec![]);
         }
         let tx = store.write().await?;
-        let claimed = monitors::claim_due(&tx, &self.context.name, room as u64, millis(LEASE)).await?;
+        let claimed = monitors::claim_due(&tx, &self.context.name, room as u64).await?;
         tx.commit().await?;
         Ok(claimed)
     }

@@ -12,7 +12,6 @@ use keyvawlt_schema::uptime;
 use sea_orm::EntityTrait;
 
 pub(super) const MINUTE: u64 = 60_000;
-pub(super) const LEASE_MS: u64 = 45_000;
 /// Longer than any wait between looks that are a minute apart, those scattered after a late one included.
 pub(super) const ROUND_MS: u64 = 100_000;
 pub(super) const NS: NsId = NsId([2; 16]);
@@ -143,7 +142,7 @@ impl<'a> World<'a> {
 
     pub(super) async fn claim(&self, worker: &str, limit: u64) -> Vec<Due> {
         let tx = self.0.write().await.unwrap();
-        let due = claim_due(&tx, worker, limit, LEASE_MS).await.unwrap();
+        let due = claim_due(&tx, worker, limit).await.unwrap();
         tx.commit().await.unwrap();
         due
     }

@@ -83,7 +83,7 @@ async fn a_message_that_was_given_up_is_sent_when_the_operator_has_its_job_run_a
         team(store, NOW + DAY_MS).await;
         let job = scanned(store).await;
         let tx = store.write().await.unwrap();
-        let claim = jobs::claim(&tx, job, "test", 1).await.unwrap().unwrap();
+        let claim = jobs::claim(&tx, job, "test").await.unwrap().unwrap();
         let Job::Deliver { delivery, .. } = claim.job else { panic!("a message") };
         assert!(begin(&tx, &ORG, &delivery).await.unwrap());
         let Attempt::Send(found) = load(&tx, &ORG, &delivery).await.unwrap() else { panic!("something to say") };

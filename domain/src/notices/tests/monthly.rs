@@ -50,7 +50,7 @@ async fn tick(store: &Store) -> usize {
         for id in jobs::due(&tx, 100).await.unwrap() {
             let row = job::Entity::find_by_id(id.0.to_vec()).one(tx.db()).await.unwrap().unwrap();
             if row.kind == "monthly_digest" {
-                found = jobs::claim(&tx, id, "test", 1).await.unwrap();
+                found = jobs::claim(&tx, id, "test").await.unwrap();
             }
         }
         let Some(claim) = found else { return organizations };

@@ -139,7 +139,7 @@ pub(super) async fn messages_after_a_scan(store: &Store) -> Vec<DeliveryId> {
     let tx = store.write().await.unwrap();
     let mut found = Vec::new();
     for id in jobs::due(&tx, 10).await.unwrap() {
-        let claim = jobs::claim(&tx, id, "test", 1).await.unwrap().unwrap();
+        let claim = jobs::claim(&tx, id, "test").await.unwrap().unwrap();
         if let Job::Deliver { delivery, .. } = claim.job {
             found.push(delivery);
         }

@@ -132,7 +132,7 @@ async fn a_worker_that_dies_leaves_its_looks_to_the_next() {
     tower.add(5, 1, &site.url("/")).await;
     tower.store.clock().advance_ms(MINUTE_MS);
     let tx = tower.store.write().await.unwrap();
-    assert_eq!(keyvawlt_domain::monitors::claim_due(&tx, "dead", 10, 60_000).await.unwrap().len(), 5);
+    assert_eq!(keyvawlt_domain::monitors::claim_due(&tx, "dead", 10).await.unwrap().len(), 5);
     tx.commit().await.unwrap();
     let worker = tower.worker("one", &[site.listed()], 64);
     tokio::time::sleep(Duration::from_millis(600)).await;
