@@ -9,7 +9,6 @@ use crate::scratch::{NOW, on_each_engine};
 
 /// Longer than any wait between looks that are a minute apart.
 const ROUND_MS: u64 = 100_000;
-const LEASE_MS: u64 = 45_000;
 
 async fn watch(store: &Store) -> MonitorId {
     let rules = Rules {
@@ -38,7 +37,7 @@ async fn watch(store: &Store) -> MonitorId {
 async fn look(store: &Store, ends_ms: u64) {
     store.clock().advance_ms(ROUND_MS);
     let tx = store.write().await.unwrap();
-    for due in monitors::claim_due(&tx, "worker", 10, LEASE_MS).await.unwrap() {
+    for due in monitors::claim_due(&tx, "worker", 10).await.unwrap() {
         let (org, monitor, round, outcome) = (due.org, due.monitor, due.round, Outcome::Passed);
         let result = ProbeResult { org, monitor, round, outcome, latency_ms: 40, certificate_ends_ms: Some(ends_ms) };
         monitors::record(&tx, &[result]).await.unwrap();
