@@ -204,11 +204,10 @@ impl Message {
     pub(crate) fn many(mut pieces: Vec<Piece>, rest: usize) -> Option<Self> {
         pieces.sort_by_key(|piece| piece.tone);
         let others = pieces.len().checked_sub(1)? + rest;
+        let title = gathered_title(&pieces, others)?;
         let unworded = pieces.iter().filter(|piece| piece.unworded).count();
         let rest = rest + pieces.len().saturating_sub(MAX_SHOWN);
         pieces.truncate(MAX_SHOWN);
-        let first = pieces.first()?.title();
-        let title = if others == 0 { first.to_owned() } else { format!("{first}, and {others} more") };
         let common = take_common(&mut pieces);
         Some(Self { title, shown: pieces, common, rest, unworded, unsubscribe: None })
     }
@@ -291,6 +290,19 @@ impl Message {
         }
         reasons
     }
+}
+
+/// The first's, and how many ride with it: "more" only of its own kind, good news apart, so that nobody takes another thing for one more of the same.
+fn gathered_title(pieces: &[Piece], others: usize) -> Option<String> {
+    let first = pieces.first()?;
+    let sort = |piece: &Piece| (piece.kind, piece.tone == Tone::Good);
+    let alike = pieces.iter().all(|piece| sort(piece) == sort(first));
+    Some(match (others, alike) {
+        (0, _) => first.title.clone(),
+        (others, true) => format!("{}, and {others} more", first.title),
+        (1, false) => format!("{}, and another notice", first.title),
+        (others, false) => format!("{}, and {others} other notices", first.title),
+    })
 }
 
 /// Takes out what all pieces say, like the organization they are of: it is said once.

@@ -26,6 +26,16 @@ fn many_pieces_are_shown_to_a_bound_most_urgent_first_and_the_rest_is_counted() 
 }
 
 #[test]
+fn a_title_takes_no_other_thing_for_one_more_of_the_same() {
+    let title = |pieces: &[Piece], rest| Message::many(pieces.to_vec(), rest).unwrap().title().to_owned();
+    let down = piece(Tone::Urgent, "api is down");
+    assert_eq!(title(&[down.clone(), down.clone(), down.clone()], 2), "api is down, and 4 more");
+    assert_eq!(title(&[down.clone(), piece(Tone::Good, "web is up again")], 0), "api is down, and another notice");
+    let expiry = Piece::new("expiry", Tone::Urgent, "Stripe live has expired");
+    assert_eq!(title(&[down, expiry.clone(), expiry], 0), "api is down, and 2 other notices");
+}
+
+#[test]
 fn advice_and_reasons_that_are_the_same_are_given_once() {
     let told = |command: &str| piece(Tone::Soon, "t").advise("Renew it.").command(command).why("You read it.");
     let message = Message::many(vec![told("a"), told("b"), told("a"), piece(Tone::Soon, "t").advise("Look.")], 0).unwrap();
