@@ -6,6 +6,7 @@ use keyvawlt_domain::jobs::desk::{self, Listed};
 use keyvawlt_domain::store::Tables;
 use keyvawlt_domain::{Clock, Random, Store};
 use keyvawlt_server::config::Config;
+use serde_json::{Value, json};
 use std::io::Write;
 use std::process::ExitCode;
 use time::OffsetDateTime;
@@ -88,13 +89,18 @@ fn as_text(job: &Listed) -> String {
     format!("{}  {:<16} {:<8}  {when}  {tries}{worker}{error}", job.id, job.kind, job.state.name())
 }
 
-fn as_json(job: &Listed) -> serde_json::Value {
-    serde_json::json!({
-        "id": job.id.to_string(), "kind": job.kind, "state": job.state.name(), "payload": job.payload,
+fn as_json(job: &Listed) -> Value {
+    json!({
+        "id": job.id.to_string(), "kind": job.kind, "state": job.state.name(), "payload": payload(job),
         "attempts": job.attempts, "failures": job.failures, "crashes": job.crashes,
         "run_at": moment(job.run_at_ms), "created_at": moment(job.created_at_ms), "finished_at": job.finished_at_ms.map(moment),
         "worker": job.leased_by, "last_error": job.last_error,
     })
+}
+
+/// A newer program's may be no JSON.
+fn payload(job: &Listed) -> Value {
+    serde_json::from_str(&job.payload).unwrap_or_else(|_| job.payload.as_str().into())
 }
 
 /// What a mail server said may hold anything.

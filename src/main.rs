@@ -2,11 +2,13 @@
 
 mod arguments;
 mod desk;
+mod reader;
 
 use arguments::{Arguments, Command, USAGE};
 use keyvawlt_domain::Clock;
 use keyvawlt_server::config::{Config, DEFAULTS};
 use keyvawlt_server::{Running, Server, lifecycle, telemetry};
+use reader::WhileRead;
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -31,7 +33,7 @@ fn run(began: Instant) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(2));
         }
     };
-    let mut out = std::io::stdout();
+    let mut out = WhileRead(std::io::stdout());
     match arguments.command {
         Command::Help => write!(out, "{USAGE}")?,
         Command::Version => writeln!(out, "keyvawlt-server {}", env!("CARGO_PKG_VERSION"))?,
@@ -47,7 +49,7 @@ fn with_config(arguments: &Arguments, began: Instant) -> anyhow::Result<ExitCode
     // TLS to databases and mail servers; a second installation would only say so.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Runtime::new()?;
-    let mut out = std::io::stdout();
+    let mut out = WhileRead(std::io::stdout());
     match &arguments.command {
         Command::Check => runtime.block_on(desk::check(&config, &mut out)),
         Command::Jobs(command) => runtime.block_on(desk::jobs(&config, command, &mut out)),
@@ -79,7 +81,7 @@ async fn serve(config: &Config, began: Instant) -> anyhow::Result<ExitCode> {
 }
 
 fn announce(config: &Config, running: &Running, began: Instant) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = WhileRead(std::io::stdout().lock());
     writeln!(out, "KeyVawlt {}", env!("CARGO_PKG_VERSION"))?;
     if let Some(addr) = running.addr() {
         writeln!(out, "  listening on   http://{addr}")?;

@@ -20,11 +20,17 @@ async fn a_job_that_was_given_up_is_found_and_run_again_or_discarded(world: Worl
     let page = keyvawlt_server(&world, &["jobs", "list", "--state", "given-up", "--limit", "1", "--json"]);
     let newest: serde_json::Value = serde_json::from_str(&succeeded(&page)).unwrap();
     let newest_id = newest["id"].as_str().unwrap();
+    assert_eq!(newest["payload"]["job"], "email_code", "JSON for programs, not a text of it: {newest}");
     let more = String::from_utf8(page.stderr).unwrap();
     assert_eq!(more.trim(), format!("There may be more: --before {newest_id}"));
     let older = keyvawlt_server(&world, &["jobs", "list", "--state=given-up", "--before", newest_id, "--json"]);
     let older: serde_json::Value = serde_json::from_str(&succeeded(&older)).unwrap();
     let older_id = older["id"].as_str().unwrap();
+
+    let (nobody_reads, out) = std::io::pipe().unwrap();
+    drop(nobody_reads);
+    let quiet = prepared(&world, &["jobs", "list", "--state", "given-up"]).stdout(out).output().unwrap();
+    assert_eq!((succeeded(&quiet), quiet.stderr), (String::new(), vec![]), "who has seen enough hears of no failure");
 
     let nobody = "00000000000000000000000000000000";
     let refused = keyvawlt_server(&world, &["jobs", "retry", older_id, nobody]);
@@ -59,9 +65,14 @@ fn check_says_how_a_store_is_and_makes_none() {
 }
 
 fn keyvawlt_server(world: &World, arguments: &[&str]) -> Output {
+    prepared(world, arguments).output().expect("the program runs")
+}
+
+fn prepared(world: &World, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_keyvawlt-server"));
     command.env_clear().env("KEYVAWLT_SERVER__STORE__URL", &world.database.url).env("KEYVAWLT_SERVER__DATA", &world.config.data);
-    command.args(arguments).output().expect("the program runs")
+    command.args(arguments);
+    command
 }
 
 fn succeeded(output: &Output) -> String {

@@ -5,14 +5,13 @@ use std::process::{Command, Output};
 use tempfile::TempDir;
 
 fn keyvawlt(dir: &TempDir, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_keyvawlt"))
-        .env_clear()
-        .env("HOME", dir.path())
-        .env("KEYVAWLT_TOKEN", "canary")
-        .current_dir(dir.path())
-        .args(arguments)
-        .output()
-        .unwrap()
+    prepared(dir, arguments).output().unwrap()
+}
+
+fn prepared(dir: &TempDir, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_keyvawlt"));
+    command.env_clear().env("HOME", dir.path()).env("KEYVAWLT_TOKEN", "canary").current_dir(dir.path()).args(arguments);
+    command
 }
 
 fn stdout(output: &Output) -> String {
@@ -43,6 +42,18 @@ fn init_writes_a_file_that_config_debug_names_as_the_source() {
     assert_eq!(row("token")["value"], "(hidden)");
     assert!(!stdout(&output).contains("canary"));
     assert!(stdout(&keyvawlt(&dir, &["config", "debug"])).starts_with("SETTING"));
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    let dir = tempfile::tempdir().unwrap();
+    for words in ["--help", "--version", "version", "completion bash", "config debug", "config debug --json", "explain E_ROLLBACK"] {
+        let (nobody_reads, out) = std::io::pipe().unwrap();
+        drop(nobody_reads);
+        let arguments: Vec<&str> = words.split(' ').collect();
+        let output = prepared(&dir, &arguments).stdout(out).output().unwrap();
+        assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap()), (Some(0), String::new()), "{words}");
+    }
 }
 
 #[test]
