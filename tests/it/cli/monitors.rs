@@ -20,7 +20,7 @@ async fn a_monitor_is_changed_field_by_field() {
     assert_eq!(said, "web is looked at anew: keyvawlt monitor show web\n");
     let after = run("monitor show web").json().await;
     assert_eq!(after["id"], before["id"], "it is the same one");
-    assert_eq!((&after["url"], &after["interval"]), (&json!("https://b.example/ready"), &json!("5m")));
+    assert_eq!((&after["url"], &after["interval_ms"]), (&json!("https://b.example/ready"), &json!(300_000)));
     let whole = run("monitor show web").ok().await;
     assert!(
         whole.contains("200") && !whole.contains("x-ok") && !whole.contains("800"),

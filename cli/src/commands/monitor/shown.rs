@@ -11,6 +11,9 @@ pub const LEAST_ID: usize = 6;
 /// Digits of an id in a table. The first twelve are the time, so the last ones tell two of a moment apart; a table shows both.
 const SHORT_ID: usize = 16;
 
+/// Hours.
+const DAY: u32 = 24;
+
 /// A monitor, for programs and for people.
 #[derive(Serialize)]
 pub struct ShownMonitor {
@@ -23,8 +26,8 @@ pub struct ShownMonitor {
     expect: String,
     headers: Vec<String>,
     body: Option<String>,
-    interval: String,
-    timeout: String,
+    interval_ms: u64,
+    timeout_ms: u64,
     slow_ms: Option<u64>,
     state: String,
     since: String,
@@ -41,10 +44,10 @@ pub struct ShownMonitor {
 /// Uptime over one window.
 #[derive(Serialize)]
 struct ShownShare {
-    over: &'static str,
-    /// Per cent of the time of which something is known; absent where nothing is.
-    up: Option<String>,
-    down: String,
+    over_hours: u32,
+    /// Of the time of which something is known; absent where nothing is. Cut off after three places.
+    up_percent: Option<f64>,
+    down_ms: u64,
     latency_ms: Option<u64>,
 }
 
@@ -62,8 +65,8 @@ impl ShownMonitor {
             expect: display_statuses(&target.statuses),
             headers: target.headers.iter().map(|rule| format!("{}: {}", rule.name, rule.contains)).collect(),
             body: body(&target),
-            interval: display_length(target.interval_ms),
-            timeout: display_length(target.timeout_ms),
+            interval_ms: target.interval_ms,
+            timeout_ms: target.timeout_ms,
             slow_ms: some(target.slow_ms),
             name: target.name,
             url: target.url,
@@ -75,7 +78,7 @@ impl ShownMonitor {
             problem: Some(monitor.problem.clone()).filter(|problem| !problem.is_empty()),
             incident: Some(in_hex(&monitor.incident_id)).filter(|id| !id.is_empty()),
             certificate_ends: some(monitor.certificate_ends_ms).map(display_ms),
-            uptime: [share("24 h", monitor.day), share("7 d", monitor.week), share("30 d", monitor.month)],
+            uptime: [share(DAY, monitor.day), share(7 * DAY, monitor.week), share(30 * DAY, monitor.month)],
             distances: (distance(monitor.since_ms, now_ms), some(monitor.checked_ms).map(|at| distance(at, now_ms))),
         }
     }
@@ -111,7 +114,7 @@ impl ShownMonitor {
             ("expects", one(&self.expect)),
             ("headers", self.headers.clone()),
             ("body", maybe(self.body.clone())),
-            ("every", vec![format!("{}, within {}", self.interval, self.timeout)]),
+            ("every", vec![format!("{}, within {}", display_length(self.interval_ms), display_length(self.timeout_ms))]),
             ("slow above", maybe(self.slow_ms.map(|ms| format!("{ms} ms")))),
             ("state", vec![format!("{}, since {} ({})", self.state, self.since, self.distances.0)]),
             ("problem", maybe(self.problem.clone())),
@@ -119,14 +122,18 @@ impl ShownMonitor {
             ("looked", maybe(checked.map(|(at, ago)| format!("{at} ({ago})")))),
             ("latency", maybe(self.latency_ms.map(|ms| format!("{ms} ms")))),
             ("certificate", maybe(self.certificate_ends.as_ref().map(|at| format!("ends {at}")))),
-            ("uptime", self.uptime.iter().map(|share| format!("{}: {}", share.over, share.words())).collect()),
+            ("uptime", self.uptime.iter().map(|share| format!("{}: {}", share.over(), share.words())).collect()),
         ]
     }
 }
 
 impl ShownShare {
     fn words(&self) -> String {
-        self.up.as_ref().map_or_else(|| "-".to_owned(), |up| format!("{up} %"))
+        self.up_percent.map_or_else(|| "-".to_owned(), |up| format!("{up:.3} %"))
+    }
+
+    fn over(&self) -> String {
+        if self.over_hours == DAY { "24 h".to_owned() } else { format!("{} d", self.over_hours / DAY) }
     }
 }
 
@@ -139,7 +146,7 @@ pub struct ShownIncident {
     flapping: bool,
     cause: String,
     opened: String,
-    lasted: String,
+    lasted_ms: u64,
     resolved: Option<String>,
     acknowledged: Option<String>,
     acknowledged_by: Option<String>,
@@ -168,7 +175,7 @@ impl ShownIncident {
             flapping: incident.flapping,
             cause: incident.cause.clone(),
             opened: display_ms(incident.opened_ms),
-            lasted: display_length(ended.saturating_sub(incident.opened_ms)),
+            lasted_ms: ended.saturating_sub(incident.opened_ms),
             resolved: moment(incident.resolved_ms),
             acknowledged: moment(incident.acknowledged_ms),
             acknowledged_by: by,
@@ -184,7 +191,8 @@ impl ShownIncident {
 
     /// A row of a table.
     pub fn row(&self) -> Vec<String> {
-        let lasted = if self.resolved.is_some() { self.lasted.clone() } else { format!("{} so far", self.lasted) };
+        let lasted = display_length(self.lasted_ms);
+        let lasted = if self.resolved.is_some() { lasted } else { format!("{lasted} so far") };
         let cause = if self.flapping { format!("{} (flapping)", self.cause) } else { self.cause.clone() };
         let id = self.id.chars().take(SHORT_ID).collect();
         vec![id, self.monitor.clone(), self.opened.clone(), lasted, self.acknowledged_by.clone().unwrap_or_default(), cause]
@@ -221,15 +229,15 @@ fn body(target: &MonitorTarget) -> Option<String> {
     Some(format!("{} {:?}", if rule.absent { "without" } else { "with" }, rule.text))
 }
 
-fn share(over: &'static str, share: Option<Share>) -> ShownShare {
+fn share(over_hours: u32, share: Option<Share>) -> ShownShare {
     let Share { up_ms, down_ms, latency_ms } = share.unwrap_or_default();
     let known = up_ms.saturating_add(down_ms);
     // Thousandths of a per cent, cut off: what was down for a second in a month was not up all the time.
-    let parts = (known > 0).then(|| u128::from(up_ms) * 100_000 / u128::from(known));
+    let parts = (known > 0).then(|| u128::from(up_ms) * 100_000 / u128::from(known)).and_then(|parts| u32::try_from(parts).ok());
     ShownShare {
-        over,
-        up: parts.map(|parts| format!("{}.{:03}", parts / 1000, parts % 1000)),
-        down: display_length(down_ms),
+        over_hours,
+        up_percent: parts.map(|parts| f64::from(parts) / 1000.0),
+        down_ms,
         latency_ms: (latency_ms > 0).then_some(latency_ms),
     }
 }
@@ -240,11 +248,19 @@ mod tests {
 
     #[test]
     fn uptime_is_never_shown_as_more_than_it_was() {
-        let of = |up_ms, down_ms| share("24 h", Some(Share { up_ms, down_ms, latency_ms: 0 })).words();
+        let of = |up_ms, down_ms| share(DAY, Some(Share { up_ms, down_ms, latency_ms: 0 })).words();
         assert_eq!(of(0, 0), "-");
         assert_eq!(of(10, 0), "100.000 %");
         assert_eq!(of(86_399_999, 1), "99.999 %");
         assert_eq!(of(1, 2), "33.333 %");
+    }
+
+    #[test]
+    fn programs_get_numbers_with_their_units() {
+        let week = share(7 * DAY, Some(Share { up_ms: 2, down_ms: 1, latency_ms: 30 }));
+        let shown = serde_json::json!({"over_hours": 168, "up_percent": 66.666, "down_ms": 1, "latency_ms": 30});
+        assert_eq!((serde_json::to_value(&week).unwrap(), week.over()), (shown, "7 d".to_owned()));
+        assert_eq!(serde_json::to_value(share(DAY, None)).unwrap()["up_percent"], serde_json::Value::Null);
     }
 
     #[test]
