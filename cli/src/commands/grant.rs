@@ -5,7 +5,7 @@ use keyvawlt_client::ledger::chain::{Questions, permission};
 use serde::Serialize;
 
 use super::{Context, trust, worklog};
-use crate::args::structure::{Grant, Perm};
+use crate::args::people::{Grant, Perm};
 use crate::duration::Moment;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};

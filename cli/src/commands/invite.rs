@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::Context;
 use super::grant::permission_bits;
 use super::member::quoted;
-use crate::args::structure::{Access, Role};
+use crate::args::people::{Access, Role};
 use crate::duration::{Length, Moment, display_ms};
 use crate::failure::{Failure, Outcome};
 use crate::prompt;

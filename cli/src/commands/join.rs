@@ -5,7 +5,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::{Context, org, reset};
-use crate::args::structure::Join;
+use crate::args::people::Join;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::login::Files;

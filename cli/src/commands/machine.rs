@@ -8,7 +8,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::{Context, member};
-use crate::args::structure::{Machine, MachinePerm};
+use crate::args::people::{Machine, MachinePerm};
 use crate::duration::{Length, Moment, display_ms, distance};
 use crate::failure::{Failure, Outcome};
 use crate::files::{self, Readers};

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::Context;
 use super::{invite, org, reset, worklog};
 use crate::args::keys::from_file;
-use crate::args::structure::{Ends, Member, Role};
+use crate::args::people::{Ends, Member, Role};
 use crate::duration::distance;
 use crate::failure::{Failure, Outcome};
 use crate::output::fields;
