@@ -41,6 +41,8 @@ pub const GIVEN_UP_KEPT_MS: u64 = 30 * DAY_MS;
 /// No job waits longer for its time: a day's digest a day, and the end of quiet hours another; a month's begins half a day before its first
 /// recipient's morning.
 pub(crate) const LONGEST_WAIT_MS: u64 = 3 * DAY_MS;
+/// A clock that is ahead by less speaks of things early, and passes over none: what is told in stages has a day between them at least.
+const AHEAD_MS: u64 = DAY_MS;
 /// Jobs forgotten in one transaction: a fraction of a second of the writer's time.
 const PRUNED_AT_ONCE: u64 = 2_000;
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
@@ -237,6 +239,20 @@ pub(crate) async fn call_back(tx: &Tx) -> Result<u64> {
     Ok(back)
 }
 
+/// Whether jobs ended so far ahead of now that what they did was done by a clock that was ahead.
+pub(crate) async fn any_ended_ahead(tx: &Tx) -> Result<bool> {
+    Ok(Entity::find().filter(ended_ahead(tx)).one(tx.db()).await?.is_some())
+}
+
+/// Forgets a page of those that are done, so that their keys keep nothing away when that time comes; says whether there may be more.
+pub(crate) async fn forget_ended_ahead(tx: &Tx) -> Result<bool> {
+    forget(tx, ended_ahead(tx)).await
+}
+
+fn ended_ahead(tx: &Tx) -> Condition {
+    Condition::all().add(Column::State.eq(DONE)).add(Column::FinishedAt.gt(column(tx.beyond_ms(AHEAD_MS))))
+}
+
 /// How many jobs are due or running, and how many were given up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -267,7 +283,11 @@ pub async fn counts(tx: &Tx) -> Result<Counts> {
 pub async fn prune(tx: &Tx) -> Result<bool> {
     let ended_before = |state: i16, age: u64| Column::State.eq(state).and(Column::FinishedAt.lte(column(tx.now_ms().saturating_sub(age))));
     let old = Condition::any().add(ended_before(DONE, DONE_KEPT_MS)).add(ended_before(GIVEN_UP, GIVEN_UP_KEPT_MS));
-    let page = Entity::find().select_only().column(Column::Id).filter(old).limit(PRUNED_AT_ONCE);
+    forget(tx, old).await
+}
+
+async fn forget(tx: &Tx, which: Condition) -> Result<bool> {
+    let page = Entity::find().select_only().column(Column::Id).filter(which).limit(PRUNED_AT_ONCE);
     let forgotten = Entity::delete_many().filter(Column::Id.in_subquery(page.into_query())).exec(tx.db()).await?;
     Ok(forgotten.rows_affected == PRUNED_AT_ONCE)
 }

@@ -27,7 +27,7 @@ use std::collections::BTreeMap;
 
 pub use delivery::{Attempt, Delivery, DeliveryId, Destination, Ending, State, Told, begin, end, is_posted, load};
 pub use expiry::{BEHIND_MS, DEFAULT_THRESHOLDS, Place, scan, sweep};
-pub(crate) use expiry::{after_write, first_moment, hears_from_now, nearest};
+pub(crate) use expiry::{after_write, first_moment, hears_from_now, nearest, remind_anew};
 pub(crate) use gather::call_back;
 pub use log::{Entry, KEPT_MS, ListDeliveries, list_deliveries, prune};
 pub use monthly::{begin_month, next_org, open_month};

@@ -126,6 +126,22 @@ pub async fn sweep(tx: &Tx) -> Result<bool> {
     Ok(full)
 }
 
+/// Has an organization's secrets looked at again whose stages are not all long past: a clock that was ahead may have passed over some.
+pub(crate) async fn remind_anew(tx: &Tx, org: &OrgId) -> Result<()> {
+    use rotation::Column::{OrgId as Org, OwedAt, RemindAt, RotateAt, TrialAt};
+    let now = column(tx.now_ms());
+    let told = column(tx.now_ms().saturating_sub(stages::MAX_SNOOZED_MS + stages::AGAIN_AFTER_MS));
+    let goes_on = [RotateAt, OwedAt, TrialAt].into_iter().fold(Condition::any(), |any, reason| any.add(reason.gt(told)));
+    rotation::Entity::update_many()
+        .col_expr(RemindAt, Expr::value(now))
+        .filter(Org.eq(org.0.to_vec()))
+        .filter(Condition::any().add(RemindAt.is_null()).add(RemindAt.gt(now)))
+        .filter(goes_on)
+        .exec(tx.db())
+        .await?;
+    Ok(())
+}
+
 /// Tells whoever is to hear now; returns the trial that goes on, and when it is looked at next.
 async fn speak(tx: &Tx, chain: &mut Rows, org: OrgId, row: &rotation::Model) -> Result<Option<(u64, Option<u64>)>> {
     let (ns, id, version) = (NsId::from_slice(&row.ns_id)?, SecretId::from_slice(&row.secret_id)?, number(row.version));

@@ -126,6 +126,21 @@ pub(crate) async fn look_again(tx: &Tx, org: &OrgId) -> Result<()> {
     Ok(())
 }
 
+/// Has an organization's secrets looked at again that have not ended long ago: a clock that was ahead may have passed over some of their moments.
+pub(crate) async fn remind_anew(tx: &Tx, org: &OrgId) -> Result<()> {
+    use secret::Column::{ExpiresAt, Flags, OrgId as Org, RemindAt};
+    let now = column(tx.now_ms());
+    let waits = Condition::any().add(RemindAt.is_null()).add(RemindAt.gt(now));
+    secret::Entity::update_many()
+        .col_expr(RemindAt, Expr::value(now))
+        .filter(Org.eq(org.0.to_vec()).and(ExpiresAt.gt(column(tx.now_ms().saturating_sub(BEHIND_MS)))))
+        .filter(Expr::col(Flags).bit_and(SILENT_FLAGS).eq(0))
+        .filter(waits)
+        .exec(tx.db())
+        .await?;
+    Ok(())
+}
+
 /// Somebody can be reached from now on. In the transaction that finds it out.
 pub(crate) async fn hears_from_now(tx: &Tx, identity: &[u8]) -> Result<()> {
     let orgs = member::Entity::find().select_only().column(member::Column::OrgId).filter(member::Column::IdentityId.eq(identity.to_vec()));

@@ -8,5 +8,6 @@ mod log;
 mod monthly;
 mod preferences;
 mod raising;
+mod set_back;
 mod teams;
 mod world;

@@ -141,3 +141,31 @@ async fn a_sweep_takes_up_what_is_due_and_nothing_twice() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_a_clock_that_was_ahead_passed_over_is_found_again_and_what_was_told_to_the_end_is_left() {
+    on_each_engine(async |store| {
+        let tx = store.write().await.unwrap();
+        for nth in 1..=2 {
+            put_secret(&tx, nth, 1, 1, 0).await;
+        }
+        tx.commit().await.unwrap();
+        let old = Written { secret: id(2), written_ms: Some(NOW - 200 * DAY_MS), ..written(2, 1, Some(DAY_MS)) };
+        write(store, &[written(1, 1, Some(10 * DAY_MS)), old]).await;
+        let swept = async |again: bool| {
+            let tx = store.write().await.unwrap();
+            if again {
+                remind_anew(&tx, &ORG).await.unwrap();
+            }
+            assert!(!sweep(&tx).await.unwrap());
+            tx.commit().await.unwrap();
+            [row(store, 1).await.unwrap().3, row(store, 2).await.unwrap().3]
+        };
+        store.clock().set_ms(NOW + 365 * DAY_MS);
+        assert_eq!(swept(false).await, [None, None]);
+        store.clock().set_ms(NOW);
+        assert_eq!(swept(false).await, [None, None]);
+        assert_eq!(swept(true).await, [Some(NOW + 10 * DAY_MS), None]);
+    })
+    .await;
+}
