@@ -64,6 +64,7 @@ pub(crate) fn messages() -> Vec<(&'static str, Message)> {
     let mut messages: Vec<_> = pieces().into_iter().map(|(name, piece)| (name, Message::one(piece))).collect();
     messages.push(("channel_paused", Message::one(channel::paused(&about_channel(), NOW))));
     messages.push(("channel_test", Message::one(channel::test(&about_channel()))));
+    messages.extend(to_a_team());
     messages.push(("email_code", code::email_code("01234567", 30 * 60_000)));
     let gathered = Message::many(of_keys().into_iter().map(|(_, piece)| piece).collect(), 0);
     messages.push(("gathered", gathered.expect("there are pieces")));
@@ -72,6 +73,17 @@ pub(crate) fn messages() -> Vec<(&'static str, Message)> {
     messages.push(("monthly_digest_small", Message::one(month::piece(&small_month()))));
     messages.push(("longest", longest()));
     messages
+}
+
+/// What a team's address is sent, and what its admins hear when its reader ends that.
+fn to_a_team() -> Vec<(&'static str, Message)> {
+    let ended = AboutChannel { ended: true, ..about_channel() };
+    let notice = Message::one(expiry(1, Some("Stripe live"), NOW + 7 * DAY_MS));
+    vec![
+        ("channel_code", code::channel_code("01234567", 30 * 60_000, &ended.org, &ended.channel)),
+        ("to_a_team", notice.because(&channel::why(&ended.org, &ended.channel, true)).unsubscribe(UNSUBSCRIBE)),
+        ("channel_ended", Message::one(channel::paused(&ended, NOW))),
+    ]
 }
 
 /// What docs/webhooks.md shows under which heading: messages of each kind, and one of several.
