@@ -8,7 +8,7 @@ use keyvawlt_domain::notices::{AboutChannel, ChannelId};
 pub(crate) fn paused(about: &AboutChannel, now_ms: u64) -> Piece {
     let AboutChannel { channel, since_ms, .. } = about;
     let name = named(about);
-    let piece = with_ids(Piece::new("channel-paused", Tone::Urgent, &format!("{name} gets no notices any more")), about);
+    let piece = with_ids(Piece::new("channel-paused", Tone::Urgent, &format!("No notices go to {name} any more")), about);
     let piece = if about.ended {
         piece
             .line("Somebody who reads there followed the link that ends these mails, so nothing more is sent there.")
