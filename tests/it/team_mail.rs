@@ -97,7 +97,13 @@ async fn an_address_is_proved_within_bounds(world: World) {
 }
 
 fn to(address: &str) -> NewChannel {
-    NewChannel { form: ChannelForm::Email, name: "Operations".to_owned(), target: address.to_owned(), kinds: vec![], namespaces: vec![] }
+    NewChannel {
+        form: ChannelForm::Email,
+        name: format!("Operations {address}"),
+        target: address.to_owned(),
+        kinds: vec![],
+        namespaces: vec![],
+    }
 }
 
 async fn unproved(vault: &Vault) -> bool {

@@ -20,7 +20,7 @@ pub const QUESTIONS: &[(&str, Question)] = &[
     ("thresholds", |org, _| Ask::GetThresholds(v1::GetThresholdsRequest { org_id: to(org) })),
     ("thresholds to set", |org, _| Ask::SetThresholds(v1::SetThresholdsRequest { org_id: to(org), days: vec![7, 1] })),
     ("channels", |org, _| Ask::ListChannels(v1::ListChannelsRequest { org_id: to(org) })),
-    ("a channel to add", |org, _| add(org, "http://127.0.0.1/hook", 43)),
+    ("a channel to add", |org, _| add(org, ("deploys of nobody", HOOK), 43)),
     ("deliveries", |org, _| deliveries(org, false)),
     ("everybody's deliveries", |org, _| deliveries(org, true)),
     ("a channel to test", |org, id| {
@@ -38,6 +38,9 @@ pub const QUESTIONS: &[(&str, Question)] = &[
     }),
 ];
 
+/// Nobody listens there.
+const HOOK: &str = "http://127.0.0.1/hook";
+
 /// Those that name a channel.
 pub const OF_A_CHANNEL: std::ops::Range<usize> = 8..15;
 
@@ -50,7 +53,7 @@ pub fn rows() -> Vec<Row> {
         row("GetThresholds", |stage, _| ask(stage, 2)),
         row("SetThresholds", |stage, _| ask(stage, 3)),
         row("ListChannels", |stage, _| ask(stage, 4)),
-        row("AddChannel", |stage, _| ask(stage, 5)),
+        row("AddChannel", |stage, caller| add(&stage.production.org.0, (&format!("deploys of {}", caller.name), HOOK), 43)),
         row("ListDeliveries: one's own", |stage, _| ask(stage, 6)),
         row("ListDeliveries: everybody's", |stage, _| ask(stage, 7)),
         row("TestChannel", |stage, _| ask(stage, 8)),
@@ -64,11 +67,11 @@ pub fn rows() -> Vec<Row> {
 }
 
 /// Adds a webhook, which only trials go to: nothing here is to be rotated.
-pub fn add(org: &[u8], url: &str, nth: u8) -> Ask {
+pub fn add(org: &[u8], (name, url): (&str, &str), nth: u8) -> Ask {
     Ask::AddChannel(v1::AddChannelRequest {
         org_id: to(org),
         form: v1::ChannelForm::Webhook.into(),
-        name: "deploys".to_owned(),
+        name: name.to_owned(),
         target: url.to_owned(),
         kinds: vec!["rotation".to_owned()],
         request_id: to(&[nth; 16]),
@@ -76,9 +79,9 @@ pub fn add(org: &[u8], url: &str, nth: u8) -> Ask {
     })
 }
 
-/// What a repeated request must not do again.
-pub fn changes_once(stage: &Stage) -> Vec<Ask> {
-    vec![add(&stage.production.org.0, "http://127.0.0.1/hook", 90), ask(stage, 11), ask(stage, 8)]
+/// What a repeated request must not do again. Two channels of one name are not there at once.
+pub fn changes_once(stage: &Stage, caller: &str) -> Vec<Ask> {
+    vec![add(&stage.production.org.0, (caller, HOOK), 90), ask(stage, 11), ask(stage, 8)]
 }
 
 /// One request under the id of another.

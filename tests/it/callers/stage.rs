@@ -179,8 +179,10 @@ impl Stage {
     }
 
     async fn hears(&self, name: &str, place: &Place) -> [u8; 16] {
-        let answer =
-            super::notices::add(&place.org.0, &self.receiver.url(), 40).send(&self.channel, self.caller(name)).await.expect("a channel");
+        let answer = super::notices::add(&place.org.0, ("deploys", &self.receiver.url()), 40)
+            .send(&self.channel, self.caller(name))
+            .await
+            .expect("a channel");
         let answer = v1::AddChannelResponse::decode(&answer[..]).expect("an answer");
         answer.channel_id[..].try_into().expect("an id")
     }

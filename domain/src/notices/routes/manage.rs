@@ -20,6 +20,7 @@ pub const MAX_CHANNELS: u64 = 50;
 const MAX_NAME: usize = 100;
 /// A webhook's key: the size of the hash that signs.
 const SECRET_BYTES: usize = 32;
+
 /// What is done to an organization's channels.
 #[derive(Clone, Debug)]
 pub enum Change {
@@ -195,9 +196,7 @@ async fn add(tx: &Tx, org: &OrgId, form: Form, (name, target): (&str, &str), kin
     if kinds == Kinds::default() {
         return Err(Error::invalid("kinds", "name at least one kind of notice that goes there"));
     }
-    if Entity::find().filter(Column::OrgId.eq(org.0.to_vec())).count(tx.db()).await? >= MAX_CHANNELS {
-        return Err(Error::TooLarge { what: "the number of channels", limit: MAX_CHANNELS });
-    }
+    check_place(tx, org, name).await?;
     let id = ChannelId(tx.random().ordered_id(tx.now_ms()));
     let secret = (form == Form::Webhook).then(|| tx.random().bytes::<SECRET_BYTES>().to_vec());
     let row = ActiveModel {
@@ -222,6 +221,18 @@ async fn add(tx: &Tx, org: &OrgId, form: Form, (name, target): (&str, &str), kin
         proof::ask(tx, org, &id, target).await?;
     }
     Ok(Changed { id, secret, wrong_code: false })
+}
+
+/// Whether there is room for one more, of this name. Under the organization's lock, so that no two take it at once.
+async fn check_place(tx: &Tx, org: &OrgId, name: &str) -> Result<()> {
+    let theirs = Entity::find().filter(Column::OrgId.eq(org.0.to_vec()));
+    if theirs.clone().count(tx.db()).await? >= MAX_CHANNELS {
+        return Err(Error::TooLarge { what: "the number of channels", limit: MAX_CHANNELS });
+    }
+    if theirs.filter(Column::Name.eq(name)).count(tx.db()).await? > 0 {
+        return Err(Error::invalid("name", "a channel of this name is here already"));
+    }
+    Ok(())
 }
 
 async fn test(tx: &Tx, org: &OrgId, channel: ChannelId) -> Result<()> {

@@ -67,6 +67,29 @@ async fn a_channel_that_fails_for_days_is_paused_and_admins_hear_of_it() {
 }
 
 #[tokio::test]
+async fn two_channels_of_one_name_are_not_there_at_once() {
+    on_each_engine(async |store| {
+        team(store, NOW + DAY_MS).await;
+        let tx = store.write().await.unwrap();
+        promote(&tx).await;
+        let named = |form: Form, name: &str, target: &str| {
+            let (name, target) = (name.to_owned(), target.to_owned());
+            ChannelChange::Add { form, name, target, kinds: Kinds::default().with(Kind::Expiry), namespaces: vec![] }
+        };
+        let one = As(READER).changes(&tx, named(Form::Slack, "ops", "https://hooks.example.com/1")).await.unwrap().id;
+        for (form, name, target) in [(Form::Webhook, " ops ", "https://hooks.example.com/2"), (Form::Email, "ops", TEAM)] {
+            let refused = As(READER).changes(&tx, named(form, name, target)).await.unwrap_err();
+            assert!(matches!(&refused, Error::Invalid { field: "name", why } if why.contains("already")), "{refused}");
+        }
+        assert_eq!(jobs::counts(&tx).await.unwrap().due, 0, "nothing is mailed for what was refused");
+        As(READER).changes(&tx, named(Form::Slack, "Ops", "https://hooks.example.com/1")).await.unwrap();
+        As(READER).changes(&tx, ChannelChange::Remove(one)).await.unwrap();
+        As(READER).changes(&tx, named(Form::Email, "ops", TEAM)).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn urls_that_cannot_be_are_refused() {
     on_each_engine(async |store| {
         team(store, NOW + DAY_MS).await;

@@ -230,7 +230,7 @@ pub(super) async fn proved_address(tx: &Tx, kinds: &[Kind]) -> ChannelId {
 pub(super) fn webhook(kinds: &[Kind], namespaces: &[NsId]) -> ChannelChange {
     ChannelChange::Add {
         form: Form::Webhook,
-        name: "operations".to_owned(),
+        name: format!("operations {kinds:?} {namespaces:?}"),
         target: "https://hooks.example.com/T0/secret".to_owned(),
         kinds: kinds.iter().copied().collect(),
         namespaces: namespaces.to_vec(),
