@@ -2,6 +2,21 @@
 
 use clap::{Args, Subcommand};
 
+/// The kinds of notices that this program knows; a newer server may know more.
+pub const KINDS: [&str; 11] = [
+    "expiry",
+    "rotation",
+    "work-owed",
+    "old-key-alive",
+    "key-health",
+    "provider-incident",
+    "monitor",
+    "certificate",
+    "channel-paused",
+    "monthly-digest",
+    "test",
+];
+
 /// `keyvawlt notify`
 #[derive(Debug, Subcommand)]
 pub enum Notify {
@@ -42,14 +57,14 @@ pub enum Notify {
     },
     /// Hear no more of some kinds of notices
     Mute {
-        /// Kinds, such as expiry
-        #[arg(required = true)]
+        /// Some of [`KINDS`].
+        #[arg(required = true, help = format!("Some of {}", KINDS.join(", ")))]
         kinds: Vec<String>,
     },
     /// Hear of them again
     Unmute {
-        /// Kinds, such as expiry
-        #[arg(required = true)]
+        /// Some of [`KINDS`].
+        #[arg(required = true, help = format!("Some of {}", KINDS.join(", ")))]
         kinds: Vec<String>,
     },
     /// Show or change when you hear of things, and where they must have happened
@@ -120,7 +135,7 @@ pub struct Verify {
 /// What goes to a channel.
 #[derive(Debug, Args)]
 pub struct Filter {
-    /// Only these kinds, such as expiry
+    /// Only these kinds, such as expiry; `notify mute --help` lists them
     #[arg(long, value_name = "KIND")]
     pub kind: Vec<String>,
     /// Only what is about these environments: ENVIRONMENT or PROJECT/ENVIRONMENT

@@ -8,7 +8,7 @@ use keyvawlt_client::{NoticePreferences, QuietHours, Vault};
 use serde::Serialize;
 
 use super::Context;
-use crate::args::notify::{Notify, Preferences};
+use crate::args::notify::{KINDS, Notify, Preferences};
 use crate::duration::display_ms;
 use crate::failure::{Failure, Outcome};
 use crate::roster::Roster;
@@ -40,6 +40,11 @@ pub async fn notify(command: Notify, context: &mut Context) -> Outcome {
 
 async fn mute(vault: &Vault, kinds: &[String], silent: bool, context: &mut Context) -> Outcome {
     let mut wanted = vault.notice_preferences().await?;
+    let is_known = |kind: &String| KINDS.contains(&kind.as_str()) || wanted.muted.contains(kind);
+    // What is to be muted the server judges: a newer one may know more kinds.
+    if let Some(unknown) = kinds.iter().find(|kind| !silent && !is_known(kind)) {
+        return Err(Failure::usage(format!("there is no such kind of notice: name some of {}", KINDS.join(", "))).on(unknown));
+    }
     wanted.muted.retain(|kind| !kinds.contains(kind));
     if silent {
         wanted.muted.extend(kinds.iter().cloned());

@@ -6,6 +6,7 @@ use crate::notices::is_signed;
 use crate::world::{Engine, Receiver, World};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use keyvawlt_domain::notices::Kind;
 use serde_json::{Value, json};
 
 async fn world_with_receiver() -> (World, Receiver) {
@@ -108,8 +109,14 @@ async fn what_cannot_be_a_channel_is_refused_with_a_reason() {
     let made = add("slack ops", &receiver.url()).ok().await;
     assert!(made.starts_with("channel  ") && !made.contains("secret"), "{made}");
     assert!(ada.run("notify rotate ops").fails(2).await.contains("only webhooks have a key"));
-    add("slack ops", &receiver.url()).ok().await;
-    assert!(ada.run("notify pause ops").fails(2).await.contains("give the id"), "two have this name");
+    assert!(add("webhook ops", &receiver.url()).fails(2).await.contains("a channel of this name is here already"));
+    ada.run("notify add email oncall@example.com --name ops").fails(2).await;
+    for address in ["oncall@example.com --name first", "oncall@example.com --name second"] {
+        ada.run("notify add email").words(address).ok().await;
+    }
+    assert!(ada.run("notify pause oncall@example.com").fails(2).await.contains("give the id"), "two lead there");
+    assert_eq!(ada.run("notify pause second").json().await["name"], "second");
+    assert_eq!(ada.run("notify list").json().await.as_array().map(Vec::len), Some(3), "what was refused is not there");
 
     // An address of this machine that the operator does not list.
     add("webhook inside", "http://127.0.0.1:1/hook").ok().await;
@@ -136,6 +143,16 @@ async fn a_person_says_what_to_hear_of_and_when() {
     assert_eq!(ada.run("notify unmute monitor").json().await["muted"], json!(["expiry"]));
     let unknown = ada.run("notify mute weather").fails(2).await;
     assert!(unknown.contains("weather") && unknown.contains("certificate"), "the kinds are told: {unknown}");
+    let unknown = ada.run("notify unmute expiry weather").fails(2).await;
+    assert!(unknown.contains("weather") && unknown.contains("certificate"), "the kinds are told: {unknown}");
+    assert_eq!(ada.run("notify preferences").json().await["muted"], json!(["expiry"]), "what is wrong changes nothing");
+    for help in ["notify mute --help", "notify unmute --help"] {
+        let help = ada.run(help).ok().await;
+        for kind in Kind::ALL {
+            assert!(help.contains(kind.name()), "{}: {help}", kind.name());
+        }
+    }
+    ada.run("notify unmute key-health").ok().await;
 
     let set = "notify preferences --digest 8 --quiet-hours 22:00-07:30 --time-zone Europe/Berlin --on production";
     let wanted = ada.run(set).json().await;

@@ -137,25 +137,28 @@ pub(super) async fn remove(which: &str, yes: bool, vault: &Vault, context: &mut 
     tell(&channel, "it is gone", vault, context)
 }
 
-/// A channel by its id, or by its name when only one has it.
+/// A channel by its id, else by its name, else by the address it alone leads to.
 async fn find(vault: &Vault, wanted: &str) -> Outcome<([u8; 16], NoticeChannel)> {
     let channels = vault.channels().await?;
-    let mut found = channels.into_iter().filter(|channel| is_meant(channel, wanted));
-    match (found.next(), found.next()) {
-        (Some(channel), None) => {
-            let id = channel.channel_id.as_ref().try_into().map_err(|_| Failure::local("the server's channel has no id"))?;
-            Ok((id, channel))
+    let ways: [fn(&NoticeChannel, &str) -> bool; 3] = [
+        |channel, wanted| hex(&channel.channel_id) == wanted,
+        |channel, wanted| channel.name == wanted,
+        |channel, wanted| channel.form() == ChannelForm::Email && channel.leads_to == wanted,
+    ];
+    for is_meant in ways {
+        let mut found = channels.iter().filter(|channel| is_meant(channel, wanted));
+        match (found.next(), found.next()) {
+            (Some(channel), None) => {
+                let id = channel.channel_id.as_ref().try_into().map_err(|_| Failure::local("the server's channel has no id"))?;
+                return Ok((id, channel.clone()));
+            }
+            (Some(_), Some(_)) => {
+                return Err(Failure::usage("several channels are meant by that: give the id").on(wanted).hint("see keyvawlt notify list"));
+            }
+            (None, _) => {}
         }
-        (Some(_), Some(_)) => {
-            Err(Failure::usage("several channels have this name: give the id").on(wanted).hint("see keyvawlt notify list"))
-        }
-        (None, _) => Err(Failure::new(Exit::NotFound, "there is no such channel").on(wanted).hint("see keyvawlt notify list")),
     }
-}
-
-fn is_meant(channel: &NoticeChannel, wanted: &str) -> bool {
-    let by_address = channel.form() == ChannelForm::Email && channel.leads_to == wanted;
-    hex(&channel.channel_id) == wanted || channel.name == wanted || by_address
+    Err(Failure::new(Exit::NotFound, "there is no such channel").on(wanted).hint("see keyvawlt notify list"))
 }
 
 /// The same as it stands after a change; as it stood if somebody took it away meanwhile.
