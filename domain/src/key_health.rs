@@ -19,4 +19,5 @@ pub(crate) use news::{key_news, provider_news};
 pub use report::{ReportKeyHealth, report_key_health};
 pub(crate) use row::watched;
 pub use state::State;
+pub(crate) use sweep::call_back;
 pub use sweep::sweep;

@@ -1,4 +1,4 @@
-//! A clock that was ahead and is set back leaves moments behind that lie months away. Looks, jobs and messages that wait for them would wait in
+//! A clock that was ahead and is set back leaves moments behind that lie months away. Looks, checks, jobs and messages that wait for them would wait in
 //! silence; here they are called back.
 //!
 //! Reminders are found again by what they are about: those whose moment passed only for the clock that was ahead, too.
@@ -9,7 +9,7 @@
 
 use crate::error::Result;
 use crate::store::Tx;
-use crate::{jobs, monitors, notices, rotation};
+use crate::{jobs, key_health, monitors, notices, rotation};
 use keyvawlt_ledger::OrgId;
 use keyvawlt_schema::org;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait as _};
@@ -17,7 +17,8 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Qu
 /// Calls back what waits for too long; says how much that was. Costs what is called back, so it may be done often.
 pub async fn recover(tx: &Tx) -> Result<u64> {
     let tx = tx.without_permit("the worker has what waits for no good reason done now; it reads none of it");
-    Ok(monitors::call_back(tx).await? + jobs::call_back(tx).await? + notices::call_back(tx).await?)
+    let (looks, checks) = (monitors::call_back(tx).await?, key_health::call_back(tx).await?);
+    Ok(looks + checks + jobs::call_back(tx).await? + notices::call_back(tx).await?)
 }
 
 /// Has the sweeps look anew at the reminders of the organization after `after`, if jobs of a clock that was ahead may have passed over some; says

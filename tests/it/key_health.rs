@@ -8,8 +8,10 @@ use crate::world::{Person, World, on_each_store};
 use keyvawlt_client::catalogue::Outcome;
 use keyvawlt_client::ledger::NsId;
 use keyvawlt_client::{Dial, FactsInput, KeyCheck, KeyHealth, NewMachine, Prober, SecretWrite, Vault, Verdict, Which};
+use keyvawlt_domain::Clock;
 use keyvawlt_proto::v1::KeyHealthState;
 use provider::Provider;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,6 +19,7 @@ on_each_store!(
     a_key_revoked_at_its_provider_is_doubted_and_a_minute_later_dead,
     a_provider_that_refuses_all_keys_is_not_held_against_each,
     a_key_is_one_runners_for_one_interval_and_stale_when_nobody_comes,
+    what_was_checked_while_the_clocks_were_ahead_is_checked_again,
     a_replaced_key_that_still_works_after_its_grace_is_noticed,
     a_key_of_which_a_day_of_checks_finds_nothing_out_is_stale,
     an_end_that_the_provider_tells_is_known,
@@ -98,12 +101,7 @@ async fn a_provider_that_refuses_all_keys_is_not_held_against_each(world: World)
 async fn a_key_is_one_runners_for_one_interval_and_stale_when_nobody_comes(world: World) {
     let mut scene = Scene::set(&world).await;
     scene.write(KEY, "sk_live_WatchedKeyOfTheShop").await;
-    let mut machines = Vec::new();
-    for name in ["one", "two"] {
-        let machine = NewMachine { name: name.to_owned(), access: vec![(scene.production, 1)], ttl_ms: 90 * 24 * HOUR_MS };
-        let token = scene.vault.create_machine(&machine).await.unwrap();
-        machines.push(world.client().machine(&token, &world.machine_state(name)).await.unwrap());
-    }
+    let mut machines = scene.machines(&world).await;
     let round = Which { lease_ms: Some(HOUR_MS), previous: true, ..Which::default() };
     let production = scene.production;
     let mut asked = Vec::new();
@@ -130,6 +128,37 @@ async fn a_key_is_one_runners_for_one_interval_and_stale_when_nobody_comes(world
     machines[0].check_keys(&scene.prober, &production, &round).await.unwrap();
     assert_eq!(scene.standing().await, [(Verdict::Works, KeyHealthState::Valid)]);
     drop(machines);
+    scene.end();
+    world.stop().await;
+}
+
+async fn what_was_checked_while_the_clocks_were_ahead_is_checked_again(world: World) {
+    let Clock::Fixed(now) = world.server_clock() else { panic!("a world's time stands still") };
+    let mut scene = Scene::set(&world).await;
+    scene.write(KEY, "sk_live_CheckedAhead").await;
+    scene.write("stripe/other", "sk_live_TakenAhead").await;
+    let [mut one, mut two] = scene.machines(&world).await;
+    let production = scene.production;
+    let both = Which { lease_ms: Some(HOUR_MS), ..Which::default() };
+    let reported = Which { names: vec![KEY.to_owned()], ..both.clone() };
+    let ahead_ms = 60 * 24 * HOUR_MS;
+    now.fetch_add(ahead_ms, Ordering::SeqCst);
+    // It finds out about one key, and takes the other, of which it never reports.
+    for which in [reported, Which { quiet: true, ..both.clone() }] {
+        assert_eq!(one.check_keys(&scene.prober, &production, &which).await.unwrap().len(), 1);
+        world.pass(Duration::from_secs(10));
+    }
+    now.fetch_sub(ahead_ms - HOUR_MS, Ordering::SeqCst);
+
+    assert_eq!(scene.standing().await, [], "nothing that is dated ahead is told");
+    world.tick().await;
+    let checked = two.check_keys(&scene.prober, &production, &both).await.unwrap();
+    assert!(checked.len() == 2 && checked.iter().all(|check| check.why.is_none()), "{checked:?}");
+    assert_eq!(scene.standing().await, [(Verdict::Works, KeyHealthState::Valid); 2]);
+    world.pass(4 * HOUR);
+    world.tick().await;
+    assert_eq!(scene.standing().await, [(Verdict::Works, KeyHealthState::Stale); 2], "and is stale when nobody comes");
+    drop((one, two));
     scene.end();
     world.stop().await;
 }
@@ -258,6 +287,17 @@ impl Scene {
         let facts = FactsInput { provider, label: Some("the shop's key".to_owned()), ..FactsInput::default() };
         let write = SecretWrite { facts: Some(facts), ..SecretWrite::new(name, value) };
         self.vault.write(&self.production, &[write]).await.expect("a write");
+    }
+
+    /// Two that read the environment.
+    async fn machines(&mut self, world: &World) -> [Vault; 2] {
+        let mut machines = Vec::new();
+        for name in ["one", "two"] {
+            let machine = NewMachine { name: name.to_owned(), access: vec![(self.production, 1)], ttl_ms: 90 * 24 * HOUR_MS };
+            let token = self.vault.create_machine(&machine).await.expect("a machine");
+            machines.push(world.client().machine(&token, &world.machine_state(name)).await.expect("its vault"));
+        }
+        machines.try_into().ok().expect("two")
     }
 
     async fn check(&mut self, which: &Which) -> Vec<KeyCheck> {

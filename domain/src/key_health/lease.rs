@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::policy::Deed;
 use crate::store::{column, number};
 use keyvawlt_ledger::{NsId, OrgId, SecretId};
+use keyvawlt_schema::key_health;
 use std::collections::BTreeSet;
 
 /// The shortest interval: a key does not die by the minute, and providers mind.
@@ -73,7 +74,8 @@ pub async fn lease_key_checks(permit: &Permit<'_, LeaseKeyChecks>) -> Result<Vec
         let Some(standing) = place.standing(tx).await?.filter(|standing| standing.counts(key.version)) else { continue };
         let mut row = place.row(tx).await?.unwrap_or_else(|| empty(&place));
         let recent = row.newest_at.is_some_and(|at| number(at).saturating_add(interval_ms * DUE_AFTER_PERCENT / 100) > now);
-        let others = row.lease_until.is_some_and(|until| number(until) > now) && row.leased_by.as_deref() != Some(runner.as_ref());
+        let is_leased = row.lease_until.map(number).is_some_and(|until| until > now && until <= tx.beyond_ms(lease_ms(&row)));
+        let others = is_leased && row.leased_by.as_deref() != Some(runner.as_ref());
         if recent || others || state_of(&row)? == State::Invalid {
             continue;
         }
@@ -87,4 +89,9 @@ pub async fn lease_key_checks(permit: &Permit<'_, LeaseKeyChecks>) -> Result<Vec
         granted.push(*key);
     }
     Ok(granted)
+}
+
+/// How long the last lease of a key could hold.
+fn lease_ms(row: &key_health::Model) -> u64 {
+    row.interval.map_or(0, number) * LEASE_PERCENT / 100
 }

@@ -43,8 +43,11 @@ impl Place {
         (self.org.0.to_vec(), self.ns.0.to_vec(), self.secret.0.to_vec(), column(self.version))
     }
 
+    /// What is known of it. Of a finding that nobody may date so far ahead nothing follows, and any other takes its place: it was handed in while
+    /// this server's clock was ahead.
     pub(super) async fn row(&self, tx: &Tx) -> Result<Option<key_health::Model>> {
-        Ok(key_health::Entity::find_by_id(self.key()).one(tx.db()).await?)
+        let row = key_health::Entity::find_by_id(self.key()).one(tx.db()).await?;
+        Ok(row.filter(|row| row.newest_at.is_none_or(|at| number(at) <= tx.beyond_ms(0))))
     }
 
     /// The secret, if it is there, live, and no draft.

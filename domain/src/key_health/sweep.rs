@@ -1,5 +1,6 @@
 //! Silence: keys that somebody promised to check, and nobody did, or no check of a day could say anything of. They are stale, which is not dead.
 
+use super::lease::MAX_INTERVAL_MS;
 use super::news;
 use super::report::write;
 use super::row::{Place, state_of};
@@ -8,7 +9,7 @@ use crate::error::Result;
 use crate::store::{Tx, column, number};
 use keyvawlt_ledger::{NsId, OrgId, SecretId};
 use keyvawlt_schema::key_health::{Column, Entity};
-use sea_orm::sea_query::ExprTrait as _;
+use sea_orm::sea_query::{Expr, ExprTrait as _};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 /// Rounds that may be missed: one can fail for a restart.
@@ -29,6 +30,15 @@ pub(super) fn stale_at(now_ms: u64, interval_ms: u64) -> i64 {
 /// From when on a key counts as stale whose last check that decided was then, whatever is heard of it.
 pub(super) fn undecided_at(decided_ms: u64, interval_ms: u64) -> i64 {
     std::cmp::max(column(decided_ms.saturating_add(UNDECIDED_MS)), stale_at(decided_ms, interval_ms))
+}
+
+/// What a clock that was ahead took to be fresh for longer than anything may be is as if heard of now; says how many keys there were.
+pub(crate) async fn call_back(tx: &Tx) -> Result<u64> {
+    let fresh = Expr::col(Column::Interval).mul(column(ROUNDS)).add(column(tx.now_ms() + GRACE_MS));
+    let back = Entity::update_many()
+        .col_expr(Column::StaleAt, fresh)
+        .filter(Column::StaleAt.gt(column(tx.beyond_ms(ROUNDS * MAX_INTERVAL_MS + GRACE_MS))));
+    Ok(back.exec(tx.db()).await?.rows_affected)
 }
 
 /// Marks what is stale in one organization; says whether there may be more, there or elsewhere.
@@ -56,4 +66,31 @@ pub async fn sweep(tx: &Tx) -> Result<bool> {
         }
     }
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::lease::MIN_INTERVAL_MS;
+    use super::super::report::empty;
+    use super::*;
+    use crate::scratch::{NOW, on_each_engine};
+
+    /// Two keys that somebody promised to check, one as often as can be and one as seldom, while the clock was ahead.
+    #[tokio::test]
+    async fn what_was_taken_to_be_fresh_for_months_is_stale_after_two_missed_rounds() {
+        on_each_engine(async |store| {
+            let ahead = NOW + 365 * UNDECIDED_MS;
+            let place = |version| Place { org: OrgId([1; 32]), ns: NsId([2; 16]), secret: SecretId([3; 16]), version };
+            let tx = store.write().await.unwrap();
+            for (version, interval_ms, from) in [(1, MIN_INTERVAL_MS, ahead), (2, MAX_INTERVAL_MS, ahead), (3, MAX_INTERVAL_MS, NOW)] {
+                let (interval, stale_at) = (Some(column(interval_ms)), Some(stale_at(from, interval_ms)));
+                write(&tx, keyvawlt_schema::key_health::Model { interval, stale_at, ..empty(&place(version)) }).await.unwrap();
+            }
+            assert_eq!((call_back(&tx).await.unwrap(), call_back(&tx).await.unwrap()), (2, 0));
+            for (version, interval_ms) in [(1, MIN_INTERVAL_MS), (2, MAX_INTERVAL_MS), (3, MAX_INTERVAL_MS)] {
+                assert_eq!(place(version).row(&tx).await.unwrap().unwrap().stale_at, Some(stale_at(NOW, interval_ms)));
+            }
+        })
+        .await;
+    }
 }
