@@ -1,6 +1,7 @@
 //! E-mail addresses, and the codes that prove that somebody reads them: an account's, or a team's. A code is drawn when its mail is made, and only
 //! its hash is stored.
 
+use crate::clock::holds;
 use crate::error::{Error, Result};
 use crate::jobs::{self, Job};
 use crate::random::Random;
@@ -48,7 +49,7 @@ impl Kept {
     /// Whether this is the code: in time, and within few guesses.
     pub(crate) fn is(&self, owner: &[u8], code: &str, now_ms: u64) -> bool {
         let digits: String = code.chars().filter(char::is_ascii_digit).collect();
-        let current = self.expires_at.is_some_and(|until| number(until) > now_ms);
+        let current = self.expires_at.is_some_and(|until| holds(number(until), CODE_TTL_MS, now_ms));
         current && self.attempts < MAX_ATTEMPTS && self.hash.as_deref() == Some(&hash(owner, &digits)[..])
     }
 
@@ -56,7 +57,7 @@ impl Kept {
     pub(crate) fn check_pause(&self, now_ms: u64) -> Result<()> {
         let drawn = self.expires_at.map(|until| number(until).saturating_sub(CODE_TTL_MS));
         match drawn.map(|at| at + RESEND_AFTER_MS) {
-            Some(next) if next > now_ms => Err(Error::RateLimited { retry_after_ms: next - now_ms }),
+            Some(next) if holds(next, RESEND_AFTER_MS, now_ms) => Err(Error::RateLimited { retry_after_ms: next - now_ms }),
             _ => Ok(()),
         }
     }

@@ -47,6 +47,11 @@ impl Clock {
     }
 }
 
+/// Whether what holds for `lasts_ms` from its beginning, and until then, holds now. A clock that was ahead gave nothing that holds for longer.
+pub(crate) fn holds(until_ms: u64, lasts_ms: u64, now_ms: u64) -> bool {
+    until_ms > now_ms && until_ms <= beyond_ms(now_ms, lasts_ms)
+}
+
 /// What is to come within `wait_ms` at the latest, and has a moment after this one, was written by a clock that was ahead and has been set back:
 /// nobody waits for it. Two clocks that are right differ by less than statements may.
 pub(crate) fn beyond_ms(now_ms: u64, wait_ms: u64) -> u64 {

@@ -3,6 +3,7 @@
 //! A token says who called, not what they may do: membership and slots are looked at in every call. Verified tokens are remembered, because
 //! an EdDSA verification costs half of a small request.
 
+use crate::clock::holds;
 use crate::error::{Error, Result};
 use crate::random::Random;
 use ed25519_dalek::SigningKey;
@@ -111,7 +112,7 @@ impl Tokens {
             Some(session) => session,
             None => self.verify_anew(token, origins, now_ms)?,
         };
-        if session.expires_at_ms <= now_ms {
+        if !holds(session.expires_at_ms, MAX_ACCESS_S * 1000, now_ms) {
             return Err(Error::unauthenticated("the access token has expired"));
         }
         if remembered.is_none() {
@@ -204,6 +205,18 @@ mod tests {
         }
         let error = restarted.verify(&access.token, &here(), NOW + 600_000).unwrap_err();
         assert!(matches!(error, Error::Unauthenticated { .. }));
+    }
+
+    #[test]
+    fn a_token_that_was_given_while_the_clock_was_ahead_is_not_good_for_longer() {
+        let folder = tempfile::tempdir().unwrap();
+        let tokens = ring(&folder);
+        let day_ms = 24 * 60 * 60 * 1000;
+        let access = tokens.issue(SUBJECT, &here()[0], NOW + 365 * day_ms).unwrap();
+        assert!(tokens.verify(&access.token, &here(), NOW + 365 * day_ms).is_ok());
+        for now in [NOW, NOW + 364 * day_ms] {
+            assert!(matches!(tokens.verify(&access.token, &here(), now), Err(Error::Unauthenticated { .. })));
+        }
     }
 
     #[test]

@@ -297,7 +297,7 @@ impl Scene {
             let token = self.vault.create_machine(&machine).await.expect("a machine");
             machines.push(world.client().machine(&token, &world.machine_state(name)).await.expect("its vault"));
         }
-        machines.try_into().ok().expect("two")
+        machines.try_into().expect("two")
     }
 
     async fn check(&mut self, which: &Which) -> Vec<KeyCheck> {

@@ -3,8 +3,9 @@
 //! Both are found by the hash of that key, which only the two devices and this server know. Absent: any tie to an account, until it is answered.
 
 use super::check_size;
+use crate::clock::holds;
 use crate::error::{Error, Result, is_duplicate};
-use crate::store::{Tx, column};
+use crate::store::{Tx, column, number};
 use keyvawlt_ledger::account::{LinkId, link_id};
 use keyvawlt_ledger::bundle::KEM_PK_LEN;
 use keyvawlt_schema::device_link as table;
@@ -78,5 +79,5 @@ pub async fn prune_links(tx: &Tx) -> Result<u64> {
 async fn waiting(id: &LinkId, tx: &Tx) -> Result<Option<table::Model>> {
     let tx = tx.without_permit("a device link is found by the hash of its key, which only its two devices know");
     let row = table::Entity::find_by_id(id.0.to_vec()).one(tx.db()).await?;
-    Ok(row.filter(|row| row.expires_at > column(tx.now_ms())))
+    Ok(row.filter(|row| holds(number(row.expires_at), LINK_TTL_MS, tx.now_ms())))
 }

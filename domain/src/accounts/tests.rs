@@ -220,6 +220,23 @@ async fn guesses_are_counted_and_codes_end() {
 }
 
 #[tokio::test]
+async fn a_code_that_was_drawn_while_the_clock_was_ahead_is_void_and_another_can_be_asked_for() {
+    on_each_engine(async |store| {
+        signed_up(store).await;
+        store.clock().set_ms(NOW + 365 * 24 * 60 * 60 * 1000);
+        let code = code_of(store).await.code;
+        store.clock().set_ms(NOW);
+        assert!(verify_email(store, &ID, &code).await.is_err());
+        let tx = store.write().await.unwrap();
+        resend_code(&tx, &ID).await.unwrap();
+        drop(tx);
+        let code = code_of(store).await.code;
+        verify_email(store, &ID, &code).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn codes_are_sent_again_after_a_minute_and_never_flood_an_address() {
     on_each_engine(async |store| {
         signed_up(store).await;

@@ -7,6 +7,7 @@ use super::row::{Place, state_of};
 use super::state::State;
 use super::sweep::stale_at;
 use crate::authorize::{Action, Permit};
+use crate::clock::holds;
 use crate::error::{Error, Result};
 use crate::policy::Deed;
 use crate::store::{column, number};
@@ -74,7 +75,7 @@ pub async fn lease_key_checks(permit: &Permit<'_, LeaseKeyChecks>) -> Result<Vec
         let Some(standing) = place.standing(tx).await?.filter(|standing| standing.counts(key.version)) else { continue };
         let mut row = place.row(tx).await?.unwrap_or_else(|| empty(&place));
         let recent = row.newest_at.is_some_and(|at| number(at).saturating_add(interval_ms * DUE_AFTER_PERCENT / 100) > now);
-        let is_leased = row.lease_until.map(number).is_some_and(|until| until > now && until <= tx.beyond_ms(lease_ms(&row)));
+        let is_leased = row.lease_until.map(number).is_some_and(|until| holds(until, lease_ms(&row), now));
         let others = is_leased && row.leased_by.as_deref() != Some(runner.as_ref());
         if recent || others || state_of(&row)? == State::Invalid {
             continue;

@@ -5,7 +5,7 @@
 
 use super::changes::{Changes, ReadChanges};
 use super::revisions::Revisions;
-use crate::clock::Clock;
+use crate::clock::{Clock, holds};
 use crate::error::Result;
 use keyvawlt_ledger::assertion::Subject;
 use std::collections::HashMap;
@@ -50,7 +50,7 @@ impl Unchanged {
     /// Whether nothing changed since this caller last asked this.
     pub async fn look(&self, clock: &Clock, revisions: &Revisions, subject: Subject, asked: &ReadChanges) -> Result<Option<Verdict>> {
         let Some(held) = self.find(&(subject, asked.fingerprint().0)) else { return Ok(None) };
-        if held.until_ms <= clock.now_ms() {
+        if !holds(held.until_ms, HOLDS_MS, clock.now_ms()) {
             return Ok(None);
         }
         let same = revisions.find(asked.org, subject).await? == Some(held.change);

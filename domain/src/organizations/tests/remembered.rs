@@ -41,6 +41,10 @@ async fn nothing_is_remembered_until_something_changes_or_a_minute_has_passed() 
         let changes = read(store, machine.caller(), asked.clone()).await.unwrap();
         remembered.remember(store.clock(), subject, &asked, "ci".to_owned(), &changes);
         assert!(look(subject, &asked).await.is_some());
+        let now = store.clock().now_ms();
+        store.clock().set_ms(now - 365 * 24 * 60 * 60 * 1000);
+        assert_eq!(look(subject, &asked).await, None, "the clock was ahead");
+        store.clock().set_ms(now);
         store.clock().advance_ms(60_000);
         assert_eq!(look(subject, &asked).await, None);
     })
