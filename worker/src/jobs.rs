@@ -18,7 +18,9 @@ use keyvawlt_domain::jobs::{self, Claim, Job, JobId};
 use keyvawlt_domain::{Error, Result};
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
+use tokio::time::Instant;
 
+const LEASE: Duration = Duration::from_millis(jobs::LEASE_MS);
 /// Some renewals may fail before the lease is lost.
 const RENEW_EVERY: Duration = Duration::from_secs(5);
 /// What runs when the process stops may go on for so long; then it is given back. The process waits a little longer than that.
@@ -43,8 +45,6 @@ pub(crate) enum Outcome {
     GiveUp(String),
     /// Broken off, for this process stops: somebody else does it.
     GiveBack,
-    /// Broken off, for somebody else has it.
-    Lost,
 }
 
 impl From<Result<()>> for Outcome {
@@ -82,12 +82,15 @@ pub(crate) async fn run(context: &Context, id: JobId) {
     if context.stop.is_cancelled() {
         return;
     }
+    let asked = Instant::now();
     let claim = match claim(context, id).await {
         Ok(Some(claim)) => claim,
         Ok(None) => return,
         Err(error) => return tracing::warn!(%error, job = %id, "a job could not be claimed"),
     };
-    let outcome = attend(context, &claim).await;
+    let Some(outcome) = attend(context, &claim, asked).await else {
+        return tracing::warn!(job = %id, "a job was broken off, for its lease ended");
+    };
     match offer(context, || write_down(context, &claim, &outcome)).await {
         Ok(true) => {}
         Ok(false) => tracing::warn!(job = %id, "a job's lease ended before the job did"),
@@ -95,29 +98,35 @@ pub(crate) async fn run(context: &Context, id: JobId) {
     }
 }
 
-/// Does the job within its time and behind a guard, as long as it is this worker's.
-async fn attend(context: &Context, claim: &Claim) -> Outcome {
+/// Does the job within its time and behind a guard; nothing when it is no longer this worker's, who asked for it at that moment.
+async fn attend(context: &Context, claim: &Claim, asked: Instant) -> Option<Outcome> {
     let limit = Duration::from_secs(claim.job.kind().time_limit_s);
     let work = AssertUnwindSafe(act(context, claim)).catch_unwind();
     tokio::select! {
-        ended = tokio::time::timeout(limit, work) => match ended {
+        ended = tokio::time::timeout(limit, work) => Some(match ended {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Outcome::Retry("it panicked".to_owned()),
             Err(_) => Outcome::Retry("it took too long".to_owned()),
-        },
-        () = lose(context, claim) => Outcome::Lost,
-        () = run_out_of_time(context) => Outcome::GiveBack,
+        }),
+        () = hold(LEASE, RENEW_EVERY, asked, || renew(context, claim)) => None,
+        () = run_out_of_time(context) => Some(Outcome::GiveBack),
     }
 }
 
-/// Renews the lease; returns when somebody else has the job.
-async fn lose(context: &Context, claim: &Claim) {
+/// Renews a lease that was asked for then; returns when somebody else has the job, or may have it: the lease ends for others also when the store cannot
+/// be told that it is held.
+async fn hold<R: Future<Output = Result<bool>>>(lease: Duration, every: Duration, mut asked: Instant, renew: impl Fn() -> R) {
     loop {
-        tokio::time::sleep(RENEW_EVERY).await;
-        match renew(context, claim).await {
-            Ok(true) => {}
-            Ok(false) => return,
-            Err(error) => tracing::warn!(%error, job = %claim.id, "a lease could not be renewed"),
+        let until = asked + lease;
+        tokio::time::sleep_until(until.min(Instant::now() + every)).await;
+        let now = Instant::now();
+        if now >= until {
+            return;
+        }
+        match tokio::time::timeout_at(until, renew()).await {
+            Ok(Ok(true)) => asked = now,
+            Ok(Ok(false)) | Err(_) => return,
+            Ok(Err(error)) => tracing::warn!(%error, "a job's lease could not be renewed"),
         }
     }
 }
@@ -190,8 +199,58 @@ async fn write_down(context: &Context, claim: &Claim, outcome: &Outcome) -> Resu
             jobs::give_up(&tx, claim, why).await?
         }
         Outcome::GiveBack => jobs::give_back(&tx, claim).await?,
-        Outcome::Lost => false,
     };
     tx.commit().await?;
     Ok(mine)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    /// Long beside one renewal, on a busy machine.
+    const LEASE: Duration = Duration::from_secs(1);
+    const EVERY: Duration = Duration::from_millis(20);
+    /// More than any of it takes by itself, on a busy machine.
+    const LONG: Duration = Duration::from_secs(20);
+
+    /// How long a lease was held whose renewals end like that.
+    async fn held<R: Future<Output = Result<bool>>>(renew: impl Fn(u32) -> R) -> (Duration, u32) {
+        let (began, asked) = (Instant::now(), Cell::new(0));
+        let renewing = || {
+            asked.set(asked.get() + 1);
+            renew(asked.get())
+        };
+        tokio::time::timeout(LONG, hold(LEASE, EVERY, began, renewing)).await.expect("an end");
+        (began.elapsed(), asked.get())
+    }
+
+    fn unreachable() -> Result<bool> {
+        Err(Error::Internal("no store".into()))
+    }
+
+    #[tokio::test]
+    async fn a_job_is_broken_off_when_somebody_else_has_it() {
+        let (_, asked) = held(async |nth| Ok(nth < 3)).await;
+        assert_eq!(asked, 3);
+    }
+
+    #[tokio::test]
+    async fn a_worker_that_cannot_reach_the_store_stops_when_others_may_begin() {
+        let (took, asked) = held(async |_| unreachable()).await;
+        assert!(took >= LEASE && asked > 1, "{took:?}, {asked}");
+        let (took, asked) = held(|_| std::future::pending()).await;
+        assert!(took >= LEASE && asked == 1, "{took:?}, {asked}");
+    }
+
+    #[tokio::test]
+    async fn a_store_that_comes_back_in_time_costs_nothing() {
+        let (took, _) = held(async |nth| match nth {
+            1..=5 | 7..=11 => unreachable(),
+            nth => Ok(nth < 13),
+        })
+        .await;
+        assert!(took >= EVERY * 13, "{took:?}");
+    }
 }
