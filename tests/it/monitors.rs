@@ -5,6 +5,7 @@ use crate::world::{Person, World, on_each_store};
 use keyvawlt_client::ledger::NsId;
 use keyvawlt_client::monitors::{Monitor, MonitorState, MonitorTarget, Once, Schedule, StatusRange};
 use keyvawlt_client::{Error, Vault};
+use keyvawlt_domain::Clock;
 use keyvawlt_worker::SentMail;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -18,6 +19,7 @@ on_each_store!(
     nobody_hears_of_a_failure_in_a_maintenance,
     whoever_does_not_read_the_environment_sees_nothing,
     an_incident_outlasts_a_restart_of_the_server,
+    a_service_is_watched_on_when_clocks_that_were_ahead_are_set_back,
 );
 
 /// Longer than any wait between two looks that are a minute apart.
@@ -113,6 +115,33 @@ async fn whoever_does_not_read_the_environment_sees_nothing(world: World) {
     // What is the organization's is every member's to see, and no other's.
     vault.create_monitor(None, target("Status page", &service.url)).await.unwrap();
     assert_eq!((bobs.monitors(&[]).await.unwrap().len(), others.monitors(&[]).await.unwrap().len()), (1, 0));
+    world.stop().await;
+}
+
+async fn a_service_is_watched_on_when_clocks_that_were_ahead_are_set_back(world: World) {
+    let Clock::Fixed(now) = world.server_clock() else { panic!("a world's time stands still") };
+    let (world, service) = with_service(world).await;
+    let mut ada = world.resident("ada").await;
+    let (vault, production) = shop(&mut ada).await;
+    watch(&vault, &production, &service).await;
+    looked_at(&world).await;
+    let year_ms = u64::try_from(Duration::from_hours(365 * 24).as_millis()).unwrap();
+    now.fetch_add(year_ms, Ordering::SeqCst);
+    for _ in 0..3 {
+        looked_at(&world).await;
+        world.tick().await;
+    }
+    assert_eq!(state(&vault, &production).await, MonitorState::Up);
+
+    now.fetch_sub(year_ms, Ordering::SeqCst);
+    assert_eq!(state(&vault, &production).await, MonitorState::Stale, "with an access token of its own time");
+    service.answer(500);
+    world.tick().await;
+    for _ in 0..4 {
+        looked_at(&world).await;
+    }
+    assert_eq!(state(&vault, &production).await, MonitorState::Down);
+    assert_eq!(told(&world).len(), 1);
     world.stop().await;
 }
 

@@ -148,7 +148,8 @@ pub(super) async fn worked(tx: &Tx, org: &OrgId, id: &ChannelId) -> Result<()> {
 /// more, so it is paused at once.
 pub(super) async fn failed(tx: &Tx, org: &OrgId, id: &ChannelId, closed: bool) -> Result<()> {
     let Some(row) = find(tx, org, id).await? else { return Ok(()) };
-    let since = row.failing_since.map_or(tx.now_ms(), number);
+    // Not since a moment ahead: then a clock was, and it is counted from now.
+    let since = row.failing_since.map(number).filter(|since| *since <= tx.beyond_ms(0)).unwrap_or(tx.now_ms());
     let lasting = closed || tx.now_ms() >= since + PAUSED_AFTER_MS;
     let paused = row.paused_at.or(lasting.then(|| column(tx.now_ms())));
     Entity::update_many()
