@@ -19,6 +19,7 @@ use kinds::Kind;
 use sea_orm::sea_query::{Alias, Expr, ExprTrait as _, OnConflict, Order, Query, SelectStatement, UnionType};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait as _, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, QueryTrait as _,
+    UpdateMany,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -227,16 +228,19 @@ async fn running(tx: &Tx) -> Result<BTreeMap<String, u64>> {
 
 /// Makes due what a clock put off that was ahead; says how many jobs there were.
 pub(crate) async fn call_back(tx: &Tx) -> Result<u64> {
-    let put_off = Column::State.eq(QUEUED).and(Column::RunAt.gt(column(tx.beyond_ms(LONGEST_WAIT_MS))));
-    let back = Entity::update_many()
-        .col_expr(Column::RunAt, Expr::value(column(tx.now_ms())))
-        // By its kinds, the index finds the last ones of each.
-        .filter(put_off.and(Column::Kind.is_in(kinds::ALL.map(|kind| kind.name))));
-    let back = back.exec(tx.db()).await?.rows_affected;
+    let back = calls_back(tx).exec(tx.db()).await?.rows_affected;
     if back > 0 {
         tx.wake_relay();
     }
     Ok(back)
+}
+
+pub(crate) fn calls_back(tx: &Tx) -> UpdateMany<Entity> {
+    let put_off = Column::State.eq(QUEUED).and(Column::RunAt.gt(column(tx.beyond_ms(LONGEST_WAIT_MS))));
+    Entity::update_many()
+        .col_expr(Column::RunAt, Expr::value(column(tx.now_ms())))
+        // By its kinds, the index finds the last ones of each.
+        .filter(put_off.and(Column::Kind.is_in(kinds::ALL.map(|kind| kind.name))))
 }
 
 /// Whether jobs ended so far ahead of now that what they did was done by a clock that was ahead.

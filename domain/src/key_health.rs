@@ -20,4 +20,6 @@ pub use report::{ReportKeyHealth, report_key_health};
 pub(crate) use row::watched;
 pub use state::State;
 pub(crate) use sweep::call_back;
+#[cfg(test)]
+pub(crate) use sweep::calls_back;
 pub use sweep::sweep;

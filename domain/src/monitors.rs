@@ -23,6 +23,8 @@ mod uptime;
 
 pub use certificates::THRESHOLDS_DAYS;
 pub(crate) use claim::call_back;
+#[cfg(test)]
+pub(crate) use claim::calls_back;
 pub use claim::{Due, LEASE_MS, claim_due, count_due, give_back, is_any_free, leave_out};
 pub use ids::{IncidentId, MaintenanceId, MonitorId};
 pub use incidents::{Incident, IncidentEvent, Line, ListIncidents, REMIND_AFTER_MS, Timeline, acknowledge, list_incidents, timeline};

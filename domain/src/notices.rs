@@ -29,6 +29,8 @@ pub use delivery::{Attempt, Delivery, DeliveryId, Destination, Ending, State, To
 pub use expiry::{BEHIND_MS, DEFAULT_THRESHOLDS, Place, scan, sweep};
 pub(crate) use expiry::{after_write, first_moment, hears_from_now, nearest, remind_anew};
 pub(crate) use gather::call_back;
+#[cfg(test)]
+pub(crate) use gather::calls_back;
 pub use log::{Entry, KEPT_MS, ListDeliveries, list_deliveries, prune};
 pub use monthly::{begin_month, next_org, open_month};
 pub use preferences::{OwnPreferences, Preferences, own_preferences};

@@ -39,3 +39,34 @@ pub async fn remind_anew(tx: &Tx, after: Option<OrgId>) -> Result<Option<OrgId>>
     rotation::remind_anew(tx, &id).await?;
     Ok(Some(id))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scratch::on_each_engine;
+    use sea_orm::{ConnectionTrait as _, DbBackend, Statement};
+
+    /// Every half minute, whatever there is: what is not called back is not looked at.
+    #[tokio::test]
+    async fn what_is_called_back_is_found_by_an_index() {
+        on_each_engine(async |store| {
+            let tx = store.read().await.unwrap();
+            if tx.db().get_database_backend() != DbBackend::Sqlite {
+                return;
+            }
+            let updates = [
+                (monitors::calls_back(&tx).build(DbBackend::Sqlite), "monitor_due (next_at>?)"),
+                (key_health::calls_back(&tx).build(DbBackend::Sqlite), "key_health_stale (stale_at>?)"),
+                (jobs::calls_back(&tx).build(DbBackend::Sqlite), "job_due (state=? AND kind=? AND run_at>?)"),
+                (notices::calls_back(&tx).build(DbBackend::Sqlite), "delivery_lost (run_at>?)"),
+            ];
+            for (query, index) in updates {
+                let explain = Statement { sql: format!("EXPLAIN QUERY PLAN {}", query.sql), ..query };
+                let rows = tx.db().query_all_raw(explain).await.unwrap();
+                let plan: Vec<String> = rows.iter().map(|row| row.try_get("", "detail").unwrap()).collect();
+                assert!(plan[0].contains(index), "{index}: {plan:?}");
+            }
+        })
+        .await;
+    }
+}

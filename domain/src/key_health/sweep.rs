@@ -10,7 +10,7 @@ use crate::store::{Tx, column, number};
 use keyvawlt_ledger::{NsId, OrgId, SecretId};
 use keyvawlt_schema::key_health::{Column, Entity};
 use sea_orm::sea_query::{Expr, ExprTrait as _};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, UpdateMany};
 
 /// Rounds that may be missed: one can fail for a restart.
 const ROUNDS: u64 = 2;
@@ -34,11 +34,14 @@ pub(super) fn undecided_at(decided_ms: u64, interval_ms: u64) -> i64 {
 
 /// What a clock that was ahead took to be fresh for longer than anything may be is as if heard of now; says how many keys there were.
 pub(crate) async fn call_back(tx: &Tx) -> Result<u64> {
+    Ok(calls_back(tx).exec(tx.db()).await?.rows_affected)
+}
+
+pub(crate) fn calls_back(tx: &Tx) -> UpdateMany<Entity> {
     let fresh = Expr::col(Column::Interval).mul(column(ROUNDS)).add(column(tx.now_ms() + GRACE_MS));
-    let back = Entity::update_many()
+    Entity::update_many()
         .col_expr(Column::StaleAt, fresh)
-        .filter(Column::StaleAt.gt(column(tx.beyond_ms(ROUNDS * MAX_INTERVAL_MS + GRACE_MS))));
-    Ok(back.exec(tx.db()).await?.rows_affected)
+        .filter(Column::StaleAt.gt(column(tx.beyond_ms(ROUNDS * MAX_INTERVAL_MS + GRACE_MS))))
 }
 
 /// Marks what is stale in one organization; says whether there may be more, there or elsewhere.

@@ -83,7 +83,7 @@ pub(crate) async fn call_back(tx: &Tx) -> Result<u64> {
     Ok(calls_back(tx).exec(tx.db()).await?.rows_affected)
 }
 
-pub(super) fn calls_back(tx: &Tx) -> UpdateMany<Entity> {
+pub(crate) fn calls_back(tx: &Tx) -> UpdateMany<Entity> {
     let interval = || Expr::col(Column::Interval);
     let wait = interval().mul(column(LONGEST_WAIT_INTERVALS));
     Entity::update_many()

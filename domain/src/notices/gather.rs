@@ -8,7 +8,7 @@ use crate::store::{Tx, column, number};
 use keyvawlt_ledger::OrgId;
 use keyvawlt_schema::{delivery, notice};
 use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict};
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait as _, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait as _, QueryFilter, QueryOrder, QuerySelect, UpdateMany};
 use std::collections::HashSet;
 
 /// Rows of one statement: nine columns each, and engines allow 32,766 values.
@@ -107,10 +107,13 @@ async fn calmed(tx: &Tx, org: &OrgId, recipient: &Recipient, run_at_ms: u64) -> 
 
 /// A message that a clock put off that was ahead goes now, as its job does; says how many there were.
 pub(crate) async fn call_back(tx: &Tx) -> Result<u64> {
+    Ok(calls_back(tx).exec(tx.db()).await?.rows_affected)
+}
+
+pub(crate) fn calls_back(tx: &Tx) -> UpdateMany<delivery::Entity> {
     let put_off = delivery::Column::EndedAt.is_null().and(delivery::Column::RunAt.gt(column(tx.beyond_ms(jobs::LONGEST_WAIT_MS))));
     let now = Expr::value(column(tx.now_ms()));
-    let back = delivery::Entity::update_many().col_expr(delivery::Column::RunAt, now).filter(put_off).exec(tx.db()).await?;
-    Ok(back.rows_affected)
+    delivery::Entity::update_many().col_expr(delivery::Column::RunAt, now).filter(put_off)
 }
 
 async fn room(tx: &Tx, org: &OrgId, id: &DeliveryId) -> Result<usize> {

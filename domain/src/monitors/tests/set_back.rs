@@ -3,7 +3,6 @@
 use super::*;
 use crate::clock::Clock;
 use crate::{Store, set_back};
-use sea_orm::{ConnectionTrait as _, DbBackend, Statement};
 use world::ROUND_MS;
 
 const YEAR: u64 = 365 * 24 * HOUR;
@@ -108,23 +107,6 @@ async fn an_incident_that_opened_then_is_still_spoken_of_and_no_monitor_flaps_fo
         world.look(Ok(())).await;
         world.look(Ok(())).await;
         assert_eq!(world.state(api).await, State::Up, "its changes were not within this half hour");
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn what_is_called_back_is_found_by_an_index() {
-    on_each_engine(async |store| {
-        let tx = store.read().await.unwrap();
-        if tx.db().get_database_backend() != DbBackend::Sqlite {
-            return;
-        }
-        let update = claim::calls_back(&tx);
-        let query = sea_orm::QueryTrait::build(&update, DbBackend::Sqlite);
-        let explain = Statement { sql: format!("EXPLAIN QUERY PLAN {}", query.sql), ..query };
-        let rows = tx.db().query_all_raw(explain).await.unwrap();
-        let plan: Vec<String> = rows.iter().map(|row| row.try_get("", "detail").unwrap()).collect();
-        assert!(plan[0].contains("monitor_due (next_at>?)"), "{plan:?}");
     })
     .await;
 }
