@@ -16,8 +16,10 @@ pub const ROW: Row = Row {
 };
 
 fn contract() {
-    let words = ["url", "uri", "href", "icon", "address", "endpoint", "redirect", "host", "origin", "connector"];
-    names_only(&words, &["AddChannelRequest.url", "Channel.host", "MonitorTarget.url"]);
+    let words = ["url", "uri", "href", "icon", "address", "endpoint", "redirect", "host", "origin", "connector", ".target", "leads_to"];
+    let monitors = ["CreateMonitorRequest.target", "Monitor.target", "MonitorTarget.url", "UpdateMonitorRequest.target"];
+    let channels = ["AddChannelRequest.target", "Channel.leads_to"];
+    names_only(&words, &[&channels[..], &monitors[..]].concat());
 }
 
 fn sockets() {
