@@ -2,22 +2,33 @@
 
 use super::super::*;
 use super::world::*;
+use crate::Store;
 use crate::scratch::{NOW, on_each_engine};
 
 const HOUR_MS: u64 = 60 * 60 * 1000;
 
+/// A proved address of a team whose reader is an admin.
+async fn address(store: &Store) -> ChannelId {
+    team(store, NOW + 300 * DAY_MS).await;
+    let tx = store.write().await.unwrap();
+    promote(&tx).await;
+    let id = proved_address(&tx, &[Kind::Expiry]).await;
+    tx.commit().await.unwrap();
+    id
+}
+
+async fn change(store: &Store, change: ChannelChange) {
+    let tx = store.write().await.unwrap();
+    As(READER).changes(&tx, change).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
 #[tokio::test]
 async fn an_admin_who_tries_an_address_again_and_again_fills_no_mailbox() {
     on_each_engine(async |store| {
-        team(store, NOW + 300 * DAY_MS).await;
-        let tx = store.write().await.unwrap();
-        promote(&tx).await;
-        let id = proved_address(&tx, &[Kind::Expiry]).await;
-        tx.commit().await.unwrap();
+        let id = address(store).await;
         let tried = async || {
-            let tx = store.write().await.unwrap();
-            As(READER).changes(&tx, ChannelChange::Test(id)).await.unwrap();
-            tx.commit().await.unwrap();
+            change(store, ChannelChange::Test(id)).await;
             // Each moves the clock by the time that messages gather.
             told_after_a_scan(store).await
         };
@@ -35,16 +46,10 @@ async fn an_admin_who_tries_an_address_again_and_again_fills_no_mailbox() {
 #[tokio::test]
 async fn what_waits_for_an_address_that_is_removed_is_not_sent() {
     on_each_engine(async |store| {
-        team(store, NOW + 300 * DAY_MS).await;
-        let tx = store.write().await.unwrap();
-        promote(&tx).await;
-        let id = proved_address(&tx, &[Kind::Expiry]).await;
-        As(READER).changes(&tx, ChannelChange::Test(id)).await.unwrap();
-        tx.commit().await.unwrap();
+        let id = address(store).await;
+        change(store, ChannelChange::Test(id)).await;
         let [message] = messages_after_a_scan(store).await[..] else { panic!("one message") };
-        let tx = store.write().await.unwrap();
-        As(READER).changes(&tx, ChannelChange::Remove(id)).await.unwrap();
-        tx.commit().await.unwrap();
+        change(store, ChannelChange::Remove(id)).await;
         assert_eq!(delivered(store, message).await, (String::new(), vec![]));
     })
     .await;
@@ -53,15 +58,9 @@ async fn what_waits_for_an_address_that_is_removed_is_not_sent() {
 #[tokio::test]
 async fn a_team_is_not_paused_for_a_mail_server_that_is_down_but_for_a_reader_who_is_refused() {
     on_each_engine(async |store| {
-        team(store, NOW + 300 * DAY_MS).await;
-        let tx = store.write().await.unwrap();
-        promote(&tx).await;
-        let id = proved_address(&tx, &[Kind::Expiry]).await;
-        tx.commit().await.unwrap();
+        let id = address(store).await;
         let ended = async |how: &Ending| {
-            let tx = store.write().await.unwrap();
-            As(READER).changes(&tx, ChannelChange::Test(id)).await.unwrap();
-            tx.commit().await.unwrap();
+            change(store, ChannelChange::Test(id)).await;
             let message = messages_after_a_scan(store).await.pop().expect("a message");
             let tx = store.write().await.unwrap();
             assert!(!is_posted(&tx, &ORG, &message).await.unwrap(), "mails take no place of posts");
