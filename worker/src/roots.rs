@@ -7,21 +7,26 @@ use std::error::Error;
 
 /// The system's certificates.
 pub(crate) fn system() -> RootCertStore {
-    let mut roots = RootCertStore::empty();
-    let system = rustls_native_certs::load_native_certs();
-    // A store of the system may hold some that no TLS library reads.
-    let (kept, _) = roots.add_parsable_certificates(system.certs);
-    if kept == 0 {
-        tracing::warn!(errors = ?system.errors, "this machine trusts no certificate");
+    let (roots, errors) = load();
+    if roots.is_empty() {
+        tracing::warn!(?errors, "this machine trusts no certificate: whatever needs TLS will fail");
     }
     roots
 }
 
-/// The system's certificates and `own`.
+/// The system's certificates, if there are any, and `own`.
 pub(crate) fn system_and(own: Vec<CertificateDer<'static>>) -> Result<RootCertStore, rustls::Error> {
-    let mut roots = system();
+    let (mut roots, _) = load();
     own.into_iter().try_for_each(|certificate| roots.add(certificate))?;
     Ok(roots)
+}
+
+fn load() -> (RootCertStore, Vec<rustls_native_certs::Error>) {
+    let mut roots = RootCertStore::empty();
+    let system = rustls_native_certs::load_native_certs();
+    // A store of the system may hold some that no TLS library reads.
+    roots.add_parsable_certificates(system.certs);
+    (roots, system.errors)
 }
 
 /// The certificates in a file's text (PEM), of which there is at least one.

@@ -58,7 +58,7 @@ impl MailTransport {
         let (host, port) = split_port(rest.trim_end_matches('/')).ok_or_else(wrong)?;
         let own = options.ca.as_ref().map(|pem| roots::read(pem.as_bytes())).transpose().map_err(MailerError::Certificates)?;
         let (security, default_port) = match scheme {
-            "smtps" => (wrapped(host, own.unwrap_or_default()).map_err(MailerError::Certificates)?, 465),
+            "smtps" => (wrapped(host, own).map_err(MailerError::Certificates)?, 465),
             "smtp" if is_this_machine(host) && own.is_none() => (Security::None, 25),
             "smtp" => (start_tls(host, &own.unwrap_or_default()).map_err(|error| MailerError::Certificates(error.into()))?, 587),
             _ => return Err(wrong()),
@@ -77,10 +77,11 @@ fn start_tls(host: &str, own: &[CertificateDer<'_>]) -> Result<Security, lettre:
     Ok(Security::StartTls(parameters.build()?))
 }
 
-fn wrapped(host: &str, own: Vec<CertificateDer<'static>>) -> Result<Security, Box<dyn Error + Send + Sync>> {
+fn wrapped(host: &str, own: Option<Vec<CertificateDer<'static>>>) -> Result<Security, Box<dyn Error + Send + Sync>> {
+    let roots = own.map_or_else(|| Ok(roots::system()), roots::system_and)?;
     let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots::system_and(own)?)
+        .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(Security::Tls(Arc::new(config).into(), ServerName::try_from(host.to_owned())?))
 }
